@@ -1,0 +1,3 @@
+from webhook_ui.cli import main
+
+main()

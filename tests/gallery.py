@@ -1,0 +1,455 @@
+"""All parts of the dashboard's visual system in all their states, without data: `python tests/gallery.py PORT`."""
+
+import sys
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from nicegui import PageArguments, ui
+
+from webhook_ui.times import utcnow
+from webhook_ui.ui import icons, theme, toasts
+from webhook_ui.ui.cards import CardFace, cards, webhook_card
+from webhook_ui.ui.charts import Figure, FigureStrip, Moment, sparkline, time_line
+from webhook_ui.ui.controls import (
+    Action,
+    Choices,
+    SortMenu,
+    button,
+    code_block,
+    command,
+    icon_button,
+    more_menu,
+    view_toggle,
+)
+from webhook_ui.ui.dates import from_field, till_field
+from webhook_ui.ui.fields import (
+    area_field,
+    choice_field,
+    filter_field,
+    password_field,
+    search_field,
+    show_problems,
+    switch,
+    text_field,
+)
+from webhook_ui.ui.frames import DialogFrame, PanelFrame, confirm
+from webhook_ui.ui.parts import (
+    box,
+    foreign,
+    key_values,
+    link,
+    mono,
+    page_header,
+    status_pill,
+    symbol,
+    tag,
+    text,
+    time_text,
+)
+from webhook_ui.ui.shell import ENTRIES, Person, Shell, sign_in_frame
+from webhook_ui.ui.states import Step, empty_state, nothing_found, notice, skeleton_card
+from webhook_ui.ui.tables import HOOKS, LOG, TRIGGERS, Pager, Table
+from webhook_ui.ui.trigger_field import Group, Offer, trigger_field
+
+ZONE = ZoneInfo("Europe/Berlin")
+LONG = "Data warehouse loader (all events, long-term retention, EU region only) " * 2
+ARABIC = "مزامنة عملاء المتجر"
+URL = "https://ingest.eu-central-1.warehouse.example.com/v1/tenants/" + "0b1f6c1e7f1b4f0a9a37" * 12
+HOSTILE = "<img src=x onerror=alert(1)>{{ 7*7 }}${1}\u202eabc"
+GOOD = [9, 11, 8, 10, 9, 7, 6, 9, 8, 8, 12, 9, 12, 10, 12, 9, 13, 14, 12, 14, 13, 10, 13, 12]
+NONE = [0] * 24
+
+
+def faces() -> list[CardFace]:
+    now = utcnow()
+    old = now - timedelta(days=260)
+
+    def face(title: str, **more: object) -> CardFace:
+        values: dict[str, object] = {
+            "title": title, "url": "https://crm.acme.example/hooks/users", "path": "/webhooks/1", "state": "enabled",
+            "triggers": ["user.created", "user.updated", "user.deleted"], "created_at": old, "sent": GOOD,
+            "errors": [0] * 9 + [1] + [0] * 14, "result": "sent", "result_text": "200 in 84 ms",
+            "when": ("", now - timedelta(seconds=12)),
+        }  # fmt: skip
+        return CardFace(**{**values, **more})  # type: ignore[arg-type]
+
+    return [
+        face("Billing ledger", url=URL, sent=[*GOOD[:18], 0, 0, 0, 0, 0, 0], errors=[0] * 17 + [2, 9, 9, 9, 9, 9, 9],
+             result="error", result_text="503 Service Unavailable", when=("next probe ", now + timedelta(seconds=38))),
+        face("Partner: Nordic Freight AB", sent=NONE, errors=[8, 9] * 12, result="error",
+             result_text="Certificate expired on 22 Nov", when=("retry ", now + timedelta(minutes=4, seconds=20))),
+        face("CRM contact sync"),
+        face("🚀 Welcome e-mails", errors=NONE),
+        face(LONG, url=URL, result="error", result_text="An answer that goes on, far beyond the card"),
+        face(ARABIC, result="pending", result_text="429, wait 60 s", when=("retry ", now + timedelta(hours=3))),
+        face("Fraud scoring", state="paused", errors=NONE, sent=[*GOOD[:22], 0, 0], when=None,
+             when_text="318 held since 12:31"),
+        face("Old partner API", state="disabled", sent=NONE, errors=NONE, result="error", when=("", old),
+             result_text="410 Gone: receiver asked to stop"),
+        face(HOSTILE, created_at=now, sent=NONE, errors=NONE, result="none", result_text="", when=None),
+    ]  # fmt: skip
+
+
+def actions() -> list[Action]:
+    return [
+        Action(label="Edit", icon=icons.EDIT, on_click=lambda: toasts.done("Edited.")),
+        Action(label="Delete", icon=icons.DELETE, on_click=lambda: toasts.done("Deleted.", lambda: None), danger=True),
+    ]
+
+
+def home(args: PageArguments) -> None:
+    if args.query_parameters.get("empty"):
+        with page_header("Webhooks"):
+            button("Add webhook", icon=icons.ADD, kind="primary").classes("w-lead")
+        first_steps()
+        return
+    view = args.query_parameters.get("view", "card")
+    form = add_dialog()
+    with page_header("Webhooks"):
+        SortMenu("updated", "desc", lambda sort, order: toasts.done(f"{sort} {order}"))
+        view_toggle("list" if view == "list" else "card", lambda key: ui.navigate.to(f"/?view={key}"))
+        button("Add webhook", form.open, icon=icons.ADD, kind="primary").classes("w-lead")
+    strip()
+    filters()
+    with box("div", "w-results") as line:
+        line.props["role"] = "status"
+        text("12 webhooks", tag="strong")
+        text("created 1 Aug 2025 – 23 Nov 2026 · failing first, then update date, newest on top", "w-wide")
+    if view == "list":
+        hooks_table()
+    else:
+        with cards():
+            for face in faces():
+                webhook_card(face, now=utcnow(), zone=ZONE, actions=actions())
+            skeleton_card()
+
+
+def strip() -> None:
+    FigureStrip(
+        [
+            Figure(title="Sent, 24 h", value="196,051"),
+            Figure(title="Errors, 24 h", value="1,378", note="0.7 %", path="/?view=list"),
+            Figure(title="Waiting", value="359"),
+            Figure(title="Oldest due", value="5 h 20 min"),
+            Figure(title="Now", value="12.4 / s"),
+            Figure(title="Failing webhooks", value="2", trouble=True),
+        ]
+    )
+
+
+def filters() -> None:
+    with box("div", "w-filters") as row:
+        row.props["role"] = "search"
+        search_field("Search title or URL", "", lambda words: toasts.done(f"Searched: {words}"))
+        first = from_field(None, lambda day: till.show_error(None) if day is None else None)
+        till = till_field(
+            None,
+            lambda day: till.show_error(
+                f"To lies before From ({first.value})." if day and first.value and day < first.value else None
+            ),
+        )
+        filter_field("State", {"": "All", "on": "Enabled", "off": "Disabled"}, "", lambda _: None)
+        filter_field("Trigger", {"": "All", "user.created": "user.created"}, "user.created", lambda _: None)
+        filter_field("Last result", {"": "All", "sent": "Sent", "error": "Error"}, "", lambda _: None)
+
+
+def add_dialog() -> DialogFrame:
+    def save() -> None:
+        title.error = None if title.value else "Give it a title, so that you find it again in the list."
+        if "127.0.0.1" in url.value or not url.value:
+            url.error = (
+                "127.0.0.1 is this server itself, and deliveries to it are blocked. To try it with `listen`, start "
+                "with `--allow-loopback`."
+            )
+        triggers.error = (
+            None if triggers.value else "Choose at least one trigger; without one nothing would ever be sent."
+        )
+        show_problems(frame.summary, [title, url, triggers])
+        if not any(field.error for field in (title, url, triggers)):
+            frame.close()
+            toasts.done("“Billing ledger” added.", lambda: toasts.failed("Not undone", "It is `gone` for good."))
+
+    note = "A signing secret is made when you save."
+    frame = DialogFrame("Add webhook", primary="Save", on_primary=save, note=note)
+    with frame.body:
+        title = text_field("Title")
+        url = text_field("URL", code=True, placeholder="https://", hint="Where events are sent")
+        triggers = trigger_field(
+            [
+                Group(
+                    heading="Orders · orders.py",
+                    offers=[
+                        Offer(name="order.paid", title="Order paid"),
+                        Offer(name="order.refunded", title="Order refunded"),
+                        Offer(name="order.*", title="All of orders, new ones too"),
+                    ],
+                ),
+                Group(heading="Users · user_creation.py", offers=[Offer(name="user.created", title="User creation")]),
+            ],
+            ["order.paid"],
+        )
+        switch("Enabled", True, detail="New events are sent as soon as you save")
+    return frame
+
+
+def hooks_table() -> None:
+    now = utcnow()
+    table = Table("Webhooks", HOOKS, "hooks")
+    for number, face in enumerate(faces()):
+        row = table.row(chosen=number == 1)
+        with row.cell("title"), box("div", "w-two-lines"):
+            with link("", face.path, "w-row-title w-cut"):
+                foreign(face.title, cut=False)
+            mono(face.url, "w-muted", cut=True)
+        with row.cell("state"):
+            status_pill(face.state)
+        with row.cell("result"), box("div", "w-two-lines"):
+            with box("div", "w-row"):
+                status_pill(face.result)
+                if face.when:
+                    with box("span", "w-meta"):
+                        time_text(face.when[1], ZONE, now=now)
+            if face.result_text:
+                text(face.result_text, "w-line-small w-cut w-error-ink" if face.result == "error" else "w-line-small")
+        with row.cell("spark"):
+            sparkline(face.sent, face.errors, small=True)
+        with row.cell("rate"):
+            text("99.9 %", "w-medium")
+        with row.cell("triggers"):
+            text("order.paid +2", "w-muted")
+        with row.cell("created"):
+            time_text(face.created_at, ZONE, shown="2 Mar 2026, 09:14").classes("w-muted")
+        with row.cell("actions"):
+            more_menu(actions())
+
+
+def triggers_page() -> None:
+    with page_header("Triggers", note="6 from 3 plugins"):
+        search_field("Search triggers", "", lambda _: None)
+    with notice(
+        "plugins/shop_events.py is not loaded, its triggers are missing",
+        "Line 14: `register_trigger` is no hook. Did you mean `register_triggers`? Rename it and restart.",
+        role="alert",
+    ) as body:
+        copied = "13  @hookimpl\n14  def register_trigger():\n15      return [Trigger('cart.abandoned')]"
+        with body:
+            code_block(copied, name="Report", copy=False)
+        button("Copy report", icon=icons.COPY, small=True).props["data-copy"] = copied
+    table = Table("Triggers", TRIGGERS, "triggers")
+    dialog = fire_dialog()
+    for title, note in (("Users", "user_creation.py · plugins/"), (ARABIC, "acme-orders 2.3.1 · entry point")):
+        with table.group(title, note):
+            for label, name in (("User creation", "user.created"), (LONG, "user." + "long_" * 20)):
+                row = table.row()
+                with row.cell("title"):
+                    foreign(label, "w-medium")
+                with row.cell("name"):
+                    mono(name, "w-second", cut=True)
+                with row.cell("listeners"):
+                    link("10 webhooks", "/")
+                with row.cell("fired"):
+                    time_text(utcnow() - timedelta(seconds=48), ZONE).classes("w-muted")
+                with row.cell("count"):
+                    text("1,340")
+                with row.cell("action"):
+                    button("Fire", dialog.open, icon=icons.FIRE, small=True)
+
+
+def fire_dialog() -> DialogFrame:
+    frame = DialogFrame(
+        "Fire “User creation”", primary="Fire", on_primary=lambda: None, icon=icons.FIRE, wide=True,
+        code="user.created", note="Stored as an event like any other",
+    )  # fmt: skip
+    with frame.body:
+        with box("div", "w-row"):
+            Choices("Payload as", [("form", "Form", None), ("json", "JSON", None)], "form", lambda _: None)
+            button("Back to the example", icon=icons.UNDO, kind="quiet", small=True).classes("w-end")
+        with box("div", "w-two"):
+            text_field("id", value="7", note="integer")
+            text_field("name", value="Zoë Ångström", note="text")
+            text_field("email", value="zoe@example.org", note="e-mail")
+            choice_field("plan", {"team": "team", "free": "free"}, "team", note="one of 3")
+        area_field("Payload", value='{\n  "id": 7\n}', code=True, rows=4)
+    return frame
+
+
+def detail(number: str) -> None:
+    panel = delivery_panel()
+    with page_header(LONG if number == "2" else "Billing ledger", own=False, crumb=("Webhooks", "/")) as heading:
+        switch("Enabled", True)
+        button("Pause", icon=icons.PAUSE)
+        button("Send test", icon=icons.SEND)
+        button("Edit", icon=icons.EDIT).classes("w-lead")
+        more_menu(actions(), small=False)
+    with heading.parent_slot.parent:  # type: ignore[union-attr]
+        status_pill("failing")
+    with notice("Failing since 09:12 today: 503 Service Unavailable", "Its proxy answers, the application does not."):
+        button("Redeliver 806 failed", icon=icons.REDELIVER)
+    with ui.tabs(value="Activity").props("no-caps align=left"):
+        for name in ("Activity", "Health", "Settings"):
+            ui.tab(name)
+    table = Table("Deliveries", LOG, "log")
+    for status, result in (("pending", "Waits for the probe"), ("error", "503 " + LONG), ("sent", "200 OK")):
+        row = table.row(chosen=status == "error", on_click=panel.open)
+        with row.cell("status"):
+            status_pill(status)  # type: ignore[arg-type]
+        with row.cell("time"):
+            time_text(utcnow(), ZONE, shown="14:32:06")
+        with row.cell("result"):
+            text(result, "w-cut w-error-ink" if status == "error" else "w-cut")
+        with row.cell("trigger"):
+            mono("order.paid", cut=True)
+        with row.cell("event"):
+            mono("evt_01KB4N8Q", cut=True)
+        with row.cell("attempt"):
+            text("4 of 10", "w-muted")
+        with row.cell("duration"):
+            text("0.64 s", "w-muted")
+        with row.cell("next"):
+            time_text(utcnow() + timedelta(hours=2, minutes=16, seconds=30), ZONE).classes("w-muted")
+        with row.cell("action"):
+            if status == "error":
+                button("Redeliver", icon=icons.REDELIVER, kind="quiet", small=True)
+    with table.element:
+        Pager(lambda: None, lambda: None).show(1, 50, 847, back=False, more=True)
+
+
+def delivery_panel() -> PanelFrame:
+    panel = PanelFrame("Delivery")
+    with panel.head:
+        with box("div", "w-row"):
+            status_pill("error")
+            mono("order.paid")
+            text("to", "w-muted")
+            foreign("Billing ledger")
+        text("Event evt_01KB4DPW5Z7M2 · fired 09:12:03 · 5 of 10 attempts", "w-meta")
+    with panel.tools:
+        icon_button(icons.UP, "Newer delivery")
+        icon_button(icons.DOWN, "Older delivery")
+    with panel.body:
+        with box("div", "w-row w-wrap"):
+            button("Redeliver", icon=icons.REDELIVER, kind="primary")
+            button("Copy as curl", icon=icons.CURL)
+        with notice("The receiver's proxy is up, the application behind it is not", "nginx answered 503."):
+            pass
+        with box("div", "w-split"):
+            with box("div"):
+                text("Attempts", tag="h3")
+                moments()
+            with box("div"):
+                key_values([("dns", "4 ms"), ("connect", "18 ms"), ("wait", "587 ms")])
+                text("Response", tag="h3")
+                code_block(f"503 Service Unavailable\nserver: nginx\n\n{HOSTILE} {LONG}", name="Response")
+    return panel
+
+
+def moments() -> None:
+    time_line(
+        [
+            Moment(state="error", time="09:12:04", title="", number=1, result="503", note="0.64 s"),
+            Moment(state="error", time="09:12:09", title="", number=2, result="timeout", note="15.0 s", chosen=True),
+            Moment(state="sent", time="09:17:14", title="", number=3, result="200", note="84 ms"),
+            Moment(state="pending", time="09:47:19", title="", number=4, note="under way"),
+            Moment(state="planned", time="16:48 today", title="", number=5, note="planned, in 2 h 16 min"),
+            Moment(state="planned", time="Tue 02:48", title="", number=6, note="last one, then given up"),
+        ],
+        lambda number: toasts.done(f"Attempt {number}"),
+    )
+
+
+def first_steps() -> None:
+    empty_state(
+        "Tell another system when something happens",
+        "A webhook sends each event of the triggers you choose to one URL, signs it, and tries again until it arrives.",
+        [
+            Step(
+                title="Start a receiver to try with",
+                detail="It prints and verifies whatever arrives. Have a URL already? Skip this.",
+                build=lambda: command("webhook-ui listen --port 9000"),
+            ),
+            Step(
+                title="Add the webhook",
+                detail="Give it a title, the URL and at least one trigger.",
+                build=lambda: button("Add webhook", icon=icons.ADD, kind="primary"),
+            ),
+            Step(
+                title="Fire the trigger",
+                detail="“User creation” comes with an example, so one click sends the first event.",
+                build=lambda: button("Open triggers", icon=icons.TRIGGERS),
+            ),
+        ],
+        "1 plugin loaded: user_creation.py with the trigger `user.created`.",
+    )
+
+
+def parts_page() -> None:
+    with page_header("Components and their states"):
+        pass
+    with box("div", "w-two"):
+        with box("section", "w-stack"):
+            text("Status pills", tag="h2")
+            with box("div", "w-row w-wrap"):
+                for status in ("sent", "error", "pending", "enabled", "disabled", "paused", "failing", "held", "none"):
+                    status_pill(status)  # type: ignore[arg-type]
+            text("Fields", tag="h2")
+            text_field("Title", value="Billing ledger")
+            wrong = text_field("URL", value=URL, code=True)
+            wrong.error = "127.0.0.1 is this server itself. To try it with `listen`, start with `--allow-loopback`."
+            read_only = text_field("Description", value="Read only for viewers", note="optional")
+            read_only.control.disable()
+            password_field()
+            with notice("Failing since 09:12 today: 503 Service Unavailable", "Cause, then what happens next."):
+                pass
+            with notice("Paused by Dana Keller at 12:31", "318 deliveries are held.", kind="pending"):
+                pass
+            with notice("All times are in Europe/Berlin", kind="info"):
+                pass
+        with box("section", "w-stack"):
+            text("Buttons, toggles, tags", tag="h2")
+            with box("div", "w-row w-wrap"):
+                button("Add webhook", icon=icons.ADD, kind="primary")
+                button("Send test", icon=icons.SEND)
+                button("Edit", icon=icons.EDIT, kind="quiet")
+                button("Delete", lambda: confirm(
+                    "Delete “Billing ledger”?", "It can be restored for 30 days.", action="Delete",
+                    on_confirm=lambda: toasts.done("“Billing ledger” deleted.", lambda: None),
+                ), icon=icons.DELETE, kind="danger")  # fmt: skip
+                button("Save", kind="primary").disable()
+                button("Saving", kind="primary").props("loading")
+                tag("order.paid")
+                switch("Enabled", False)
+                button("Fail", lambda: toasts.failed("Not saved: someone changed it meanwhile.", "Your text is kept."))
+            sparkline(GOOD, NONE)
+            sparkline(NONE, NONE)
+            nothing_found("No webhook matches “ledgr”, state Paused", "12 webhooks are there.", lambda: None)
+            moments()
+            key_values([("Title", ARABIC), ("URL", URL)])
+            with box("p", "w-row"):
+                symbol(icons.FILTER)
+                text("An icon beside words")
+
+
+def root() -> None:
+    shell = Shell(ENTRIES, Person(name="Dana Keller", role="Admin"), lambda: toasts.done("Signed out."))
+    shell.set_count("/", 12)
+    with shell.content:
+        routes = {"/": home, "/triggers": triggers_page, "/webhooks/{number}": detail, "/parts": parts_page}
+        ui.sub_pages(routes)
+
+
+def sign_in() -> None:
+    foot = "You will return to Billing ledger. Webhook UI 1.0.0"
+    with sign_in_frame("Sign in", "hooks.acme.example", foot):
+        text_field("Email", value="dana@acme.example", kind="email", autocomplete="username")
+        wrong = password_field()
+        wrong.error = "Email or password is wrong."
+        button("Sign in", kind="primary")
+
+
+if __name__ in {"__main__", "__mp_main__"}:
+    theme.setup()
+    ui.page("/login")(sign_in)
+    ui.run(
+        root, host="127.0.0.1", port=int(sys.argv[1]), reload=False, show=False, show_welcome_message=False,
+        **theme.RUN_OPTIONS,
+    )  # fmt: skip

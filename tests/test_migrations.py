@@ -1,0 +1,275 @@
+"""Migrations: what they build is what the models say, and nothing goes wrong when they run twice, at once or too late."""
+
+import multiprocessing
+import sqlite3
+import stat
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy.engine import Connection
+
+from webhook_ui import migrations
+from webhook_ui.errors import UsageError
+from webhook_ui.models import metadata
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+LATER_STEP = '''"""A step that only tests know: it rebuilds a table that others refer to."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("webhook_ui_webhook", recreate="RECREATE") as batch:
+        batch.add_column(sa.Column("colour", sa.String(), nullable=True))
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.URL]:
+    """A database of each kind that holds nothing."""
+    if request.param == "sqlite":
+        yield sa.make_url(f"sqlite:///{tmp_path / 'empty.db'}")
+        return
+    server: sa.URL = request.getfixturevalue("postgres_server")
+    name = f"empty_{uuid.uuid4().hex}"
+    outside(server, f'CREATE DATABASE "{name}"')
+    yield server.set(database=name)
+    outside(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def outside(url: sa.URL, *statements: str) -> list[Any]:
+    """Runs statements past the product, and returns the last one's rows."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        for statement in statements:
+            result = connection.execute(sa.text(statement))
+        rows = list(result) if result.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+@pytest.fixture
+def later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_url: sa.URL) -> None:
+    """From now on the code knows one step more than before, and needs it."""
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    recreate = "always" if empty_url.get_backend_name() == "sqlite" else "auto"
+    (folder / "rev_0002_later.py").write_text(LATER_STEP.replace("RECREATE", recreate))
+    plain = migrations._config
+
+    def config() -> Config:
+        changed = plain()
+        shipped = Path(str(migrations.__file__)).parent / "versions"
+        changed.set_main_option("version_locations", f"{shipped};{folder}")
+        changed.set_main_option("path_separator", ";")
+        return changed
+
+    migrations.apply(empty_url)
+    monkeypatch.setattr(migrations, "_config", config)
+
+
+def store_one_of_each(url: sa.URL) -> None:
+    """A webhook and a delivery to it."""
+    now = "1763888400000000" if url.get_backend_name() == "sqlite" else "now()"
+    outside(
+        url,
+        "INSERT INTO webhook_ui_webhook (id, uid, version, title, url, description, triggers, enabled, paused,"
+        " headers, secret, signer, ordered, created_at, updated_at) VALUES (7, 'u', 1, 'Orders', 'https://x.test', '',"
+        f" '[]', true, false, 'sealed', 'sealed', 'standard', false, {now}, {now})",
+        "INSERT INTO webhook_ui_delivery (webhook_id, event_id, trigger, status, due_at, round, tries, losses, test,"
+        f" created_at, updated_at) VALUES (7, 1, 'user.created', 'pending', {now}, 1, 0, 0, false, {now}, {now})",
+    )
+
+
+def shape(connection: Connection) -> list[Any]:
+    """Everything the database itself says about our tables, in an order that does not depend on how they were made."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+        return sorted((kind, name, sorted(_lines(sql))) for kind, name, sql in rows if name != migrations.VERSION_TABLE)
+    columns = connection.exec_driver_sql(
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity"
+        " FROM information_schema.columns WHERE table_schema = 'public'"
+    )
+    constraints = connection.exec_driver_sql(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace"
+    )
+    indexes = connection.exec_driver_sql("SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    found = [tuple(map(str, row)) for rows in (columns, constraints, indexes) for row in rows]
+    return sorted(row for row in found if row[0] != migrations.VERSION_TABLE)
+
+
+def _lines(sql: str) -> Iterator[str]:
+    for line in sql.splitlines():
+        if stripped := line.strip().rstrip(","):
+            yield stripped
+
+
+def test_migrated_is_what_the_models_say(empty_url: sa.URL) -> None:
+    migrations.apply(empty_url)
+    engine = sa.create_engine(empty_url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": migrations.VERSION_TABLE, "compare_type": True}
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrated_is_what_a_fresh_database_would_be(empty_url: sa.URL) -> None:
+    """Alembic compares no CHECKs, no conditions of indexes and no table options, so the databases are asked."""
+    engine = sa.create_engine(empty_url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        fresh = shape(connection)
+        metadata.drop_all(connection)
+        connection.commit()
+    migrations.apply(empty_url)
+    with engine.connect() as connection:
+        migrated = shape(connection)
+    text = str(fresh)
+    assert "ck_webhook_ui_delivery_open_or_closed" in text, "the CHECKs are in what is compared"
+    assert "losses > 0" in text, "and the conditions of partial indexes"
+    assert ("WITHOUT ROWID" in text) is (empty_url.get_backend_name() == "sqlite")
+    assert migrated == fresh
+
+
+def test_every_constraint_has_a_name() -> None:
+    unnamed = [
+        (table.name, constraint)
+        for table in metadata.sorted_tables
+        for constraint in table.constraints
+        if constraint.name is None
+    ]
+    assert unnamed == [], "a batch on SQLite can only drop what has a name"
+
+
+def test_a_second_apply_does_nothing(empty_url: sa.URL) -> None:
+    assert migrations.current(empty_url) is None
+    assert migrations.apply(empty_url) == ["0001"]
+    assert migrations.apply(empty_url) == []
+    assert migrations.current(empty_url) == migrations.latest()
+
+
+def test_a_database_newer_than_the_code_is_left_alone(empty_url: sa.URL) -> None:
+    migrations.apply(empty_url)
+    outside(empty_url, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(UsageError, match=r"newer than this version .*9999.* Install the newer version") as caught:
+        migrations.apply(empty_url)
+    assert "\n" not in str(caught.value)
+    assert migrations.current(empty_url) == "9999"
+
+
+@pytest.mark.usefixtures("later_step")
+def test_an_upgrade_keeps_what_is_stored(empty_url: sa.URL) -> None:
+    store_one_of_each(empty_url)
+    assert migrations.apply(empty_url) == ["0002"]
+    rows = outside(
+        empty_url,
+        "SELECT title, colour, status FROM webhook_ui_webhook JOIN webhook_ui_delivery ON webhook_id = id",
+    )
+    assert [tuple(row) for row in rows] == [("Orders", None, "pending")], "rebuilding a table deleted no delivery"
+
+
+@pytest.mark.usefixtures("later_step")
+def test_a_sqlite_file_is_copied_aside_before_an_upgrade(empty_url: sa.URL, tmp_path: Path) -> None:
+    if empty_url.get_backend_name() != "sqlite":
+        assert migrations.apply(empty_url) == ["0002"]
+        return
+    store_one_of_each(empty_url)
+    migrations.apply(empty_url)
+    copy = tmp_path / "empty.before-0001.db"
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT title FROM webhook_ui_webhook").fetchall() == [("Orders",)]
+        assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [("0001",)]
+
+
+@pytest.mark.usefixtures("later_step")
+def test_the_copy_shows_the_state_before_also_when_two_upgrade(empty_url: sa.URL, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(migrations.apply, [empty_url] * 4))
+    assert sorted(applied) == [[], [], [], ["0002"]]
+    if empty_url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(tmp_path / "empty.before-0001.db")) as connection:
+            assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [("0001",)]
+
+
+@pytest.mark.usefixtures("later_step")
+def test_without_room_for_a_copy_nothing_is_upgraded(empty_url: sa.URL, tmp_path: Path) -> None:
+    if empty_url.get_backend_name() == "sqlite":
+        (tmp_path / "empty.before-0001.db").mkdir()
+        with pytest.raises(UsageError, match="not upgraded, because it cannot be copied"):
+            migrations.apply(empty_url)
+        assert migrations.current(empty_url) == "0001"
+
+
+def test_a_new_sqlite_file_is_not_copied(tmp_path: Path) -> None:
+    migrations.apply(sa.make_url(f"sqlite:///{tmp_path / 'new.db'}"))
+    assert not list(tmp_path.glob("*before*"))
+
+
+def test_several_threads_may_migrate_at_once(empty_url: sa.URL) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        applied = list(pool.map(migrations.apply, [empty_url] * 6))
+    assert sorted(applied) == [[], [], [], [], [], ["0001"]]
+
+
+def test_several_processes_may_migrate_at_once(empty_url: sa.URL) -> None:
+    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+        applied = list(pool.map(migrations.apply, [empty_url] * 3))
+    assert sorted(applied) == [[], [], ["0001"]]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://someone:top-secret@127.0.0.1:1/webhooks",
+        "postgresql+psycopg://127.0.0.1:1/webhooks?user=someone&password=top-secret",
+        "postgresql+psycopg://someone:top-secret@127.0.0.1:1/webhooks?no_such_option=1",
+    ],
+)
+def test_a_postgresql_that_does_not_answer_is_said_without_its_password(url: str) -> None:
+    for action in (migrations.apply, migrations.current):
+        with pytest.raises(UsageError, match="cannot be used") as caught:
+            action(sa.make_url(url))
+        assert "top-secret" not in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_a_wrong_password_is_not_repeated(postgres_server: sa.URL) -> None:
+    url = postgres_server.set(username="nobody_here", password="top-secret")
+    with pytest.raises(UsageError, match="nobody_here") as caught:
+        migrations.apply(url)
+    assert "top-secret" not in str(caught.value)
+
+
+def test_what_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "letter.db"
+    file.write_text("Dear reader, " * 1000)
+    folder = tmp_path / "folder.db"
+    folder.mkdir()
+    for path in (file, folder, tmp_path / "missing" / "x.db"):
+        with pytest.raises(UsageError, match="cannot be used") as caught:
+            migrations.apply(sa.make_url(f"sqlite:///{path}"))
+        assert path.name in str(caught.value)
+        assert "\n" not in str(caught.value)
+    assert file.read_text().startswith("Dear reader")
+    assert stat.S_ISDIR(folder.stat().st_mode)

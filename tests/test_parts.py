@@ -1,0 +1,386 @@
+"""How things are written, and how the parts look and behave in a real browser (the gallery shows them all)."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from webhook_ui.ui import formats
+from webhook_ui.ui.parts import link
+from webhook_ui.ui.trigger_field import Group, Offer, with_missing
+
+ROOT = Path(__file__).parent.parent
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.4, "now"), (-12, "12 s ago"), (-59.9, "59 s ago"), (-60, "1 min ago"), (-7200, "2 h ago"),
+        (-90000, "1 d ago"), (38, "in 38 s"), (260, "in 4 min"), (8190, "in 2 h 16 min"), (10800, "in 3 h"),
+        (183600, "in 2 d 3 h"),
+    ],
+)  # fmt: skip
+def test_a_moment_is_told_by_its_distance(seconds: float, expected: str) -> None:
+    assert formats.relative(NOW + timedelta(seconds=seconds), NOW) == expected
+
+
+def test_what_is_long_ago_is_told_by_its_day() -> None:
+    assert formats.when(NOW - timedelta(days=6), NOW, BERLIN) == "6 d ago"
+    assert formats.when(datetime(2026, 3, 2, 23, 30, tzinfo=UTC), NOW, BERLIN) == "3 Mar"
+    assert formats.when(datetime(2025, 3, 2, 8, tzinfo=UTC), NOW, BERLIN) == "2 Mar 2025"
+
+
+def test_absolute_times_stand_in_the_zone_of_the_reader() -> None:
+    moment = datetime(2026, 3, 2, 8, 14, 5, tzinfo=UTC)
+    assert formats.absolute(moment, BERLIN) == "2 Mar 2026, 09:14"
+    assert formats.precise(moment, BERLIN) == "2 Mar 2026, 09:14:05 Europe/Berlin, 08:14:05 UTC"
+    assert formats.precise(moment, ZoneInfo("UTC")) == "2 Mar 2026, 08:14:05 UTC"
+    assert formats.day_and_time(NOW, NOW, BERLIN) == "today, 14:32"
+    assert formats.day_and_time(datetime(2026, 11, 22, 22, 59, tzinfo=UTC), NOW, BERLIN) == "yesterday, 23:59"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [(0.4, "0 ms"), (84, "84 ms"), (640, "0.64 s"), (9994, "9.99 s"), (15000, "15.0 s"), (125000, "2 min")],
+)
+def test_durations(milliseconds: float, expected: str) -> None:
+    assert formats.duration(milliseconds) == expected
+
+
+def test_numbers() -> None:
+    assert formats.count(196051) == "196,051"
+    assert formats.counted(1, "webhook") == "1 webhook"
+    assert formats.counted(1340, "delivery", "deliveries") == "1,340 deliveries"
+    assert [formats.size(n) for n in (0, 190, 16384, 1258291)] == ["0 B", "190 B", "16.0 KiB", "1.2 MiB"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors", "expected"),
+    [(0, 0, "–"), (5, 0, "100 %"), (99999, 1, "99.9 %"), (1, 9999, "0.1 %"), (0, 3, "0.0 %"), (2114, 806, "72.3 %")],
+)
+def test_a_rate_is_never_rounded_into_all_or_nothing(sent: int, errors: int, expected: str) -> None:
+    assert formats.success(sent, errors) == expected
+
+
+def test_names() -> None:
+    assert [formats.initials(n) for n in ("Dana Keller", "dana.keller@acme.example", "ops", "", "@")] == [
+        "DK", "DK", "O", "?", "?",
+    ]  # fmt: skip
+    assert formats.listed(["a.b", "c.d", "e.f"]) == "a.b, c.d +1"
+    assert formats.joined(["Title", "URL", "Triggers"]) == "Title, URL and Triggers"
+
+
+def test_a_typed_date() -> None:
+    assert formats.read_date("  ") is None
+    assert formats.read_date(" 2026-03-02 ") == date(2026, 3, 2)
+    for wrong in ("31.12.2026", "2026-3", "26-03-02", "٢٠٢٦-03-02", "garbage"):
+        with pytest.raises(ValueError, match="Write the date as YYYY-MM-DD"):
+            formats.read_date(wrong)
+    with pytest.raises(ValueError, match="There is no day 2026-02-30"):
+        formats.read_date("2026-02-30")
+
+
+@pytest.mark.parametrize("path", ["javascript:alert(1)", "https://evil.example", "//evil.example", ""])
+def test_a_link_leads_nowhere_but_to_the_dashboard(path: str) -> None:
+    with pytest.raises(ValueError, match="not a path"):
+        link("here", path)
+
+
+def test_a_chosen_trigger_stays_choosable_without_its_plugin() -> None:
+    groups = [Group(heading="Users", offers=[Offer(name="user.created", title="User creation")])]
+    assert with_missing(groups, ["user.created"]) == groups
+    assert [offer.name for offer in with_missing(groups, ["gone.away"])[1].offers] == ["gone.away"]
+
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, str(ROOT / "tests" / "gallery.py"), str(port)]
+    # without pytest's own variables, by which NiceGUI would take itself to be under test
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI"))}
+    with subprocess.Popen(command, cwd=ROOT, env=environment | {"PYTHONPATH": str(ROOT)}) as server:
+        try:
+            wait_for(port, server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the gallery did not start")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A browser tab that remembers what it asked for and complained about."""
+
+    def __init__(self, browser: Browser, base: str, width: int, scheme: str) -> None:
+        self.base = base
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        size = {"width": width, "height": 820}
+        self.page: Page = browser.new_page(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.base + path)
+        self.page.wait_for_function("window.did_handshake")
+        return self.page
+
+    def close(self) -> None:
+        self.page.close()
+        outside = [url for url in self.asked if not url.startswith((self.base, "data:", "blob:"))]
+        assert (outside, self.complaints) == ([], [])
+
+
+@pytest.fixture(params=[1440], ids=["wide"])
+def tab(request: pytest.FixtureRequest, chromium: Browser, gallery: str) -> Iterator[Tab]:
+    width, scheme = request.param if isinstance(request.param, tuple) else (request.param, "light")
+    made = Tab(chromium, gallery, width, scheme)
+    yield made
+    made.close()
+
+
+PAGES = ("/", "/?view=list", "/?empty=1", "/triggers", "/webhooks/2", "/parts")
+LOOKS = pytest.mark.parametrize(
+    "tab",
+    [(1440, "light"), (1440, "dark"), (400, "light"), (400, "dark"), (1024, "light")],
+    indirect=True,
+    ids=["wide-light", "wide-dark", "narrow-light", "narrow-dark", "middle"],
+)
+
+
+def check_rules(page: Page) -> None:
+    found = Axe().run(page).response["violations"]
+    assert [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    ] == []
+
+
+@pytest.mark.browser
+@LOOKS
+def test_every_page_is_usable_by_everyone_and_fits(tab: Tab) -> None:
+    for path in PAGES:
+        page = tab.open(path)
+        expect(page.get_by_role("heading", level=1)).to_have_count(1)
+        check_rules(page)
+        too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert too_wide <= 0, f"{path} is {too_wide} px too wide"
+
+
+@pytest.mark.browser
+@LOOKS
+def test_what_opens_is_usable_too(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Sort").click()
+    expect(page.get_by_role("menuitemradio", name="Update date")).to_be_visible()
+    check_rules(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("textbox", name="From", exact=True).click()
+    expect(page.get_by_role("dialog", name="Choose the first day")).to_be_visible()
+    check_rules(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Add webhook").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("Title and URL need a change.")
+    check_rules(page)
+    page = tab.open("/webhooks/1")
+    page.get_by_role("row").filter(has_text="200 OK").click(position={"x": 200, "y": 10})
+    expect(page.get_by_role("dialog", name="Delivery")).to_be_visible()
+    check_rules(page)
+
+
+@pytest.mark.browser
+def test_status_is_said_in_words(tab: Tab) -> None:
+    page = tab.open("/parts")
+    for word in ("Sent", "Error", "Pending", "Enabled", "Disabled", "Paused", "Failing", "No deliveries yet"):
+        expect(page.locator(".w-pill").get_by_text(word, exact=True)).to_have_text(word)
+    expect(page.get_by_role("img", name="Last 24 hours: 250 sent")).to_be_visible()
+    expect(page.get_by_role("img", name="Last 24 hours: nothing sent")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_hostile_titles_are_only_text(tab: Tab) -> None:
+    page = tab.open("/")
+    expect(page.get_by_text("<img src=x onerror=alert(1)>{{ 7*7 }}${1}").first).to_be_visible()
+    assert page.locator("img[src='x']").count() == 0
+
+
+@pytest.mark.browser
+def test_the_sort_menu_hears_arrows_and_remembers(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Sort").press("Enter")
+    expect(page.get_by_role("menu", name="Sort")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitemradio", name="Creation date")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("menuitemradio", name="Ascending")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("updated asc")).to_be_visible()
+    page.get_by_role("button", name="Sort").click()
+    expect(page.get_by_role("menuitemradio", name="Ascending", checked=True)).to_be_visible()
+    expect(page.get_by_role("menuitemradio", name="Smart sorting", exact=True, checked=False)).to_be_visible()
+
+
+@pytest.mark.browser
+def test_dates_are_picked_or_typed_and_explained(tab: Tab) -> None:
+    page = tab.open("/")
+    first = page.get_by_role("textbox", name="From", exact=True)
+    last = page.get_by_role("textbox", name="To", exact=True)
+    first.click()
+    page.get_by_role("dialog", name="Choose the first day").get_by_role("button", name="15", exact=True).click()
+    expect(page.get_by_role("dialog", name="Choose the first day")).to_be_hidden()
+    assert date.fromisoformat(first.input_value()).day == 15
+    last.fill("2001-01-01")
+    expect(last).to_have_accessible_description(f"To lies before From ({first.input_value()}).")
+    expect(last).to_have_attribute("aria-invalid", "true")
+    last.fill("2001-02-30")
+    expect(last).to_have_accessible_description("There is no day 2001-02-30. Write the date as YYYY-MM-DD, "
+                                                "for example 2026-03-02.")  # fmt: skip
+    last.fill("2099-12")
+    last.press("Enter")
+    expect(last).to_have_attribute("aria-invalid", "true")
+    last.fill("")
+    expect(last).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.browser
+def test_a_field_says_what_is_wrong_with_it(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Add webhook").click()
+    page.get_by_role("button", name="Save").click()
+    title = page.get_by_role("textbox", name="Title", exact=True)
+    expect(title).to_be_focused()
+    expect(title).to_have_accessible_description("Give it a title, so that you find it again in the list.")
+    expect(page.get_by_role("textbox", name="URL", exact=True)).to_have_attribute("aria-invalid", "true")
+    title.fill("Billing")
+    expect(title).not_to_have_attribute("aria-invalid", "true")
+    page.get_by_role("alert").get_by_role("button", name="URL").click()
+    expect(page.get_by_role("textbox", name="URL", exact=True)).to_be_focused()
+    expect(page.get_by_role("switch", name="Enabled")).to_be_checked()
+
+
+@pytest.mark.browser
+def test_triggers_are_searched_by_name_and_title(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Add webhook").click()
+    triggers = page.get_by_role("combobox", name="Triggers")
+    triggers.fill("user cre")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.get_by_role("option", name="User creation").click()
+    expect(page.locator(".w-chip").filter(has_text="user.created")).to_be_visible()
+    triggers.fill("refunded")
+    expect(page.get_by_role("option", name="Order refunded")).to_be_visible()
+    expect(page.get_by_text("Users · user_creation.py")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_what_was_done_can_be_undone_and_what_failed_stays(tab: Tab) -> None:
+    page = tab.open("/parts")
+    page.get_by_role("button", name="Delete").click()
+    asks = page.get_by_role("alertdialog", name="Delete “Billing ledger”?")
+    asks.get_by_role("button", name="Delete").click()
+    messages = page.get_by_role("region", name="Messages")
+    messages.get_by_role("button", name="Undo").click()
+    expect(messages.get_by_text("deleted")).to_be_hidden()
+    page.get_by_role("button", name="Fail").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your text is kept.")
+    page.get_by_role("alert").get_by_role("button", name="Close").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_the_navigation_knows_where_it_is(tab: Tab) -> None:
+    page = tab.open("/webhooks/1")
+    navigation = page.get_by_role("navigation", name="Main")
+    expect(navigation.get_by_role("link", name="Webhooks")).to_have_attribute("aria-current", "page")
+    navigation.get_by_role("link", name="Triggers").click()
+    expect(page.get_by_role("heading", name="Triggers")).to_be_visible()
+    expect(navigation.get_by_role("link", name="Triggers")).to_have_attribute("aria-current", "page")
+    expect(navigation.get_by_role("link", name="Webhooks")).not_to_have_attribute("aria-current", "page")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", [(400, "light")], indirect=True)
+def test_the_menu_of_a_narrow_screen_closes_behind_you(tab: Tab) -> None:
+    page = tab.open("/")
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("dialog", name="Menu").get_by_role("link", name="Triggers").click()
+    expect(page.get_by_role("heading", name="Triggers")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Menu")).to_be_hidden()
+
+
+@pytest.mark.browser
+def test_the_browser_counts_on_in_the_same_words(tab: Tab) -> None:
+    page = tab.open("/")
+    for seconds in (0, -12, -60, -7300, -90000, 38, 260, 8190, 10800, 183600):
+        script = f"window.webhookUi.relative({NOW.timestamp() * 1000 + seconds * 1000}, {NOW.timestamp() * 1000})"
+        assert page.evaluate(script) == formats.relative(NOW + timedelta(seconds=seconds), NOW)
+    probe = page.locator("time", has_text="next probe").first
+    before = probe.inner_text()
+    expect(probe).not_to_have_text(before)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("tab", [(1440, "dark")], indirect=True)
+def test_the_first_paint_is_dark_where_the_system_is(tab: Tab) -> None:
+    # scripts held back: what is there now is what is painted first
+    tab.page.route("**/*.js*", lambda route: route.abort())
+    tab.page.goto(tab.base + "/", wait_until="domcontentloaded")
+    color = tab.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert color == "rgb(14, 17, 22)"
+    tab.complaints.clear()
+
+
+@pytest.mark.browser
+def test_a_lost_connection_is_told_on_top(tab: Tab) -> None:
+    page = tab.open("/")
+    page.evaluate("window.socket.disconnect()")
+    banner = page.get_by_role("status").filter(has_text="No connection to the server.")
+    expect(banner).to_be_visible()
+    box = banner.bounding_box()
+    assert box is not None
+    assert (box["x"], box["y"], box["width"]) == (0, 0, 1440)

@@ -1,0 +1,261 @@
+"""Request bodies: read within their limit, and taken apart strictly. What stands in a payload is not touched here."""
+
+import asyncio
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+
+from webhook_ui.api.parameters import moment
+from webhook_ui.api.problems import Refused
+from webhook_ui.errors import Invalid
+from webhook_ui.host import LARGE, MAX_BATCH, MAX_KEY, Emission
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_BATCH_BYTES = 32 * 1024 * 1024
+MAX_FIELDS = 50
+AROUND_PAYLOAD = 64 * 1024  # what an event's other fields may take
+
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+T = TypeVar("T")
+
+
+class EventBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """An event to be stored and delivered."""
+
+    trigger: Annotated[str, Meta(description="Name of the trigger; GET /triggers lists them.")]
+    payload: Annotated[
+        msgspec.Raw,
+        Meta(
+            description="A JSON object; receivers get exactly these bytes.",
+            extra_json_schema={"type": "object"},
+        ),
+    ]
+    idempotency_key: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_KEY)] | None,
+        Meta(description="The same trigger and key within 24 hours answer the first event again."),
+    ] = None
+    tenant: Annotated[
+        Annotated[str, Meta(max_length=200)] | None,
+        Meta(description="Goes to this tenant's webhooks and to those without a tenant."),
+    ] = None
+    occurred_at: Annotated[Moment | None, Meta(description="When it happened; default: now.")] = None
+    deliver_at: Annotated[Moment | None, Meta(description="When it is sent first; default: now.")] = None
+
+
+class BatchBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Events that are stored together or not at all."""
+
+    events: Annotated[
+        msgspec.Raw,
+        Meta(
+            extra_json_schema={
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/EventBody"},
+                "minItems": 1,
+                "maxItems": MAX_BATCH,
+            }
+        ),
+    ]
+
+
+_event, _batch = msgspec.json.Decoder(EventBody), msgspec.json.Decoder(BatchBody)
+# only finds where each element ends, so the numbers in it need no value
+_splitter = json.JSONDecoder(parse_int=lambda _: 0, parse_float=lambda _: 0)
+_blank = re.compile(r"[ \t\n\r]*")
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """The body's bytes. Raises Refused for another media type, an encoding, or more than `limit` bytes."""
+    _check_head(request, limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def read_nothing(request: Request) -> None:
+    """Raises Invalid unless the body is empty or `{}`: this call takes no fields."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise _too_large(MAX_BODY_BYTES)
+        chunks.append(chunk)
+    if body := b"".join(chunks):
+        _check_head(request, MAX_BODY_BYTES)
+        if fields := parse_object(body):
+            raise Invalid(dict.fromkeys(fields, "There is no such field; this call takes none."))
+
+
+async def parsed(parse: Callable[[bytes], T], body: bytes) -> T:
+    """`parse(body)`, on a thread when the body is large."""
+    return await asyncio.to_thread(parse, body) if len(body) > LARGE else parse(body)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`. Raises Invalid for what is no JSON, holds a field twice, or is no object."""
+    text = _text(body)
+    try:
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise Invalid({"": f"The body is not valid JSON: {error.msg} at character {error.pos}."}) from None
+    except (ValueError, RecursionError):
+        raise Invalid({"": "The body holds a number that is too long, or is nested too deep."}) from None
+    if not isinstance(found, dict):
+        raise Invalid({"": "The body must be a JSON object."})
+    if len(found) > MAX_FIELDS:
+        raise Invalid({"": f"The body has {len(found)} fields; no call takes so many."})
+    return found
+
+
+def parse_event(body: bytes) -> Emission:
+    """The event in `body`, its payload as it came. Raises Invalid naming the field."""
+    _text(body)
+    found = _decode(_event, body)
+    payload = bytes(found.payload)
+    if payload.startswith(b"{"):  # all else is refused by whoever judges payloads
+        _check_once(body, payload)
+    return Emission(
+        trigger=found.trigger,
+        payload=payload,
+        idempotency_key=found.idempotency_key,
+        tenant=found.tenant,
+        occurred_at=_moment("occurred_at", found.occurred_at),
+        deliver_at=_moment("deliver_at", found.deliver_at),
+    )
+
+
+def parse_batch(body: bytes) -> list[Emission]:
+    """The events in `body`. Raises Invalid, each mistake as `events[index].field`."""
+    _text(body)
+    events = bytes(_decode(_batch, body).events)
+    if not events.startswith(b"["):
+        raise Invalid({"events": "This must be a list of events."})
+    _check_once(body, events)
+    emissions: list[Emission] = []
+    problems: dict[str, str] = {}
+    for index, element in enumerate(_elements(events.decode())):
+        if index == MAX_BATCH:
+            raise Invalid({"events": f"A batch holds at most {MAX_BATCH} events; send the rest in another one."})
+        try:
+            emissions.append(parse_event(element.encode()))
+        except Invalid as error:
+            problems |= {f"events[{index}]{name and '.'}{name}": text for name, text in error.fields.items()}
+    if problems:
+        raise Invalid(problems)
+    return emissions
+
+
+def _check_head(request: Request, limit: int) -> None:
+    media_type, _, rest = request.headers.get("content-type", "").partition(";")
+    if media_type.strip().lower() != "application/json":
+        raise Refused(415, "The body must be JSON, with the header Content-Type: application/json.")
+    charset = re.search(r"charset=\s*\"?([^\s\";]+)", rest, re.IGNORECASE)
+    if charset and charset[1].lower() not in ("utf-8", "utf8"):
+        raise Refused(415, "The body must be UTF-8.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "The body must not be compressed; send it without Content-Encoding.")
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> Refused:
+    # what is still under way is not read, so the connection is of no further use
+    return Refused(413, f"The body may have {limit} bytes at the most; send less at once.", {"connection": "close"})
+
+
+def _text(body: bytes) -> str:
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise Invalid({"": "The body starts with a byte order mark; send UTF-8 without one."})
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid({"": f"The body is not UTF-8: byte {error.start} cannot be read."}) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Invalid({name: "This field is given twice; give it once."})
+        found[name] = value
+    return found
+
+
+def _no_number(_: str) -> NoReturn:
+    raise Invalid({"": "NaN and Infinity are no JSON numbers."})
+
+
+def _check_once(body: bytes, inner: bytes) -> None:
+    # decoding keeps the last of fields given twice, so what stands around the one large value is looked through again
+    parse_object(body.replace(inner, b"0", 1))
+
+
+def _elements(events: str) -> Iterator[str]:
+    place = _skip(events, 1)
+    while events[place] != "]":
+        try:
+            _, end = _splitter.raw_decode(events, place)
+        except (ValueError, RecursionError):
+            raise Invalid({"events": "One of them is not valid JSON, or is nested too deep."}) from None
+        yield events[place:end]
+        place = _skip(events, end)
+        if events[place] == ",":
+            place = _skip(events, place + 1)
+
+
+def _skip(text: str, place: int) -> int:
+    match = _blank.match(text, place)
+    return match.end() if match else place
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return moment(text)
+    except ValueError as error:
+        raise Invalid({name: str(error)}) from None
+
+
+_PLACE = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
+_KINDS = {"str": "text", "object": "a JSON object", "array": "a list", "str | null": "text"}
+_EXPECTED = re.compile(r"Expected `(?P<kind>[^`]*)`")
+
+
+def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise Invalid(_explain(str(error), list(decoder.type.__struct_fields__))) from None  # type: ignore[attr-defined]
+    except msgspec.DecodeError as error:
+        raise Invalid({"": f"The body is not valid JSON: {error}."}) from None
+    except RecursionError:
+        raise Invalid({"": "The body is nested too deep."}) from None
+
+
+def _explain(message: str, known: list[str]) -> dict[str, str]:
+    if match := _MISSING.match(message):
+        return {match["field"]: "This field is missing."}
+    if match := _UNKNOWN.match(message):
+        near = difflib.get_close_matches(match["field"], known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"The fields are {', '.join(known)}."
+        return {match["field"][:100]: f"There is no such field. {hint}"}
+    place = _PLACE.match(message)
+    expected = _EXPECTED.match(message)
+    kind = expected["kind"] if expected else ""
+    what = f"This must be {_KINDS.get(kind, kind)}." if kind else f"{place['what'] if place else message}."
+    return {place["field"] if place else "": what if place else "The body must be a JSON object."}

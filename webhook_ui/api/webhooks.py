@@ -1,0 +1,318 @@
+"""Calls about webhooks."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from sqlmodel import Session
+from starlette.responses import Response
+
+from webhook_ui import models, webhooks
+from webhook_ui.api import bodies, parameters, shapes
+from webhook_ui.api.calls import Answer, Body, Call, Core, Operation, operation, reply
+from webhook_ui.api.problems import Refused
+from webhook_ui.database import moment
+from webhook_ui.errors import Conflict
+from webhook_ui.history import paging
+from webhook_ui.history import webhooks as history
+from webhook_ui.webhook_fields import MAX_RETRIES, MAX_TRIGGERS
+
+WEBHOOK = {
+    "id": 14,
+    "uid": "0b5d3b5e-4c3e-4f1c-9d0a-6f3b0e6a2c11",
+    "version": 1,
+    "title": "CRM",
+    "url": "https://crm.example.com/hooks",
+    "triggers": ["user.created"],
+    "enabled": True,
+    "paused": False,
+    "description": "",
+    "headers": {},
+    "tenant": None,
+    "ordered": False,
+    "timeout": None,
+    "retry_schedule": None,
+    "disabled_reason": None,
+    "created_at": "2026-11-23T09:00:00.120000Z",
+    "updated_at": "2026-11-23T09:00:00.120000Z",
+}
+ONE = Answer(status=200, description="The webhook; its ETag is the version.", shape=shapes.Webhook, example=WEBHOOK)
+IF_MATCH = {"If-Match": "The ETag as last seen; with another version the call is refused with 412."}
+
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+Url = Annotated[str, Meta(description="http or https, at a public address unless the settings allow others.")]
+Triggers = Annotated[
+    list[str], Meta(min_length=1, max_length=MAX_TRIGGERS, description="Names of triggers, or groups such as `user.*`.")
+]
+Seconds = Annotated[float, Meta(ge=0)]
+
+
+class WebhookChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Fields to change; the others stay."""
+
+    title: Title | UnsetType = UNSET
+    url: Url | UnsetType = UNSET
+    triggers: Triggers | UnsetType = UNSET
+    enabled: Annotated[bool | UnsetType, Meta(description="New events become deliveries only while true.")] = UNSET
+    paused: Annotated[bool | UnsetType, Meta(description="While true, deliveries are kept and held.")] = UNSET
+    description: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
+    headers: Annotated[dict[str, str] | UnsetType, Meta(description="Sent with every delivery.")] = UNSET
+    tenant: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
+    ordered: Annotated[bool | UnsetType, Meta(description="First in, first out, one at a time.")] = UNSET
+    timeout: Annotated[
+        Annotated[float, Meta(ge=1)] | None | UnsetType, Meta(description="Seconds one attempt may take.")
+    ] = UNSET
+    retry_schedule: Annotated[
+        Annotated[list[Seconds], Meta(max_length=MAX_RETRIES)] | None | UnsetType,
+        Meta(description="Seconds before each further attempt."),
+    ] = UNSET
+
+
+class NewWebhook(WebhookChange, kw_only=True, forbid_unknown_fields=True):
+    """A webhook to add."""
+
+    title: Title
+    url: Url
+    triggers: Triggers
+
+
+def _example(core: Core) -> dict[str, Any]:
+    known = core.plugins.triggers
+    trigger = "user.created" if "user.created" in known else min(known, default="user.created")
+    return {"title": "CRM", "url": "https://crm.example.com/hooks", "triggers": [trigger]}
+
+
+@operation(
+    "GET",
+    "/webhooks",
+    "Webhooks",
+    "List webhooks",
+    query=(
+        *parameters.span("time of creation"),
+        parameters.choice("sort", "What it is sorted by.", tuple(history.Sort), default="created"),
+        parameters.choice("order", "Which end comes first.", tuple(history.Order), default="desc"),
+        parameters.Q,
+        parameters.TRIGGER,
+        parameters.ENABLED,
+        parameters.LIMIT,
+        parameters.cursor(1_795_000_000_000_000, 14),
+    ),
+    answers=(
+        Answer(
+            status=200,
+            description="A page of webhooks.",
+            shape=shapes.WebhookPage,
+            example={"items": [WEBHOOK], "next_cursor": None},
+        ),
+    ),
+)
+async def list_webhooks(call: Call) -> Response:
+    query = call.query
+    criteria = history.WebhookFilter(
+        created_from=query.get("from"),
+        created_to=query.get("to"),
+        q=query.get("q"),
+        trigger=query.get("trigger"),
+        enabled=query.get("enabled"),
+    )
+
+    def read(session: Session) -> shapes.WebhookPage:
+        page = history.list_webhooks(
+            session,
+            criteria,
+            sort=history.Sort(query.get("sort", "created")),
+            order=history.Order(query.get("order", "desc")),
+            limit=query.get("limit", paging.DEFAULT_LIMIT),
+            cursor=query.get("cursor"),
+        )
+        items = [shapes.webhook(row.webhook, call.actor.role) for row in page.rows]
+        return shapes.WebhookPage(items=items, next_cursor=page.next_cursor)
+
+    return reply(await call.core.database.read(read))
+
+
+@operation(
+    "POST",
+    "/webhooks",
+    "Webhooks",
+    "Add a webhook",
+    body=Body(shape=NewWebhook, example=_example),
+    answers=(
+        Answer(status=201, description="The webhook is stored.", shape=shapes.Webhook, example=WEBHOOK),
+    ),
+)
+async def add_webhook(call: Call) -> Response:
+    values = await bodies.parsed(bodies.parse_object, call.body)
+
+    def write(session: Session) -> models.Webhook:
+        return webhooks.add(session, values, rules=call.core.rules, actor=call.actor, now=moment(session))
+
+    webhook = await call.core.database.write(write)
+    location = f"{call.request.scope.get('root_path', '')}/webhooks/{webhook.id}"
+    return _one(call, webhook, status=201, headers={"location": location})
+
+
+@operation("GET", "/webhooks/{webhook_id}", "Webhooks", "Show one webhook", answers=(ONE,))
+async def get_webhook(call: Call) -> Response:
+    return _one(call, await call.core.database.read(webhooks.get, call.ids["webhook_id"]))
+
+
+@operation(
+    "PATCH",
+    "/webhooks/{webhook_id}",
+    "Webhooks",
+    "Change some fields of a webhook",
+    body=Body(shape=WebhookChange, example=lambda _: {"title": "CRM, new", "enabled": False}),
+    headers=IF_MATCH,
+    answers=(ONE,),
+)
+async def change_webhook(call: Call) -> Response:
+    return await _change(call, await bodies.parsed(bodies.parse_object, call.body))
+
+
+@operation(
+    "DELETE",
+    "/webhooks/{webhook_id}",
+    "Webhooks",
+    "Delete a webhook",
+    description="It can be restored for 30 days.",
+    headers=IF_MATCH,
+    answers=(Answer(status=204, description="It is deleted."),),
+)
+async def delete_webhook(call: Call) -> Response:
+    await _write(call, webhooks.delete, version=True)
+    return Response(status_code=204)
+
+
+@operation(
+    "POST",
+    "/webhooks/{webhook_id}/restore",
+    "Webhooks",
+    "Bring a deleted webhook back",
+    answers=(ONE,),
+    problems=(409,),
+)
+async def restore_webhook(call: Call) -> Response:
+    return _one(call, await _write(call, webhooks.restore))
+
+
+@operation(
+    "POST",
+    "/webhooks/{webhook_id}/pause",
+    "Webhooks",
+    "Hold a webhook's deliveries",
+    description="Events are still taken in; nothing is sent until it is resumed.",
+    headers=IF_MATCH,
+    answers=(ONE,),
+)
+async def pause_webhook(call: Call) -> Response:
+    return await _change(call, {"paused": True})
+
+
+@operation(
+    "POST",
+    "/webhooks/{webhook_id}/resume",
+    "Webhooks",
+    "Send what a webhook's pause has held",
+    headers=IF_MATCH,
+    answers=(ONE,),
+)
+async def resume_webhook(call: Call) -> Response:
+    return await _change(call, {"paused": False})
+
+
+@operation(
+    "GET",
+    "/webhooks/{webhook_id}/secret",
+    "Webhooks",
+    "Show the secret that signs",
+    description="For operators and admins.",
+    answers=(
+        Answer(
+            status=200,
+            description="The secret.",
+            shape=shapes.Secret,
+            example={"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+        ),
+    ),
+    problems=(403,),
+)
+async def get_secret(call: Call) -> Response:
+    secret = await call.core.database.read(webhooks.reveal_secret, call.ids["webhook_id"], actor=call.actor)
+    return reply(shapes.Secret(secret=secret))
+
+
+@operation(
+    "POST",
+    "/webhooks/{webhook_id}/secret/rotate",
+    "Webhooks",
+    "Replace the secret",
+    description="For 24 hours both secrets sign, so that receivers can change over.",
+    answers=(
+        Answer(
+            status=200,
+            description="The new secret.",
+            shape=shapes.RotatedSecret,
+            example={
+                "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                "old_valid_until": "2026-11-24T09:00:00.120000Z",
+            },
+        ),
+    ),
+)
+async def rotate_secret(call: Call) -> Response:
+    webhook = await _write(call, webhooks.rotate_secret)
+    return reply(shapes.RotatedSecret(secret=webhook.secret, old_valid_until=webhook.old_secret_until))
+
+
+async def _change(call: Call, values: Mapping[str, Any]) -> Response:
+    def change(session: Session, webhook_id: int, **rest: Any) -> models.Webhook:
+        return webhooks.change(session, webhook_id, values, rules=call.core.rules, **rest)
+
+    return _one(call, await _write(call, change, version=True))
+
+
+async def _write(call: Call, order: Callable[..., models.Webhook], *, version: bool = False) -> models.Webhook:
+    """Runs `order` for the webhook of the path; with `version` the request's If-Match is honoured."""
+    webhook_id = call.ids["webhook_id"]
+    seen = call.request.headers.get("if-match", "*").strip() if version else "*"
+
+    def write(session: Session) -> models.Webhook:
+        expected = {} if seen == "*" else {"version": _expected(session, webhook_id, seen)}
+        try:
+            return order(session, webhook_id, actor=call.actor, now=moment(session), **expected)
+        except Conflict as error:
+            raise (Refused(412, str(error)) if expected else error) from None
+
+    return await call.core.database.write(write)
+
+
+def _expected(session: Session, webhook_id: int, seen: str) -> int:
+    version = webhooks.get(session, webhook_id).version
+    if f'"{version}"' in [tag.strip() for tag in seen.split(",")]:
+        return version
+    raise Refused(
+        412, f'Somebody changed this webhook meanwhile: its ETag is "{version}". Load it again, compare, and repeat.'
+    )
+
+
+def _one(
+    call: Call, webhook: models.Webhook, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    tag = {"etag": f'"{webhook.version}"'}
+    return reply(shapes.webhook(webhook, call.actor.role), status=status, headers={**tag, **(headers or {})})
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    list_webhooks,
+    add_webhook,
+    get_webhook,
+    change_webhook,
+    delete_webhook,
+    restore_webhook,
+    pause_webhook,
+    resume_webhook,
+    get_secret,
+    rotate_secret,
+)

@@ -1,0 +1,61 @@
+"""Announcements: what a committed transaction changed, told to whoever shows or delivers it. Nothing is stored here."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What sort of thing changed.
+
+    `delivery` is a new duty or an order (emit, redeliver, cancel), `attempt` what the engine has settled; `anything`
+    is all that is known of another process's commit.
+    """
+
+    webhook = "webhook"
+    event = "event"
+    delivery = "delivery"
+    attempt = "attempt"
+    account = "account"
+    anything = "anything"
+
+
+@dataclass(frozen=True)
+class Changed:
+    """One announcement; `webhook_id` is None where many or none are concerned."""
+
+    kind: Kind
+    webhook_id: int | None = None
+
+
+Subscriber = Callable[[frozenset[Changed]], None]
+
+
+class Announcer:
+    """Passes announcements on. Subscribers are called on the announcing thread and must return at once."""
+
+    def __init__(self) -> None:
+        self._subscribers: list[Subscriber] = []
+        self._lock = threading.Lock()
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Calls `subscriber` with every later announcement; the returned function ends that."""
+        with self._lock:
+            self._subscribers.append(subscriber)
+        return lambda: self._unsubscribe(subscriber)
+
+    def _unsubscribe(self, subscriber: Subscriber) -> None:
+        with self._lock:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+    def announce(self, changes: Iterable[Changed]) -> None:
+        """Tells every subscriber, if there is anything to tell."""
+        what = frozenset(changes)
+        if not what:
+            return
+        with self._lock:
+            subscribers = list(self._subscribers)
+        for subscriber in subscribers:
+            subscriber(what)

@@ -1,0 +1,29 @@
+"""`emit`: stores one event from the command line; the dispatcher of any process delivers it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from webhook_ui import ids, plugin_loader, storage
+from webhook_ui import settings as settings_module
+from webhook_ui.actors import CLI
+from webhook_ui.host import Emission, Host
+
+
+def emit(
+    trigger: Annotated[str, typer.Argument(help="Name of the trigger, for example user.created.")],
+    payload: Annotated[str, typer.Argument(help="The payload, a JSON object; - reads it from standard input.")] = "-",
+    idempotency_key: Annotated[str | None, typer.Option(help="The same key again means the same event again.")] = None,
+) -> None:
+    """Stores one event and its deliveries, and prints the event's id."""
+    settings = settings_module.load()
+    raw = sys.stdin.buffer.read() if payload == "-" else payload.encode(errors="surrogateescape")
+    plugins = plugin_loader.load(settings.plugins_dir)
+    database = storage.open_database(settings)
+    try:
+        host = Host(database, plugins, max_payload_bytes=settings.max_payload_bytes)
+        emission = Emission(trigger=trigger, payload=raw, idempotency_key=idempotency_key)
+        typer.echo(ids.event_text(host.emit_now(emission, actor=CLI).event_id))
+    finally:
+        database.close()

@@ -1,0 +1,43 @@
+"""`serve` and `worker`: the long-running commands."""
+
+from ipaddress import ip_network
+from typing import Annotated
+
+import typer
+
+from webhook_ui import settings as settings_module
+from webhook_ui.settings import Settings
+
+Host = Annotated[str | None, typer.Option(help="Address to listen at (127.0.0.1).")]
+Port = Annotated[int | None, typer.Option(help="Port to listen at (8080).")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, max=64, help="Dispatcher processes beside this one; 0: none. Default: inside this one."),
+]
+AllowLoopback = Annotated[
+    bool, typer.Option("--allow-loopback", help="Let deliveries reach this machine itself, to try it with `listen`.")
+]
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+def serve(host: Host = None, port: Port = None, workers: Workers = None, allow_loopback: AllowLoopback = False) -> None:
+    """Dashboard, REST API and dispatcher."""
+    from webhook_ui import app
+
+    app.serve(_settings(host=host, port=port, allow_loopback=allow_loopback), workers=workers)
+
+
+def worker(allow_loopback: AllowLoopback = False) -> None:
+    """A dispatcher alone, against the same database as the server."""
+    from webhook_ui import app
+
+    app.work(_settings(allow_loopback=allow_loopback))
+
+
+def _settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:
+    settings = settings_module.load(host=host, port=port)
+    if not allow_loopback:
+        return settings
+    networks = tuple(dict.fromkeys([*settings.allowed_networks, *LOOPBACK]))
+    return settings_module.load(host=host, port=port, allowed_networks=networks)

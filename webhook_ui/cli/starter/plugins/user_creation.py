@@ -1,0 +1,1 @@
+../../../../plugins/user_creation.py

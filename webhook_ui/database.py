@@ -1,0 +1,224 @@
+"""The database's two doors: `read` on a few threads, `write` on one. What is done behind them stands elsewhere.
+
+Writes that wait at the same time share one transaction, each in a savepoint of its own: groups form by themselves,
+a group is what has gathered while the last one was being written. Nobody is answered before the commit.
+"""
+
+import asyncio
+import queue
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlmodel import Session
+
+from webhook_ui import times
+from webhook_ui.changes import Announcer, Changed
+from webhook_ui.columns import Sealer
+from webhook_ui.errors import Unavailable
+
+GROUP = 256  # jobs in one transaction at the most
+READERS = 4
+BUSY_SECONDS = 5
+CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
+AWAY = (OperationalError, InterfaceError, sa.exc.TimeoutError)  # the last: all connections are taken
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A write that waits: what to run, and where its result goes."""
+
+    run: Callable[[Session], Any]
+    future: Future[Any]
+
+
+def note(session: Session, *changes: Changed) -> None:
+    """Announces `changes` once the transaction of `session` is committed."""
+    session.info.setdefault("changes", set()).update(changes)
+
+
+def moment(session: Session) -> datetime:
+    """The present moment by the clock that leases go by: PostgreSQL's own, so that machines may disagree."""
+    if session.get_bind().dialect.name == "sqlite":
+        return times.utcnow()
+    return times.check(session.execute(sa.text("SELECT clock_timestamp()")).scalar_one())
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, opened by `url` (SQLAlchemy's words)."""
+
+    def __init__(self, url: str, sealer: Sealer) -> None:
+        self.url = sa.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.origin = secrets.token_hex(8)  # tells our own notifications from those of others
+        self.announcer = Announcer()
+        self.reader = _open(self.url, sealer, begin="BEGIN", size=READERS)
+        self.writer = _open(self.url, sealer, begin="BEGIN IMMEDIATE", size=1)
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `fn(session, …)` on a reading thread. Raises Unavailable when the database is away."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: self.read_now(fn, *args, **kwargs))
+
+    async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs `fn(session, …)` on the writing thread; returns after the commit. Raises Unavailable."""
+        return await asyncio.wrap_future(self._submit(lambda session: fn(session, *args, **kwargs)))
+
+    def read_now(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` for code without an event loop."""
+        try:
+            with Session(self.reader, expire_on_commit=False) as session:
+                return fn(session, *args, **kwargs)
+        except AWAY as error:
+            raise _unavailable(error) from error
+
+    def write_now(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`write` for code without an event loop."""
+        result: T = self._submit(lambda session: fn(session, *args, **kwargs)).result()
+        return result
+
+    def close(self) -> None:
+        """Finishes what was submitted and lets go of all connections."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+        if thread is not None:
+            self._jobs.put(None)
+            thread.join()
+        self._pool.shutdown()
+        self.reader.dispose()
+        self.writer.dispose()
+
+    def _submit(self, run: Callable[[Session], Any]) -> Future[Any]:
+        future: Future[Any] = Future()
+        with self._lock:
+            if self._closed:
+                raise Unavailable("The server is stopping; nothing was changed.")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_groups, name="database-write", daemon=True)
+                self._thread.start()
+            self._jobs.put(_Job(run, future))
+        return future
+
+    def _write_groups(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group = [first]
+            while len(group) < GROUP and not self._jobs.empty():
+                job = self._jobs.get()
+                if job is None:
+                    self._jobs.put(None)
+                    break
+                group.append(job)
+            self._write_group([job for job in group if job.future.set_running_or_notify_cancel()])
+
+    def _write_group(self, group: list[_Job]) -> None:
+        changes: set[Changed] = set()
+        try:
+            with self.writer.begin() as connection:
+                outcomes = [(job, *_run(job, connection, changes)) for job in group]
+        except Exception as error:  # the commit failed, so nothing of the group is stored
+            failure = _unavailable(error) if isinstance(error, DBAPIError) else error
+            for job in group:
+                job.future.set_exception(failure)
+            return
+        if changes and not self.is_sqlite:
+            self._notify()
+        again = []
+        for job, result, problem in outcomes:
+            if problem is None:
+                job.future.set_result(result)
+            elif not isinstance(problem, AWAY):
+                job.future.set_exception(problem)
+            elif len(group) == 1:
+                job.future.set_exception(_unavailable(problem))
+            else:
+                again.append(job)
+        self.announcer.announce(changes)
+        for job in again:  # a deadlock with another process's group may be over once the job is alone
+            self._write_group([job])
+
+    def _notify(self) -> None:
+        """Tells other processes; after the commit, so that no lock is held for it. Their tickers cover a failure."""
+        with suppress(DBAPIError), self.writer.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(sa.select(sa.func.pg_notify(CHANNEL, self.origin)))
+
+
+def _run(job: _Job, connection: Connection, changes: set[Changed]) -> tuple[Any, Exception | None]:
+    session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    try:
+        with session, session.begin():
+            result = job.run(session)
+    except AWAY as error:
+        if connection.invalidated or not _in_transaction(connection):
+            raise  # the connection or the disk is gone, and the group with it
+        return None, error
+    except Exception as error:
+        return None, error
+    changes |= session.info.get("changes", set())
+    return result, None
+
+
+def _in_transaction(connection: Connection) -> bool:
+    """Whether there is still something to commit: SQLite rolls back by itself when a disk is full."""
+    raw: Any = connection.connection.dbapi_connection
+    return connection.dialect.name != "sqlite" or bool(raw.in_transaction)
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return Unavailable(
+        f"The database did not answer ({cause[0] if cause else 'no reason given'}). Nothing was changed."
+    )
+
+
+def _open(url: sa.URL, sealer: Sealer, *, begin: str, size: int) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            url,
+            connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS},
+            poolclass=sa.QueuePool,
+            pool_size=size,
+            max_overflow=0,
+        )
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    else:
+        engine = sa.create_engine(
+            url,
+            connect_args={"options": "-c timezone=utc", "connect_timeout": BUSY_SECONDS},
+            pool_pre_ping=True,
+            pool_size=size,
+            max_overflow=0,
+        )
+    engine.dialect.sealer = sealer  # type: ignore[attr-defined]  # read by SealedJson
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, and which one
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows A to Z only
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text

@@ -1,0 +1,222 @@
+"""Webhooks as lists show them: filtered, sorted, by pages, each with its last result."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui.columns import EPOCH, MICROSECOND
+from webhook_ui.history import paging
+from webhook_ui.models import Attempt, Delivery, Lane, Subscription, Webhook, table
+from webhook_ui.patterns import patterns
+
+_webhook, _lane, _attempt, _delivery = table(Webhook), table(Lane), table(Attempt), table(Delivery)
+_subscription = table(Subscription)
+
+
+class Sort(StrEnum):
+    """What a list of webhooks is sorted by; `id` is Smart sorting."""
+
+    created = "created"
+    updated = "updated"
+    id = "id"
+
+
+class Order(StrEnum):
+    """Which end comes first."""
+
+    asc = "asc"
+    desc = "desc"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookFilter:
+    """What a list of webhooks is narrowed to; `created_from` is inclusive, `created_to` exclusive.
+
+    `trigger` keeps those that hear of it, by name or by group; `q` those with this in title or URL.
+    """
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    q: str | None = None
+    trigger: str | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastResult:
+    """A webhook's latest attempt; `next_attempt_at` is when its delivery is tried again, None if it is not."""
+
+    status: str
+    at: datetime
+    duration_ms: float
+    response_status: int | None
+    error_class: str | None
+    error_message: str | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookRow:
+    """A webhook as a list shows it; `held` counts what waits while it is paused or disabled (0 while it is not)."""
+
+    webhook: Webhook
+    last: LastResult | None
+    failing_since: datetime | None
+    held: int
+
+    @property
+    def id(self) -> int:
+        return int(self.webhook.id or 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookPage:
+    """One page of the list."""
+
+    rows: Sequence[WebhookRow]
+    next_cursor: str | None
+
+
+def list_webhooks(
+    session: Session,
+    criteria: WebhookFilter,
+    *,
+    sort: Sort = Sort.created,
+    order: Order = Order.desc,
+    limit: int = paging.DEFAULT_LIMIT,
+    cursor: str | None = None,
+    offset: int = 0,
+) -> WebhookPage:
+    """A page of webhooks that are not deleted, from `cursor` or `offset` on. Raises Invalid for a foreign cursor."""
+    column = {Sort.created: _webhook.c.created_at, Sort.updated: _webhook.c.updated_at, Sort.id: _webhook.c.id}[sort]
+    statement = sa.select(Webhook).where(*_where(criteria))
+    if cursor is not None:
+        statement = statement.where(_after(cursor, column, order))
+    direction = sa.asc if order is Order.asc else sa.desc
+    statement = statement.order_by(direction(column), direction(_webhook.c.id)).offset(offset).limit(limit + 1)
+    found = list(session.execute(statement).scalars())
+    page = found[:limit]
+    return WebhookPage(
+        rows=describe(session, page), next_cursor=_cursor(page[-1], sort) if len(found) > limit else None
+    )
+
+
+def count_webhooks(session: Session, criteria: WebhookFilter) -> int:
+    """How many webhooks the filter leaves."""
+    statement = sa.select(sa.func.count()).select_from(_webhook).where(*_where(criteria))
+    return int(session.execute(statement).scalar_one())
+
+
+def describe(session: Session, webhooks: Sequence[Webhook]) -> list[WebhookRow]:
+    """`webhooks` with what the engine knows of them, in the same order."""
+    ids = [webhook.id for webhook in webhooks]
+    lanes = {row.webhook_id: row for row in session.execute(sa.select(_lane).where(_lane.c.webhook_id.in_(ids)))}
+    last = _last_results(session, ids)
+    held = _held(session, [webhook.id for webhook in webhooks if webhook.paused or not webhook.enabled])
+    return [
+        WebhookRow(
+            webhook=webhook,
+            last=last.get(webhook.id),
+            failing_since=lanes[webhook.id].failing_since if webhook.id in lanes else None,
+            held=held.get(webhook.id, 0),
+        )
+        for webhook in webhooks
+    ]
+
+
+def listeners(session: Session, trigger: str) -> int:
+    """How many webhooks that are not deleted hear of `trigger`."""
+    return count_webhooks(session, WebhookFilter(trigger=trigger))
+
+
+def _where(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = [_webhook.c.deleted_at.is_(None)]
+    if criteria.created_from is not None:
+        where.append(_webhook.c.created_at >= criteria.created_from)
+    if criteria.created_to is not None:
+        where.append(_webhook.c.created_at < criteria.created_to)
+    if criteria.enabled is not None:
+        where.append(_webhook.c.enabled.is_(criteria.enabled))
+    if criteria.q:
+        text = criteria.q.strip().lower()
+        where.append(
+            sa.or_(
+                sa.func.lower(_webhook.c.title).contains(text, autoescape=True),
+                sa.func.lower(_webhook.c.url).contains(text, autoescape=True),
+            )
+        )
+    if criteria.trigger is not None:
+        hears = sa.select(_subscription.c.webhook_id).where(_subscription.c.pattern.in_(patterns(criteria.trigger)))
+        where.append(_webhook.c.id.in_(hears))
+    return where
+
+
+def _after(cursor: str, column: sa.Column[Any], order: Order) -> sa.ColumnElement[bool]:
+    value, webhook_id = paging.decode(cursor, 2)
+    last: Any = webhook_id if column is _webhook.c.id else paging.moment(value)
+    place = sa.tuple_(column, _webhook.c.id)
+    here = sa.tuple_(sa.literal(last, column.type), sa.literal(webhook_id, _webhook.c.id.type))
+    return place > here if order is Order.asc else place < here
+
+
+def _cursor(webhook: Webhook, sort: Sort) -> str:
+    moment = webhook.updated_at if sort is Sort.updated else webhook.created_at
+    value = int(webhook.id or 0) if sort is Sort.id else (moment - EPOCH) // MICROSECOND
+    return paging.encode([value, int(webhook.id or 0)])
+
+
+def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[int | None, LastResult]:
+    latest = (
+        sa.select(sa.func.max(_attempt.c.id))
+        .where(_attempt.c.webhook_id == _webhook.c.id)
+        .correlate(_webhook)
+        .scalar_subquery()
+    )
+    again = sa.and_(_delivery.c.status == "error", _delivery.c.claim.is_(None))
+    statement = (
+        sa.select(_attempt, sa.case((again, _delivery.c.due_at), else_=None).label("next_attempt_at"))
+        .select_from(_webhook)
+        .join(_attempt, sa.and_(_attempt.c.webhook_id == _webhook.c.id, _attempt.c.id == latest))
+        .join(
+            _delivery,
+            sa.and_(_delivery.c.webhook_id == _attempt.c.webhook_id, _delivery.c.event_id == _attempt.c.event_id),
+        )
+        .where(_webhook.c.id.in_(webhook_ids))
+    )
+    return {
+        row.webhook_id: LastResult(
+            status=row.status,
+            at=row.at,
+            duration_ms=row.duration_ms,
+            response_status=row.response_status,
+            error_class=row.error_class,
+            error_message=row.error_message,
+            next_attempt_at=row.next_attempt_at,
+        )
+        for row in session.execute(statement)
+    }
+
+
+def _held(session: Session, webhook_ids: Sequence[int | None]) -> dict[int | None, int]:
+    if not webhook_ids:
+        return {}
+    statement = (
+        sa.select(_delivery.c.webhook_id, sa.func.count().label("held"))
+        .where(_delivery.c.webhook_id.in_(webhook_ids), _delivery.c.due_at.is_not(None))
+        .group_by(_delivery.c.webhook_id)
+    )
+    return {row.webhook_id: row.held for row in session.execute(statement)}
+
+
+def secrets_by_url(session: Session, url: str) -> list[str]:
+    """The secrets of webhooks with exactly this URL, with or without a slash at its end; for the local receiver."""
+    urls = {url, url.rstrip("/"), url.rstrip("/") + "/"}
+    found = session.execute(
+        sa.select(_webhook.c.secret).where(_webhook.c.url.in_(urls), _webhook.c.deleted_at.is_(None))
+    )
+    return list(found.scalars())

@@ -1,0 +1,130 @@
+"""Brings a database to the shape this version's code needs; the steps stand in `versions/`."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from webhook_ui.errors import UsageError
+from webhook_ui.models import PREFIX
+
+VERSION_TABLE = PREFIX + "version"
+LOCK = 0x7765_6268  # PostgreSQL advisory lock: one process migrates, the others wait
+
+
+def latest() -> str:
+    """The revision this version's code needs."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def current(url: sa.URL) -> str | None:
+    """The revision the database is at; None when it is empty. Raises UsageError when it cannot be opened."""
+    engine = _engine(url)
+    try:
+        with engine.connect() as connection:
+            return _revision(connection)
+    except DBAPIError as error:
+        raise _unreachable(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def apply(url: sa.URL) -> list[str]:
+    """Applies what is missing, in one transaction, and returns the revisions applied.
+
+    A SQLite file is copied beside itself first. Raises UsageError when the database is newer than the code, or
+    cannot be opened.
+    """
+    engine = _engine(url)
+    try:
+        return _apply(engine)
+    except DBAPIError as error:
+        raise _unreachable(url, error) from error
+    finally:
+        engine.dispose()
+
+
+def check_not_newer(revision: str | None) -> None:
+    """Raises UsageError when `revision` is one this version does not know."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise UsageError(
+            f"The database is newer than this version of webhook-ui (it is at revision {revision}). "
+            "Install the newer version, or restore a copy from before the upgrade."
+        )
+
+
+def _apply(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        before = _revision(connection)
+        check_not_newer(before)
+        if before == latest():
+            return []
+        connection.rollback()
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        before = _revision(connection)  # another process may have been quicker
+        check_not_newer(before)
+        if before == latest():
+            return []
+        if before is not None and engine.dialect.name == "sqlite":
+            _copy_aside(Path(str(engine.url.database)), before)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        scripts = ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")
+        return [script.revision for script in scripts][::-1]
+
+
+def _engine(url: sa.URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
+    # foreign keys stay off: a batch copies a table and drops the old one, which must not cascade
+    engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": 30})
+
+    def take_over(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+
+    sa.event.listen(engine, "connect", take_over)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def _copy_aside(file: Path, revision: str) -> Path:
+    copy = file.with_name(f"{file.stem}.before-{revision}{file.suffix}")
+    try:
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise UsageError(
+            f"The database was not upgraded, because it cannot be copied to {copy} first ({error}). "
+            "Make room there, or correct the folder's rights."
+        ) from error
+    return copy
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
+
+
+def _unreachable(url: sa.URL, error: DBAPIError) -> UsageError:
+    cause = str(error.orig).strip().splitlines()
+    return UsageError(
+        f"The database {url.set(query={}).render_as_string(hide_password=True)} cannot be used: "
+        f"{cause[-1] if cause else 'no reason given'}. Check WEBHOOK_UI_DATABASE_URL or WEBHOOK_UI_DATA_DIR."
+    )

@@ -1,0 +1,102 @@
+"""What people and time do to deliveries: redeliver, cancel, expire, and the end of what a purged webhook left open."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui import changelog, ids
+from webhook_ui.actors import Actor, Role
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import note
+from webhook_ui.errors import Conflict, NotFound
+from webhook_ui.models import Delivery, Webhook, table
+
+EXPIRED_AT_ONCE = 1000  # rows closed in one transaction
+
+_delivery, _webhook = table(Delivery), table(Webhook)
+
+
+def redeliver(session: Session, webhook_id: int, event_id: int, *, actor: Actor, now: datetime) -> None:
+    """Gives a delivery a new round; one that is still open is due now. Raises Conflict while it is in flight."""
+    actor.require(Role.operator)
+    row = _locked(session, webhook_id, event_id, now)
+    deleted_at = session.execute(sa.select(_webhook.c.deleted_at).where(_webhook.c.id == webhook_id)).scalar_one()
+    if deleted_at is not None:
+        raise Conflict("Its webhook is deleted. Restore the webhook, then redeliver.")
+    values: dict[str, Any] = {"due_at": now, "updated_at": now}
+    if row.closed is not None:
+        values |= {"status": "pending", "closed": None, "round": row.round + 1, "tries": 0, "losses": 0}
+    _update(session, row, values)
+    _record(session, row, "delivery.redelivered", actor, now)
+
+
+def cancel(session: Session, webhook_id: int, event_id: int, *, actor: Actor, now: datetime) -> None:
+    """Ends an open delivery unsent. Raises Conflict while it is in flight or when it is over."""
+    actor.require(Role.operator)
+    row = _locked(session, webhook_id, event_id, now)
+    if row.closed is not None:
+        raise Conflict(f"This delivery is over ({row.closed}); there is nothing to cancel.")
+    # what was sent in an earlier round stays sent
+    ended = {"status": "sent", "closed": "sent"} if row.answer == "sent" else {"status": "error", "closed": "cancelled"}
+    _update(session, row, {**ended, "due_at": None, "claim": None, "updated_at": now})
+    _record(session, row, "delivery.cancelled", actor, now)
+
+
+def expire(session: Session, *, older_than: datetime, now: datetime) -> int:
+    """Closes some deliveries that have been open since before `older_than`; returns how many, 0 when none is left."""
+    return _close_unclaimed(session, _delivery.c.created_at < older_than, "expired", now)
+
+
+def purge(session: Session, webhook_id: int, *, now: datetime) -> int:
+    """Closes some of what a webhook that is gone for good left open; returns how many, 0 when none is left."""
+    return _close_unclaimed(session, _delivery.c.webhook_id == webhook_id, "gone", now)
+
+
+def _close_unclaimed(session: Session, which: sa.ColumnElement[bool], closed: str, now: datetime) -> int:
+    free = sa.or_(_delivery.c.claim.is_(None), _delivery.c.due_at <= now)
+    statement = (
+        sa.select(_delivery.c.webhook_id, _delivery.c.event_id, _delivery.c.answer)
+        .where(_delivery.c.due_at.is_not(None), free, which)
+        .limit(EXPIRED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    rows = list(session.execute(statement))
+    for row in rows:
+        ended = {"status": "sent", "closed": "sent"} if row.answer == "sent" else {"status": "error", "closed": closed}
+        _update(session, row, {**ended, "due_at": None, "claim": None, "updated_at": now})
+    note(session, *(Changed(Kind.delivery, webhook_id) for webhook_id in {row.webhook_id for row in rows}))
+    return len(rows)
+
+
+def _locked(session: Session, webhook_id: int, event_id: int, now: datetime) -> Any:
+    statement = sa.select(_delivery).where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
+    row = session.execute(statement.with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no delivery {ids.delivery_text(webhook_id, event_id)}.")
+    if row.claim is not None and row.due_at > now:
+        raise Conflict("This delivery is in flight: an attempt is being made right now. Wait for its result.")
+    return row
+
+
+def _update(session: Session, row: Any, values: dict[str, Any]) -> None:
+    session.execute(
+        _delivery.update()
+        .where(_delivery.c.webhook_id == row.webhook_id, _delivery.c.event_id == row.event_id)
+        .values(**values)
+    )
+
+
+def _record(session: Session, row: Any, action: str, actor: Actor, now: datetime) -> None:
+    changelog.record(
+        session,
+        actor=actor,
+        action=action,
+        subject="delivery",
+        subject_id=ids.delivery_text(row.webhook_id, row.event_id),
+        before={"status": row.status, "closed_reason": row.closed, "round": row.round, "tries": row.tries},
+        after=None,
+        now=now,
+    )
+    note(session, Changed(Kind.delivery, row.webhook_id))

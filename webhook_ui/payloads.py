@@ -1,0 +1,165 @@
+"""Payloads: which JSON texts are taken, and whether one fits its trigger's model. The text itself is never changed."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from webhook_ui.errors import Invalid
+
+MAX_DEPTH = 64
+
+_SHOWN_FAULTS = 20
+_SHOWN_CHARACTERS = 300
+_BLANKS = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_FINE_ESCAPES = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_MALFORMED = re.compile(r"malformed: (?P<reason>.+) \(byte (?P<position>\d+)\)")
+_NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
+_KINDS = {b'"': "text", b"[": "an array", b"t": "true", b"f": "false", b"n": "null"}
+
+# What pydantic means, said to whoever sends the payload; all else keeps pydantic's own words.
+_PLAIN = {
+    "missing": "This field is required.",
+    "extra_forbidden": "The trigger knows no such field. Remove it or correct its name.",
+    "string_type": "Must be text.",
+    "int_type": "Must be a whole number.",
+    "int_from_float": "Must be a whole number.",
+    "int_parsing_size": "The number is too large.",
+    "float_type": "Must be a number.",
+    "finite_number": "Must be a finite number.",
+    "bool_type": "Must be true or false.",
+    "none_required": "Must be null.",
+    "list_type": "Must be an array.",
+    "dict_type": "Must be an object.",
+    "model_type": "Must be an object.",
+    "model_attributes_type": "Must be an object.",
+}
+
+
+class Modelled(Protocol):
+    """What a trigger says about its payloads."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def payload(self) -> type[BaseModel] | None: ...
+
+
+def accept(raw: bytes, *, max_bytes: int) -> str:
+    """The payload in `raw`, character for character, without blanks around it. Raises Invalid."""
+    if len(raw) > max_bytes:
+        raise _refused(f"The payload has {len(raw):,} bytes; at most {max_bytes:,} are taken. Send less in one event.")
+    raw = raw.strip(_BLANKS)
+    if not raw:
+        raise _refused('The payload is empty. Give a JSON object, for example {"id": 7}.')
+    text = _decode(raw)
+    if b"\\u" in raw and _SURROGATE.search(_FINE_ESCAPES.sub(b" ", raw)):
+        raise _refused("The payload holds half a character (a lone surrogate such as \\ud83d). Send whole characters.")
+    _check_structure(raw)
+    if not raw.startswith(b"{"):
+        found = _KINDS.get(raw[:1], "a number")
+        raise _refused(f'The payload must be a JSON object, but this is {found}. Wrap it, for example {{"value": …}}.')
+    return text
+
+
+def check_model(trigger: Modelled, text: str) -> None:
+    """Raises Invalid, naming each field, when the accepted payload `text` does not fit the trigger's model.
+
+    Types are taken strictly: the text "7" is not the number 7.
+    """
+    if trigger.payload is None:
+        return
+    try:
+        trigger.payload.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise Invalid(dict(_faults(error))) from None
+    except Exception as error:  # a validator is the plugin author's code
+        raise _refused(
+            f"The model of {trigger.name} broke on this payload ({type(error).__name__}: {_cut(str(error))}). "
+            "Correct the validator in the plugin."
+        ) from error
+
+
+def digest(text: str) -> str:
+    """What tells whether two payloads are the same: SHA-256 in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refused(sentence: str) -> Invalid:
+    return Invalid({"payload": sentence})
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _decode(raw: bytes) -> str:
+    if raw.startswith(_BOM):
+        raise _refused("The payload starts with a byte order mark. Send UTF-8 without one.")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise _refused(f"The payload is not UTF-8 (byte {error.start + 1}). Encode it as UTF-8.") from None
+
+
+def _check_structure(raw: bytes) -> None:
+    try:
+        msgspec.json.decode(raw, type=msgspec.Raw)
+        too_deep = _is_too_deep(raw)
+    except RecursionError:
+        too_deep = True
+    except msgspec.DecodeError as error:
+        raise _refused(_malformed(raw, str(error))) from None
+    if too_deep:
+        raise _refused(f"The payload is nested more than {MAX_DEPTH} levels deep. Make it flatter.")
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    """Whether well-formed JSON nests deeper than allowed."""
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return False
+    brackets = _STRING.sub(b"", raw).translate(_TO_SQUARE, _NO_BRACKET)
+    for _ in range(MAX_DEPTH):  # each round takes the innermost level away
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return False
+    return True
+
+
+def _malformed(raw: bytes, message: str) -> str:
+    place = _MALFORMED.search(message)
+    if place is None:
+        return "The payload is not JSON: it ends too early. Close every quote, bracket and brace."
+    position = int(place["position"])
+    number = _NOT_A_NUMBER.match(raw, position - raw[:position].endswith(b"-"))
+    if number:
+        return f"The payload is not JSON: {number[0].decode()} is no JSON number. Send null or text in its place."
+    before = raw[:position]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    return f"The payload is not JSON: {place['reason']} at line {line}, column {column}."
+
+
+def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    for fault in faults[:_SHOWN_FAULTS]:
+        yield _cut(".".join(["payload", *map(str, fault["loc"])])), _plain(fault)
+    if len(faults) > _SHOWN_FAULTS:
+        yield "payload", f"{len(faults) - _SHOWN_FAULTS} more fields do not fit either."
+
+
+def _plain(fault: ErrorDetails) -> str:
+    if fault["type"] in _PLAIN:
+        return _PLAIN[fault["type"]]
+    message = _cut(fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
+    message = re.sub(r"^Input should be", "Must be", message)
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "…")) else ".")

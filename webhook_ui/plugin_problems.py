@@ -1,0 +1,124 @@
+"""What is wrong with a plugin: where in its source, and in words its author understands. Nothing here loads."""
+
+import re
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+_AROUND = 2
+_SHOWN_CHARACTERS = 300
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginProblem:
+    """Why a plugin was left out. `excerpt` is the source around `line`, as (line number, text)."""
+
+    name: str
+    where: str
+    line: int | None
+    message: str
+    excerpt: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A line in a source file."""
+
+    file: str
+    line: int
+
+    def excerpt(self) -> tuple[tuple[int, str], ...]:
+        """The lines around, made harmless to show; nothing if the file cannot be read."""
+        lines = _lines(self.file)
+        first = max(self.line - _AROUND, 1)
+        return tuple(
+            (number, _harmless(text)) for number, text in enumerate(lines, 1) if first <= number <= self.line + 2
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A sentence about a plugin, and the place it is about."""
+
+    message: str
+    place: Place | None = None
+
+
+def shown_path(path: Path | str) -> str:
+    """`path` as a person in the working directory would write it."""
+    try:
+        return str(Path(path).absolute().relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def definition(code_file: str, first_line: int, name: str) -> Place:
+    """The place of `def name`, which stands some lines below its decorators."""
+    head = re.compile(rf"\s*(async\s+)?def\s+{re.escape(name)}\b")
+    for number, text in enumerate(_lines(code_file), 1):
+        if number >= first_line and head.match(text):
+            return Place(file=code_file, line=number)
+    return Place(file=code_file, line=first_line)
+
+
+def place_of(error: BaseException, module: str, folder: Path | None) -> Place | None:
+    """Where in the plugin `error` came from: its own innermost line, or the line Python could not read."""
+    place = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        name = frame.f_globals.get("__name__", "")
+        if name == module or str(name).startswith(f"{module}."):
+            place = Place(file=frame.f_code.co_filename, line=line)
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        inside = folder is not None and Path(error.filename).is_relative_to(folder)
+        if inside or place is None:
+            return Place(file=error.filename, line=error.lineno)
+    return place
+
+
+def import_message(error: BaseException) -> str:
+    """What an exception during the import of a plugin means, and what to do."""
+    if isinstance(error, SyntaxError):
+        return f"Python cannot read this file: {said(error.msg)}. Correct the line."
+    if isinstance(error, SystemExit):
+        return (
+            "The file ends the program while it is imported (sys.exit). Take the call out, or move it below "
+            '`if __name__ == "__main__":`.'
+        )
+    if isinstance(error, ModuleNotFoundError):
+        return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
+    if isinstance(error, ImportError):
+        return f"{said(error)}. Correct the import."
+    if isinstance(error, OSError) and error.__traceback__ is not None and error.filename:
+        return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
+    return f"The import raised {raised(error)} Correct the line, or remove the file."
+
+
+def raised(error: BaseException) -> str:
+    """`error` with its class, as a sentence."""
+    text = said(error)
+    if not text:
+        return f"{type(error).__name__}."
+    return f"{type(error).__name__}: {text}" + ("" if text.endswith((".", "…")) else ".")
+
+
+def said(error: object) -> str:
+    """The first line of what `error` says, whatever its class makes of `str`."""
+    try:
+        text = str(error).strip()
+    except Exception as second:  # an exception class of the plugin's own
+        text = f"(its message cannot be read: {type(second).__name__})"
+    text = _harmless(text.partition("\n")[0])
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return _LINE_END.split(Path(file).read_bytes().decode(errors="replace"))
+    except (OSError, ValueError):
+        return []
+
+
+def _harmless(text: str) -> str:
+    cleaned = "".join(sign if sign.isprintable() or sign == "\t" else "\ufffd" for sign in text)
+    return cleaned if len(cleaned) <= _SHOWN_CHARACTERS else cleaned[: _SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,122 @@
+"""Where plugins are looked for: built in, in the operator's folder, installed. Finding runs none of them."""
+
+import importlib.metadata
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.metadata import EntryPoint
+from importlib.util import module_from_spec
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from webhook_ui.plugin_api import PROJECT
+from webhook_ui.plugin_problems import shown_path
+
+_loads = itertools.count(1)
+
+
+class Source(StrEnum):
+    """How a plugin came here."""
+
+    builtin = "builtin"
+    file = "file"
+    entry_point = "entry point"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A plugin that was found. `module` is the name its code runs under, `path` what belongs to it on disk."""
+
+    name: str
+    source: Source
+    where: str
+    module: str
+    bring: Callable[[], object]
+    path: Path | None = None
+
+
+def built_in(modules: Sequence[ModuleType]) -> list[Candidate]:
+    """The core's own plugins."""
+    return [_module(module) for module in modules]
+
+
+def in_folder(folder: Path) -> list[Candidate]:
+    """Files and packages, sorted. They live in a package of this load alone, so no name clashes with what is installed
+    and `from ._shared import …` works between them.
+    """
+    if not folder.exists():
+        return []
+    package = ModuleType(f"_webhook_ui_plugins_{next(_loads)}")
+    package.__path__ = [str(folder.absolute())]
+    sys.modules[package.__name__] = package
+    return [_on_disk(path, package.__name__) for path in sorted(folder.iterdir()) if _is_plugin(path)]
+
+
+def _is_plugin(path: Path) -> bool:
+    if path.name.startswith(("_", ".")):
+        return False
+    return (path / "__init__.py").exists() if path.is_dir() else path.suffix == ".py"
+
+
+def _on_disk(path: Path, package: str) -> Candidate:
+    name = path.name if path.is_dir() else path.stem
+    module = f"{package}.{name.replace('.', '%2e')}"
+    return Candidate(
+        name=name,
+        source=Source.file,
+        where=shown_path(path),
+        module=module,
+        bring=lambda: _run(module, path.absolute()),
+        path=path.absolute(),
+    )
+
+
+class _Uncached(SourceFileLoader):
+    """Reads the source each time: an edit within the second counts, and nothing is written beside it."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def _run(name: str, path: Path) -> ModuleType:
+    is_package = path.is_dir()
+    file = str(path / "__init__.py" if is_package else path)
+    loader = _Uncached(name, file)
+    spec = ModuleSpec(name, loader, origin=file, is_package=is_package)
+    spec.has_location = True
+    if spec.submodule_search_locations is not None:
+        spec.submodule_search_locations.append(str(path))
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # pydantic and dataclasses look their module up there
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def installed() -> list[Candidate]:
+    """What installed distributions offer as entry points."""
+    return [_entry_point(each) for each in sorted(importlib.metadata.entry_points(group=PROJECT))]
+
+
+def _entry_point(entry: EntryPoint) -> Candidate:
+    where = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return Candidate(
+        name=entry.name,
+        source=Source.entry_point,
+        where=where,
+        module=entry.value.partition(":")[0].strip().partition(".")[0],
+        bring=entry.load,
+    )
+
+
+def _module(module: ModuleType) -> Candidate:
+    name = module.__name__
+    return Candidate(name=name.rpartition(".")[2], source=Source.builtin, where=name, module=name, bring=lambda: module)

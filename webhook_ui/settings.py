@@ -1,0 +1,141 @@
+"""Settings from the environment and `.env`. An unknown or wrong one is an error that names the way out."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from webhook_ui import guard
+from webhook_ui.errors import UsageError
+
+PREFIX = "WEBHOOK_UI_"
+LEASE_GRACE = 10.0  # seconds between the longest attempt and the end of its claim
+
+Seconds = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
+
+
+class Settings(BaseSettings):
+    """Every field is a setting; its description is the README's table."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    data_dir: Path = Field(Path("data"), description="Folder of the database and the secret key.")
+    database_url: SecretStr | None = Field(
+        None, description="Default: SQLite, `webhook_ui.db` in `DATA_DIR`. `postgresql://…` for many workers."
+    )
+    plugins_dir: Path = Field(Path("plugins"), description="Folder of plugin files.")
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Seals secrets in the database; at least 16 characters. Default: made in `DATA_DIR/secret.key`.",
+        min_length=16,
+    )
+    host: str = Field("127.0.0.1", description="Address the dashboard listens at.")
+    port: int = Field(8080, ge=0, le=65535, description="Port the dashboard listens at; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="Address of the dashboard as browsers see it, when a proxy stands before it."
+    )
+    allowed_networks: Annotated[tuple[guard.Network, ...], NoDecode] = Field(
+        (), description="Networks (CIDR, comma separated) that deliveries may reach although they are not public."
+    )
+    require_https: bool = Field(False, description="Refuse webhooks whose URL is not https.")
+    retry_schedule: Annotated[tuple[Seconds, ...], NoDecode] = Field(
+        (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
+        description="Seconds to wait after each failed attempt; when they are used up, the delivery is given up.",
+    )
+    retry_jitter: float = Field(0.1, ge=0, le=1, description="Each wait is made longer by up to this part of it.")
+    request_timeout: float = Field(15.0, gt=0, le=300, description="Seconds one attempt may take.")
+    concurrency: int = Field(64, ge=1, le=4096, description="Attempts in flight per dispatcher.")
+    concurrency_per_webhook: int = Field(16, ge=1, le=4096, description="Attempts in flight per webhook.")
+    lease: float = Field(
+        60.0, gt=0, le=3600, description="Seconds after which a claim of a dispatcher that died is free again."
+    )
+    retention_days: int = Field(90, ge=1, le=3650, description="Days after which an open delivery expires.")
+    max_payload_bytes: int = Field(1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest payload accepted.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
+    auth: Literal["accounts", "none"] = Field(
+        "accounts",
+        description="`none`: whoever reaches the port is admin in the browser; only while `HOST` is loopback.",
+    )
+
+    @field_validator("allowed_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return guard.parse_networks(value) if isinstance(value, str) else value
+
+    @field_validator("retry_schedule", mode="before")
+    @classmethod
+    def _split_schedule(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("it must be an address without a path, for example https://hooks.example.com")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.lease < self.request_timeout + LEASE_GRACE:
+            raise ValueError(
+                f"{PREFIX}LEASE ({self.lease:g}) must be at least {LEASE_GRACE:g} seconds longer than "
+                f"{PREFIX}REQUEST_TIMEOUT ({self.request_timeout:g}), or running attempts would be made twice"
+            )
+        if self.auth == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError(
+                f"{PREFIX}AUTH=none lets everybody in, so it works only with HOST 127.0.0.1, ::1 or localhost"
+            )
+        return self
+
+    @property
+    def policy(self) -> guard.Policy:
+        """What deliveries may reach."""
+        return guard.Policy(allowed_networks=self.allowed_networks, require_https=self.require_https)
+
+    @property
+    def database(self) -> str:
+        """The database's URL in SQLAlchemy's words."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data_dir.absolute() / 'webhook_ui.db'}"
+        url = self.database_url.get_secret_value()
+        for scheme in ("postgres://", "postgresql://"):
+            if url.startswith(scheme):
+                return "postgresql+psycopg://" + url.removeprefix(scheme)
+        return url
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings in force; `overrides` (a command's options) win. Raises UsageError."""
+    _refuse_unknown_names()
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+
+
+def _refuse_unknown_names() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    for name in sorted(name for name in given if name.startswith(PREFIX) and name not in known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "The README's table of settings lists the known ones."
+        raise UsageError(f"Unknown setting {name}. {hint}")
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for one in error.errors():
+        message = one["msg"].removeprefix("Value error, ")
+        name = PREFIX + str(one["loc"][0]).upper() if one["loc"] else ""
+        problems.append(f"{name}: {message}" if name else message)
+    return ". ".join(problems) + "."

@@ -1,0 +1,130 @@
+"""Pictures of numbers: the sparkline, the overview strip and the time line of attempts. Built from numbers alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nicegui import ui
+
+from webhook_ui.ui import formats, icons
+from webhook_ui.ui.parts import Text, box, link, symbol, text
+
+BARS = 24
+
+
+def sparkline(sent: Sequence[int], errors: Sequence[int], *, small: bool = False) -> ui.element:
+    """Sent above the line, errors below it, a hairline where nothing was sent; the last bar is the present hour."""
+    width, height = (120, 28) if small else (216, 32)
+    svg = (
+        f'<svg class="w-spark" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{_in_words(sum(sent), sum(errors))}">{_bars(sent, errors, width, height)}</svg>'
+    )
+    return ui.html(svg, sanitize=False, tag="span").classes("w-spark-box")  # figures of our own only
+
+
+def _in_words(sent: int, errors: int) -> str:
+    parts = [f"{formats.count(sent)} sent"] if sent else []
+    parts += [formats.counted(errors, "error")] if errors else []
+    return "Last 24 hours: " + (", ".join(parts) or "nothing sent")
+
+
+def _bars(sent: Sequence[int], errors: Sequence[int], width: int, height: int) -> str:
+    line = round(height * 0.69)  # sent has two thirds of the height
+    above, below = line, height - line - 1
+    tallest = max([*sent, 1])
+    deepest = max([*errors, tallest / 2])  # a few among many stay small
+    step, bar = width / BARS, width / BARS - (1.5 if width < 200 else 2)
+    drawn: list[str] = []
+    for index in range(BARS):
+        x = index * step
+        good, bad = int(sent[index]), int(errors[index])
+        if good:
+            tall = max(2.0, above * good / tallest)
+            drawn.append(_rect("w-bar-sent", x, line - tall, bar, tall))
+        if bad:
+            deep = max(3.0, below * bad / deepest)
+            drawn.append(_rect("w-bar-error", x, line + 1, bar, deep))
+        if not good and not bad:
+            drawn.append(_rect("w-bar-none", x, line - 1, bar, 1))
+    return "".join(drawn)
+
+
+def _rect(look: str, x: float, y: float, width: float, height: float) -> str:
+    return f'<rect class="{look}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx=".5"/>'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure of the overview strip; `path` leads to what it counts."""
+
+    title: str
+    value: str
+    note: str = ""
+    trouble: bool = False
+    path: str = ""
+
+
+class FigureStrip:
+    """Up to six figures in a row, three by two below 1280 px; `show` renews them in place."""
+
+    def __init__(self, figures: Sequence[Figure], *, name: str = "Overview") -> None:
+        self.element = box("section", "w-strip", label=name)
+        self.show(figures)
+
+    def show(self, figures: Sequence[Figure]) -> None:
+        self.element.clear()
+        with self.element:
+            for figure in figures:
+                with link("", figure.path) if figure.path else box():
+                    text(figure.title, "w-meta")
+                    with box("span", "w-figure w-error-ink" if figure.trouble else "w-figure"):
+                        text(figure.value)
+                        if figure.note:
+                            text(figure.note, "w-meta", tag="small")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """One attempt on the time line: past (`sent`, `error`), under way (`pending`) or planned."""
+
+    state: Literal["sent", "error", "pending", "planned"]
+    time: str
+    title: str
+    number: int
+    result: str = ""
+    note: str = ""
+    chosen: bool = False
+
+
+_MARKS = {"sent": icons.SENT, "error": icons.ERROR, "pending": icons.PENDING, "planned": icons.UNUSED}
+_WORDS = {"sent": "Sent", "error": "Error", "pending": "Pending", "planned": "Planned"}
+
+
+def time_line(moments: Sequence[Moment], on_choose: Callable[[int], Any] | None = None) -> ui.element:
+    """Past attempts with icon, result and duration; planned ones hollow, on a dashed line."""
+    with box("ol", "w-line", label="Attempts") as listing:
+        for moment in moments:
+            with box("li", f"w-line-{moment.state}") as item:
+                if moment.chosen:
+                    item.props["aria-current"] = "true"
+                symbol(_MARKS[moment.state], "w-line-mark")
+                _moment(moment, on_choose)
+    return listing
+
+
+def _moment(moment: Moment, on_choose: Callable[[int], Any] | None) -> None:
+    choose = on_choose if moment.state != "planned" else None
+    with box("button" if choose else "div", "w-line-body") as body:
+        if choose:
+            body.props["type"] = "button"
+            body.on("click", lambda _: choose(moment.number))
+        with box("span", "w-row"):
+            time = Text("time", moment.time, "" if moment.state == "planned" else "w-medium")
+            time.props["title"] = moment.title
+            text(_WORDS[moment.state], "w-hidden")
+            text(f"#{moment.number}", "w-meta w-end")
+        with box("span", "w-line-result"):
+            if moment.result:
+                text(moment.result, "w-error-ink" if moment.state == "error" else "")
+            if moment.note:
+                text(f"· {moment.note}" if moment.result else moment.note, "w-muted")

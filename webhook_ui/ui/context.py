@@ -1,0 +1,100 @@
+"""What pages are given: the parts behind the dashboard, and who looks at it from where."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from nicegui import Client, ui
+from sqlmodel import Session
+
+from webhook_ui.accounts import COOKIE, Identity
+from webhook_ui.actors import Actor, Role
+from webhook_ui.database import Database
+from webhook_ui.errors import Forbidden, WebhookUIError
+from webhook_ui.host import Host
+from webhook_ui.plugin_loader import Plugins
+from webhook_ui.settings import Settings
+from webhook_ui.ui import toasts
+from webhook_ui.ui.live import Live
+from webhook_ui.webhook_fields import Rules
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PREFERENCE = "webhook_ui_"  # cookies that hold how this browser last had something
+ZONE_COOKIE = "webhook_ui_tz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts behind the dashboard, one of each for the whole process."""
+
+    settings: Settings
+    database: Database
+    host: Host
+    plugins: Plugins
+    rules: Rules
+    identity: Identity
+    live: Live
+
+
+@dataclass(kw_only=True)
+class Tab:
+    """One open browser tab. `actor` is who opened it; what may have changed since is asked again at each action."""
+
+    services: Services
+    client: Client
+    actor: Actor
+    zone: ZoneInfo
+    preferences: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether to offer what only operators and admins may do."""
+        return self.actor.role.covers(Role.operator)
+
+    async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`Database.read`."""
+        return await self.services.database.read(fn, *args, **kwargs)
+
+    async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`Database.write`."""
+        return await self.services.database.write(fn, *args, **kwargs)
+
+    async def current_actor(self) -> Actor:
+        """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""
+        request = self.client.request
+        cookie = request.cookies.get(COOKIE) if request else None
+        actor = await self.services.identity.current_actor(cookie)
+        if actor is None:
+            ui.navigate.to("/login")
+            raise Forbidden("Your session has ended. Sign in again.")
+        self.actor = actor
+        return actor
+
+    def preference(self, name: str) -> str | None:
+        """How this browser last had it."""
+        return self.preferences.get(name)
+
+    def prefer(self, name: str, value: str) -> None:
+        """Remembers it in this browser. `name` and `value` are words of ours, never of a user."""
+        if not (name + value).replace("_", "").replace(".", "").isalnum():
+            raise ValueError(f"not a word: {name}={value}")
+        self.preferences[name] = value
+        cookie = f"{PREFERENCE}{name}={value}; path=/; max-age=31536000; samesite=lax"
+        with self.client:
+            ui.run_javascript(f"document.cookie = {cookie!r}")
+
+
+def tell(error: WebhookUIError) -> None:
+    """Shows what went wrong with an action, where no field can show it."""
+    toasts.failed("Not done", str(error))
+
+
+def zone_named(name: str | None) -> ZoneInfo | None:
+    """The time zone of this name, None if there is none."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ValueError, KeyError, OSError):
+        return None

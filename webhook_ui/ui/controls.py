@@ -1,0 +1,198 @@
+"""Buttons, toggles and menus, and code with its copy button. They call back; they change nothing themselves."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from nicegui import ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.parts import Text, box, mono, symbol, text
+
+Kind = Literal["plain", "primary", "quiet", "danger"]
+SORTS = (("created", "Creation date", ""), ("updated", "Update date", ""), ("id", "Smart sorting", "by ID"))
+ORDERS = (("asc", "Ascending", icons.UP), ("desc", "Descending", icons.DOWN))
+
+
+def button(
+    label: str,
+    on_click: Callable[[], Any] | None = None,
+    *,
+    icon: str | None = None,
+    kind: Kind = "plain",
+    small: bool = False,
+    name: str = "",
+) -> ui.button:
+    """A button with words; one `primary` a view. `name` when a screen reader needs more than the words."""
+    made = ui.button(label, icon=icon, color=None).classes(f"w-btn w-{kind}")
+    if on_click:
+        made.on_click(lambda _: on_click())
+    if small:
+        made.classes("w-small")
+    if name:
+        made.props["aria-label"] = name
+    return made
+
+
+def icon_button(
+    icon: str, name: str, on_click: Callable[[], Any] | None = None, *, kind: Kind = "quiet", small: bool = True
+) -> ui.button:
+    """A button that is only an icon; `name` is its accessible name and its title."""
+    made = button("", on_click, icon=icon, kind=kind, small=small, name=name).classes("w-only-icon")
+    made.props["title"] = name
+    return made
+
+
+def copy_button(content: str, name: str) -> ui.button:
+    """Copies in the browser (`static/app.js`), without asking the server."""
+    made = icon_button(icons.COPY, name)
+    made.props["data-copy"] = content
+    return made
+
+
+def code_block(content: str, *, name: str, copy: bool = True) -> ui.element:
+    """Verbatim text that scrolls sideways; `name` says what it is ("Response")."""
+    with box("div", "w-code") as block:
+        pre = Text("pre", content)
+        pre.props["tabindex"] = "0"
+        pre.props["aria-label"] = name
+        pre.props["role"] = "region"
+        if copy:
+            copy_button(content, f"Copy {name[:1].lower()}{name[1:]}")
+    return block
+
+
+def command(content: str) -> ui.element:
+    """One line for the terminal, with its copy button."""
+    with box("div", "w-command") as line:
+        mono(content, "w-grow", cut=True)
+        copy_button(content, "Copy command")
+    return line
+
+
+class Choices:
+    """Buttons of which one is pressed; `value` can be set from outside."""
+
+    def __init__(
+        self, name: str, options: Sequence[tuple[str, str, str | None]], value: str, on_change: Callable[[str], Any]
+    ) -> None:
+        self._on_change = on_change
+        self._buttons: dict[str, ui.button] = {}
+        with box("div", "w-seg", label=name) as self.element:
+            self.element.props["role"] = "group"
+            for key, label, icon in options:
+                made = icon_button(icon, label, small=False) if icon else button(label, kind="quiet")
+                made.on_click(lambda _, key=key: self._choose(key))
+                self._buttons[key] = made
+        self.value = value
+
+    @property
+    def value(self) -> str:
+        return self._value
+
+    @value.setter
+    def value(self, value: str) -> None:
+        self._value = value
+        for key, made in self._buttons.items():
+            made.props["aria-pressed"] = "true" if key == value else "false"
+
+    def _choose(self, key: str) -> Any:
+        if key == self._value:
+            return None
+        self.value = key
+        return self._on_change(key)  # what comes back may have to be awaited
+
+
+def view_toggle(value: Literal["list", "card"], on_change: Callable[[str], Any]) -> Choices:
+    """List view, Card view."""
+    options = [("list", "List view", icons.LIST), ("card", "Card view", icons.CARDS)]
+    return Choices("View", options, value, on_change)
+
+
+class SortMenu:
+    """The button Sort; `on_change(sort, order)` hears `created`, `updated` or `id`, and `asc` or `desc`."""
+
+    def __init__(self, sort: str, order: str, on_change: Callable[[str, str], Any]) -> None:
+        self.sort, self.order = sort, order
+        self._on_change = on_change
+        self._entries: dict[str, ui.menu_item] = {}
+        self.button = button("Sort", icon=icons.SORT)
+        self.button.props["aria-haspopup"] = "menu"
+        with self.button, popup("Sort"):
+            text("Sort by", "w-menu-head").props["role"] = "presentation"
+            with box("div", label="Sort by") as group:
+                group.props["role"] = "group"
+                for key, label, hint in SORTS:
+                    self._entry(key, label, partial(self._choose_sort, key), hint=hint)
+            ui.separator().props["role"] = "separator"
+            with box("div", label="Direction") as group:
+                group.props["role"] = "group"
+                for key, label, icon in ORDERS:
+                    self._entry(key, label, partial(self._choose_order, key), icon=icon)
+        self._mark()
+
+    def choose(self, sort: str, order: str) -> Any:
+        self.sort, self.order = sort, order
+        self._mark()
+        return self._on_change(sort, order)
+
+    def _choose_sort(self, sort: str) -> Any:
+        return self.choose(sort, self.order)
+
+    def _choose_order(self, order: str) -> Any:
+        return self.choose(self.sort, order)
+
+    def _entry(
+        self, key: str, label: str, on_click: Callable[[], Any], *, hint: str = "", icon: str | None = None
+    ) -> None:
+        with ui.menu_item(on_click=lambda _: on_click()).classes("w-menu-item") as entry:
+            symbol(icons.CHECK, "w-menu-check")
+            if icon:
+                symbol(icon)
+            text(label)
+            if hint:
+                # a hint beside the name, not a part of it
+                text(hint, "w-meta w-end").props["aria-hidden"] = "true"
+        entry.props["role"] = "menuitemradio"
+        entry.props["tabindex"] = "-1"
+        self._entries[key] = entry
+
+    def _mark(self) -> None:
+        for key, entry in self._entries.items():
+            entry.props["aria-checked"] = "true" if key in {self.sort, self.order} else "false"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One entry of a menu."""
+
+    label: str
+    on_click: Callable[[], Any]
+    icon: str | None = None
+    danger: bool = False
+
+
+def more_menu(actions: Sequence[Action], *, name: str = "More", small: bool = True) -> ui.button:
+    """The three dots and what they offer."""
+    made = icon_button(icons.MORE, name, small=small)
+    made.props["aria-haspopup"] = "menu"
+    with made, popup(name):
+        for action in actions:
+            # the default binds this turn's action
+            with ui.menu_item(on_click=lambda _, act=action: act.on_click()).classes("w-menu-item") as entry:
+                if action.icon:
+                    symbol(action.icon)
+                text(action.label)
+            entry.props["role"] = "menuitem"
+            entry.props["tabindex"] = "-1"
+            if action.danger:
+                entry.classes("w-danger")
+    return made
+
+
+def popup(name: str) -> ui.menu:
+    """An empty menu for the element it stands in; arrow keys come from `static/app.js`."""
+    menu = ui.menu().classes("w-menu").props('anchor="bottom right" self="top right" :offset="[0, 4]"')
+    menu.props["aria-label"] = name
+    return menu

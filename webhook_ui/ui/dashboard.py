@@ -1,0 +1,71 @@
+"""The one page application: the frame with its navigation, and which page stands at which address."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+from nicegui import app as nicegui_app
+from nicegui import background_tasks, context, core, ui
+
+from webhook_ui.errors import WebhookUIError
+from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
+from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
+from webhook_ui.ui.shell import ENTRIES, Person, Shell
+
+RECONNECT_SECONDS = 45.0
+
+
+def install(app: FastAPI, services: Services) -> None:
+    """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
+    theme.setup()
+    nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
+    ui.run_with(
+        app,
+        root=lambda: _root(services),
+        title="Webhook UI",
+        favicon=Path(theme.STATIC) / "favicon.svg",
+        dark=None,
+        language="en-US",
+        reconnect_timeout=RECONNECT_SECONDS,
+        tailwind=False,
+        show_welcome_message=False,
+    )
+    # the door has judged the Origin of every socket before it comes here
+    core.sio.eio.cors_allowed_origins = []
+
+
+async def _root(services: Services) -> None:
+    tab = await _open_tab(services)
+    role = str(tab.actor.role).capitalize()
+    signs_in = services.settings.auth == "accounts"
+    shell = Shell(ENTRIES, Person(name=tab.actor.name, role=role), _sign_out if signs_in else None)
+    with shell.content:
+        ui.sub_pages(
+            {
+                "/": webhooks_page.show,
+                "/webhooks/{webhook_id}": webhook_page.show,
+                "/triggers": triggers_page.show,
+            },
+            data={"tab": tab},
+            show_404=True,
+        )
+
+
+async def _open_tab(services: Services) -> Tab:
+    client = context.client
+    request = client.request
+    cookies = request.cookies if request else {}
+    actor = request.state.actor if request else None
+    if actor is None:
+        raise WebhookUIError("A page was asked for that the door had not let through.")
+    zone = zone_named(cookies.get(ZONE_COOKIE)) or ZoneInfo("UTC")
+    preferences = {name.removeprefix(PREFERENCE): text for name, text in cookies.items() if name.startswith(PREFERENCE)}
+    return Tab(services=services, client=client, actor=actor, zone=zone, preferences=preferences)
+
+
+def _sign_out() -> None:
+    # a form of the page itself, because the cookie can only be taken away by an answer
+    ui.run_javascript(
+        "const form = document.createElement('form'); form.method = 'post'; form.action = '/logout';"
+        "document.body.append(form); form.submit();"
+    )

@@ -1,0 +1,131 @@
+"""The date fields From and To: typed or picked, checked for their form, empty allowed. Days only, no zone."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from nicegui import ui
+
+from webhook_ui.ui import formats, icons
+from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.parts import box, prose, symbol
+
+
+class DateField:
+    """One day. `on_change` hears a `date` or `None`, each change once, never anything half typed."""
+
+    def __init__(
+        self, label: str, value: date | None, on_change: Callable[[date | None], Any], *, calendar: str
+    ) -> None:
+        """`calendar` names the pop-up ("Choose the first day")."""
+        self.value = value
+        self._malformed = False
+        self._on_change = on_change
+        with box("div", "w-date") as self.element:
+            self.control = ui.input(value=value.isoformat() if value else "", placeholder="YYYY-MM-DD")
+            self._message = box("div", "w-error")
+        self._message.set_visibility(False)
+        self._dress(label)
+        self._build_calendar(calendar)
+        self.control.on_value_change(lambda event: self._typed(event.value or ""))
+        self.control.on("blur", lambda _: self._finish())
+        self.control.on("keydown.enter", lambda _: self._finish())
+
+    def set(self, value: date | None) -> None:
+        """Shows `value` without calling back."""
+        self.value = value
+        self.control.value = value.isoformat() if value else ""
+        self._picker.value = value.isoformat() if value else None
+        self._refuse(None)
+
+    def show_error(self, message: str | None) -> None:
+        """For what only the page knows: To before From."""
+        self._message.clear()
+        self._message.set_visibility(message is not None)
+        self.element.classes(add="w-bad" if message else "", remove="" if message else "w-bad")
+        if message:
+            with self._message:
+                symbol(icons.ERROR)
+                prose(message, tag="span")
+            self.control.props["aria-invalid"] = "true"
+            self.control.props["aria-describedby"] = self._message.html_id
+        else:
+            self.control.props.pop("aria-invalid", None)
+            self.control.props.pop("aria-describedby", None)
+
+    def _dress(self, label: str) -> None:
+        props = self.control.props
+        props["prefix"] = label
+        props["aria-label"] = label
+        props["autocomplete"] = "off"
+        props["clearable"] = True
+        props["clear-icon"] = icons.CLOSE
+        props["maxlength"] = 10
+        props["inputmode"] = "numeric"
+
+    def _build_calendar(self, name: str) -> None:
+        with self.control.add_slot("append"):
+            opener = icon_button(icons.DATE, name)
+            opener.props["aria-haspopup"] = "dialog"
+            with ui.menu().classes("w-calendar") as self._menu:
+                picked = self.value.isoformat() if self.value else None
+                self._picker = ui.date(picked, on_change=lambda event: self._picked(event.value))
+                self._picker.props("minimal first-day-of-week=1 no-unset")
+        props = self._menu.props
+        # the field stays in focus, so that a date can be typed while the calendar is open
+        props('no-parent-event no-focus no-refocus anchor="bottom left" self="top left" :offset="[0, 4]"')
+        props["target"] = f"#{self.element.html_id}"
+        props["role"] = "dialog"
+        props["aria-label"] = name
+        self.control.on("click", js_handler=f"() => getElement({self._menu.id}).show()")
+        # the button is for the keyboard: it brings the focus into the calendar
+        opener.on("click", js_handler=f"() => setTimeout(() => getElement({self._menu.id}).focus(), 50)")
+
+    def _picked(self, chosen: str | None) -> None:
+        if chosen and chosen != self.control.value:
+            self.control.value = chosen
+        if chosen:
+            self._menu.close()
+
+    def _typed(self, typed: str) -> Any:
+        try:
+            value = formats.read_date(typed)
+        except ValueError as error:
+            # what is still being typed is not yet wrong
+            self._refuse(str(error) if len(typed.strip()) >= 10 else None)
+            return None
+        return None if value and len(typed.strip()) < 10 else self._take(value)
+
+    def _finish(self) -> Any:
+        typed = self.control.value or ""
+        try:
+            value = formats.read_date(typed)
+        except ValueError as error:
+            self._refuse(str(error))
+            return None
+        if value and typed != value.isoformat():
+            self.control.value = value.isoformat()
+        return self._take(value)
+
+    def _refuse(self, message: str | None) -> None:
+        self._malformed = message is not None
+        self.show_error(message)
+
+    def _take(self, value: date | None) -> Any:
+        if self._malformed or value != self.value:
+            self._refuse(None)
+        if value == self.value:
+            return None
+        self.value = value
+        self._picker.value = value.isoformat() if value else None
+        return self._on_change(value)
+
+
+def from_field(value: date | None, on_change: Callable[[date | None], Any]) -> DateField:
+    """From, inclusive."""
+    return DateField("From", value, on_change, calendar="Choose the first day")
+
+
+def till_field(value: date | None, on_change: Callable[[date | None], Any]) -> DateField:
+    """To, inclusive."""
+    return DateField("To", value, on_change, calendar="Choose the last day")

@@ -1,0 +1,253 @@
+"""Fields: label above, error below with its icon, both tied to the real input. They check nothing but their format."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from nicegui import ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.parts import box, prose, symbol, text
+
+
+class Field:
+    """One labelled control. `error` shows under it and is tied to it; typing takes the error away again."""
+
+    def __init__(
+        self,
+        label: str,
+        build: Callable[[], ui.input | ui.textarea | ui.select],
+        *,
+        hint: str = "",
+        note: str = "",
+        on_change: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self.label = label
+        self._error: str | None = None
+        self._on_change = on_change
+        with box("div", "w-field") as self.element:
+            with box("label", "w-label") as caption:
+                text(label)
+                if note:
+                    text(note, "w-label-note")
+            self.control = build()
+            caption.props["for"] = self.control.html_id
+            self._hint = prose(hint, "w-hint") if hint else None
+            self._message = box("div", "w-error")
+        self._message.set_visibility(False)
+        self.control.props["aria-label"] = label
+        self.control.props["for"] = self.control.html_id
+        self.control.on_value_change(lambda event: self._changed(event.value))
+        self._describe()
+
+    @property
+    def value(self) -> Any:
+        return self.control.value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self.control.value = value
+
+    @property
+    def error(self) -> str | None:
+        return self._error
+
+    @error.setter
+    def error(self, message: str | None) -> None:
+        if message == self._error:
+            return
+        self._error = message
+        self._message.clear()
+        self._message.set_visibility(message is not None)
+        if message:
+            with self._message:
+                symbol(icons.ERROR)
+                prose(message, tag="span")
+        self.element.classes(add="w-bad" if message else "", remove="" if message else "w-bad")
+        self._describe()
+
+    def focus(self) -> None:
+        self.control.run_method("focus")
+
+    def _changed(self, value: Any) -> Any:
+        self.error = None
+        return self._on_change(value) if self._on_change else None
+
+    def _describe(self) -> None:
+        ids = [part.html_id for part in (self._hint, self._message if self._error else None) if part]
+        props: dict[str, str | None] = {
+            "aria-describedby": " ".join(ids) or None,
+            "aria-invalid": "true" if self._error else None,
+        }
+        for name, value in props.items():
+            if value is None:
+                self.control.props.pop(name, None)
+            else:
+                self.control.props[name] = value
+
+
+def text_field(
+    label: str,
+    *,
+    value: str = "",
+    hint: str = "",
+    note: str = "",
+    placeholder: str = "",
+    code: bool = False,
+    kind: str = "text",
+    autocomplete: str = "off",
+    max_length: int | None = None,
+    on_change: Callable[[str], Any] | None = None,
+    on_enter: Callable[[], Any] | None = None,
+) -> Field:
+    """One line of text; `code` for URLs and ids, `kind` is the input's type (`email`, `number`, `url`)."""
+
+    def build() -> ui.input:
+        made = ui.input(value=value, placeholder=placeholder or None)
+        made.props["type"] = kind
+        made.props["autocomplete"] = autocomplete
+        made.props["spellcheck"] = "false"
+        if code:
+            made.classes("w-code-input").props["dir"] = "ltr"
+        else:
+            made.props["dir"] = "auto"
+        if max_length:
+            made.props["maxlength"] = max_length
+        if on_enter:
+            made.on("keydown.enter", lambda _: on_enter())
+        return made
+
+    return Field(label, build, hint=hint, note=note, on_change=on_change)
+
+
+def password_field(
+    label: str = "Password",
+    *,
+    hint: str = "",
+    autocomplete: str = "current-password",
+    on_enter: Callable[[], Any] | None = None,
+) -> Field:
+    """A password with a button that shows it."""
+    field = text_field(label, kind="password", autocomplete=autocomplete, hint=hint, on_enter=on_enter)
+
+    def toggle() -> None:
+        shown = field.control.props["type"] == "text"
+        field.control.props["type"] = "password" if shown else "text"
+        eye.props["aria-pressed"] = "false" if shown else "true"
+
+    with field.control.add_slot("append"):
+        eye = icon_button(icons.SHOW, "Show it", toggle)
+        eye.props["aria-pressed"] = "false"
+    return field
+
+
+def area_field(
+    label: str,
+    *,
+    value: str = "",
+    hint: str = "",
+    note: str = "",
+    rows: int = 8,
+    code: bool = False,
+    on_change: Callable[[str], Any] | None = None,
+) -> Field:
+    """Several lines of text; `code` for JSON."""
+
+    def build() -> ui.textarea:
+        made = ui.textarea(value=value)
+        made.props["rows"] = rows
+        made.props["spellcheck"] = "false" if code else "true"
+        if code:
+            made.classes("w-code-input")
+        return made
+
+    return Field(label, build, hint=hint, note=note, on_change=on_change)
+
+
+def choice_field(
+    label: str,
+    options: Mapping[Any, str],
+    value: Any,
+    *,
+    hint: str = "",
+    note: str = "",
+    on_change: Callable[[Any], Any] | None = None,
+) -> Field:
+    """One of several, as a form field."""
+
+    def build() -> ui.select:
+        return ui.select(dict(options), value=value).props(
+            f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list'
+        )
+
+    return Field(label, build, hint=hint, note=note, on_change=on_change)
+
+
+def switch(label: str, value: bool, *, detail: str = "", on_change: Callable[[bool], Any] | None = None) -> ui.switch:
+    """On or off, with a line that says what it means."""
+    made = ui.switch(label, value=value, on_change=lambda event: on_change(event.value) if on_change else None)
+    made.classes("w-switch")
+    if detail:
+        with made:
+            text(detail, "w-meta w-switch-detail")
+    return made
+
+
+def search_field(placeholder: str, value: str, on_search: Callable[[str], Any], *, wait_ms: int = 300) -> ui.input:
+    """`on_search` hears the text when typing rests, and at once on Enter or when it is cleared."""
+    made = ui.input(value=value, placeholder=placeholder).classes("w-search")
+    made.props["aria-label"] = "Search"
+    made.props["type"] = "search"
+    made.props["debounce"] = wait_ms
+    made.props["dir"] = "auto"
+    made.on_value_change(lambda event: on_search((event.value or "").strip()))
+    with made.add_slot("prepend"):
+        symbol(icons.SEARCH)
+    return made
+
+
+def filter_field(
+    label: str, options: Mapping[str, str], value: str, on_change: Callable[[str], Any], *, neutral: str = ""
+) -> ui.select:
+    """A filter with its label inside; anything but `neutral` is marked as set."""
+    made = ui.select(dict(options), value=value if value in options else neutral).classes("w-filter")
+    made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
+    made.props["prefix"] = label
+    made.props["aria-label"] = label
+
+    def mark(chosen: str) -> None:
+        made.classes(add="" if chosen == neutral else "w-set", remove="w-set" if chosen == neutral else "")
+
+    def changed(chosen: str) -> Any:
+        mark(chosen)
+        return on_change(chosen)
+
+    mark(made.value)
+    made.on_value_change(lambda event: changed(event.value))
+    return made
+
+
+def show_problems(summary: ui.element, fields: Sequence[Field], general: str = "") -> None:
+    """Fills a form's summary with links to the fields that have an error, and puts the focus on the first.
+
+    `general` is what is wrong with the whole; without anything wrong the summary is empty.
+    """
+    wrong = [field for field in fields if field.error]
+    summary.clear()
+    if not wrong and not general:
+        return
+    with summary, box("div", "w-note w-note-error w-note-small") as section:
+        section.props["role"] = "alert"
+        symbol(icons.ERROR)
+        with box("p", "w-grow"):
+            text(general or "Nothing was saved yet. ")
+            for index, field in enumerate(wrong):
+                separator = "" if index == 0 else " and " if index == len(wrong) - 1 else ", "
+                text(separator)
+                jump = text(field.label, "w-jump", tag="button")
+                jump.props["type"] = "button"
+                jump.on("click", lambda _, field=field: field.focus())
+            if wrong:
+                text(" needs a change." if len(wrong) == 1 else " need a change.")
+    if wrong:
+        wrong[0].focus()

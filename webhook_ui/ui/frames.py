@@ -1,0 +1,116 @@
+"""What floats above a page: dialogs, the side panel, questions that ask first. They hold what the page puts in."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from nicegui import ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import Kind, button, icon_button
+from webhook_ui.ui.parts import box, foreign, mono, prose, text
+
+
+class DialogFrame:
+    """A dialog of 560 or 640 px with title, body that scrolls and footer; fills the screen below 600 px.
+
+    `with frame.body:` holds the fields; `frame.summary` is for `show_problems`; `frame.note` is the footer's text.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        primary: str,
+        on_primary: Callable[[], Any],
+        note: str = "",
+        code: str = "",
+        icon: str | None = None,
+        wide: bool = False,
+        kind: Kind = "primary",
+    ) -> None:
+        self.dialog = ui.dialog().props("persistent transition-duration=120")
+        self.dialog.props["aria-label"] = title
+        self.dialog.on("escape-key", self.close)
+        with self.dialog, box("div", "w-dialog w-dialog-wide" if wide else "w-dialog"):
+            with box("div", "w-dialog-head"):
+                with box("h2", "w-row"):
+                    foreign(title, cut=False)
+                    if code:
+                        mono(code, "w-muted w-plain")
+                icon_button(icons.CLOSE, "Close", self.close, small=False)
+            with box("div", "w-dialog-body"):
+                self.summary = box("div", "w-summary")
+                self.body = box("div", "w-form")
+            with box("div", "w-dialog-foot"):
+                self.note = text(note, "w-meta w-grow")
+                self.cancel = button("Cancel", self.close, kind="quiet")
+                self.primary = button(primary, on_primary, icon=icon, kind=kind)
+
+    def open(self) -> None:
+        self.dialog.open()
+
+    def close(self) -> None:
+        self.dialog.close()
+
+    def wait(self, busy: bool) -> None:
+        """While the work is done the button turns and cannot be pressed twice."""
+        self.primary.props.set_bool("loading", busy)
+
+
+class PanelFrame:
+    """A side panel of 720 px at the right; the page beside it stays usable. Fills the screen below 600 px.
+
+    `frame.head` holds the title's line, `frame.body` the rest; `on_close` hears when a person closes it.
+    """
+
+    def __init__(self, name: str, *, on_close: Callable[[], Any] | None = None) -> None:
+        self._on_close = on_close
+        self.dialog = ui.dialog().props("seamless position=right transition-duration=200")
+        self.dialog.props["aria-label"] = name
+        self.dialog.on("escape-key", lambda _: self.close())
+        with self.dialog, box("aside", "w-panel", label=name):
+            with box("div", "w-panel-head"):
+                self.head = box("div", "w-grow")
+                self.tools = box("div", "w-row")
+                icon_button(icons.CLOSE, "Close", self.close)
+            self.body = box("div", "w-panel-body")
+
+    def open(self) -> None:
+        self.dialog.open()
+
+    def close(self) -> Any:
+        self.dialog.close()
+        return self._on_close() if self._on_close else None
+
+
+def confirm(
+    title: str,
+    detail: str,
+    *,
+    action: str,
+    on_confirm: Callable[[], Any],
+    kind: Literal["primary", "danger-filled"] = "danger-filled",
+) -> ui.dialog:
+    """Asks first; the button carries the verb ("Delete"). The dialog is gone once it is answered."""
+    dialog = ui.dialog().props("transition-duration=120")
+    dialog.props["aria-label"] = title
+    dialog.props["role"] = "alertdialog"
+
+    def answer() -> Any:
+        dialog.close()
+        return on_confirm()
+
+    with dialog, box("div", "w-dialog w-dialog-small"):
+        with box("div", "w-dialog-head"), box("h2"):
+            foreign(title, cut=False)
+        with box("div", "w-dialog-body"):
+            prose(detail, "w-second")
+        with box("div", "w-dialog-foot"):
+            box("span", "w-grow")
+            button("Cancel", dialog.close, kind="quiet")
+            button(action, answer, kind="primary" if kind == "primary" else "plain").classes(
+                "w-filled-danger" if kind == "danger-filled" else ""
+            )
+    dialog.on("hide", dialog.delete)
+    dialog.open()
+    return dialog

@@ -1,0 +1,89 @@
+"""Keeps open pages up to date: coalesces what is announced and lets each page look again, at most twice a second."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from nicegui import background_tasks, ui
+
+from webhook_ui.changes import Announcer, Changed
+from webhook_ui.errors import Unavailable
+
+PULSE_SECONDS = 0.5
+
+Look = Callable[[frozenset[Changed]], Awaitable[None] | None]
+
+log = structlog.get_logger()
+
+
+@dataclass(eq=False)
+class _Follower:
+    """A page that follows changes, as long as its element is on the screen."""
+
+    element: ui.element
+    look: Look
+    busy: bool = False
+    missed: frozenset[Changed] = frozenset()
+
+
+class Live:
+    """One for the whole process; runs as a task beside the server."""
+
+    def __init__(self, announcer: Announcer) -> None:
+        self._announcer = announcer
+        self._followers: list[_Follower] = []
+        self._gathered: set[Changed] = set()
+        self._news = asyncio.Event()
+
+    def follow(self, element: ui.element, look: Look) -> None:
+        """Calls `look` with what has changed, in the slot of `element`, until that is taken from the page.
+
+        A page that is still looking is not called again before it is done.
+        """
+        self._followers.append(_Follower(element, look))
+
+    async def run(self) -> None:
+        """Passes on what is announced, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def hear(changes: frozenset[Changed]) -> None:
+            loop.call_soon_threadsafe(self._gather, changes)
+
+        quiet = self._announcer.subscribe(hear)
+        try:
+            while True:
+                await self._news.wait()
+                self._news.clear()
+                changes, self._gathered = frozenset(self._gathered), set()
+                self._pass_on(changes)
+                await asyncio.sleep(PULSE_SECONDS)
+        finally:
+            quiet()
+
+    def _gather(self, changes: frozenset[Changed]) -> None:
+        self._gathered |= changes
+        self._news.set()
+
+    def _pass_on(self, changes: frozenset[Changed]) -> None:
+        self._followers = [follower for follower in self._followers if not follower.element.is_deleted]
+        for follower in self._followers:
+            if follower.busy:
+                follower.missed |= changes
+            else:
+                background_tasks.create(self._show(follower, changes), name="live page")
+
+    async def _show(self, follower: _Follower, changes: frozenset[Changed]) -> None:
+        follower.busy = True
+        try:
+            while changes and not follower.element.is_deleted:
+                with follower.element:
+                    looking = follower.look(changes)
+                    if inspect.isawaitable(looking):
+                        await looking
+                changes, follower.missed = follower.missed, frozenset()
+        except Unavailable as error:
+            log.warning("page.waits", reason=str(error))
+        finally:
+            follower.busy = False

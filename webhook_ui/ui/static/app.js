@@ -1,0 +1,89 @@
+/* Webhook UI: what the browser does by itself. Times go on counting, menus hear arrow keys, copying needs no server. */
+"use strict";
+(() => {
+  const WEEK = 7 * 86400e3;
+
+  function span(seconds, parts) {
+    const whole = Math.floor(Math.abs(seconds));
+    if (whole < 60) return `${whole} s`;
+    if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+    const days = whole >= 86400;
+    const [big, small] = days ? [86400, 3600] : [3600, 60];
+    const [bigName, smallName] = days ? ["d", "h"] : ["h", "min"];
+    const rest = Math.floor((whole % big) / small);
+    const text = `${Math.floor(whole / big)} ${bigName}`;
+    return parts > 1 && rest ? `${text} ${rest} ${smallName}` : text;
+  }
+
+  /* the same words as formats.relative */
+  function relative(at, now) {
+    const seconds = (at - now) / 1000;
+    if (Math.abs(seconds) < 1) return "now";
+    return seconds > 0 ? `in ${span(seconds, 2)}` : `${span(seconds, 1)} ago`;
+  }
+
+  function tick() {
+    const now = Date.now();
+    for (const element of document.querySelectorAll("time[data-at]")) {
+      const at = Number(element.dataset.at);
+      // the text node itself is changed: the framework goes on writing to it
+      const node = element.firstChild;
+      if (node === null || Math.abs(at - now) >= WEEK) continue;
+      const text = (element.dataset.prefix || "") + relative(at, now);
+      if (node.nodeValue !== text) node.nodeValue = text;
+    }
+  }
+
+  function entries(menu) {
+    return [...menu.querySelectorAll('[role^="menuitem"]:not([aria-disabled="true"])')];
+  }
+
+  function moveInMenu(event) {
+    const menu = event.target.closest?.('[role="menu"]');
+    if (!menu) return;
+    const items = entries(menu);
+    const at = items.indexOf(document.activeElement);
+    const goal = {
+      ArrowDown: (at + 1) % items.length,
+      ArrowUp: at <= 0 ? items.length - 1 : at - 1,
+      Home: 0,
+      End: items.length - 1,
+    }[event.key];
+    if (goal === undefined || !items.length) return;
+    event.preventDefault();
+    items[goal].focus();
+  }
+
+  async function copy(event) {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    const text = button.dataset.copy;
+    if (navigator.clipboard && window.isSecureContext) {
+      await navigator.clipboard.writeText(text);
+    } else {
+      const area = document.createElement("textarea");
+      area.value = text;
+      area.className = "w-hidden";
+      button.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.classList.add("w-copied");
+    setTimeout(() => button.classList.remove("w-copied"), 1500);
+  }
+
+  function dressBanner() {
+    const banner = document.getElementById("popup");
+    if (!banner) return;
+    const words = ["No connection to the server.", "What you typed is kept; it is tried again until the server answers."];
+    banner.setAttribute("role", "status");
+    banner.querySelectorAll("span").forEach((part, index) => (part.textContent = words[index]));
+  }
+
+  document.addEventListener("keydown", moveInMenu);
+  document.addEventListener("click", copy);
+  document.addEventListener("DOMContentLoaded", dressBanner);
+  setInterval(tick, 1000);
+  window.webhookUi = { relative };
+})();

@@ -1,0 +1,134 @@
+"""Lists as semantic tables that become two or three lines a row below 600 px, and their pager. At most 50 rows."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nicegui import context, ui
+
+from webhook_ui.ui import formats, icons
+from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.parts import box, foreign, text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """`key` is the class of its cells (`w-c-key`), by which `app.css` places them on narrow screens."""
+
+    key: str
+    title: str
+    width: int | None = None
+    figures: bool = False
+    hidden_title: bool = False
+
+
+HOOKS = (
+    Column(key="title", title="Title and URL"),
+    Column(key="state", title="State", width=108),
+    Column(key="result", title="Last result", width=264),
+    Column(key="spark", title="Last 24 h", width=136),
+    Column(key="rate", title="Success", width=72, figures=True),
+    Column(key="triggers", title="Triggers", width=132),
+    Column(key="created", title="Created", width=140),
+    Column(key="actions", title="Actions", width=44, hidden_title=True),
+)
+LOG = (
+    Column(key="status", title="Status", width=104),
+    Column(key="time", title="Time", width=84),
+    Column(key="result", title="Result"),
+    Column(key="trigger", title="Trigger", width=132),
+    Column(key="event", title="Event", width=148),
+    Column(key="attempt", title="Attempt", width=76),
+    Column(key="duration", title="Duration", width=84, figures=True),
+    Column(key="next", title="Next attempt", width=124),
+    Column(key="action", title="Actions", width=120, figures=True, hidden_title=True),
+)
+TRIGGERS = (
+    Column(key="title", title="Trigger"),
+    Column(key="name", title="Name"),
+    Column(key="listeners", title="Who listens", width=150),
+    Column(key="fired", title="Last fired", width=120),
+    Column(key="count", title="Last 24 h", width=96, figures=True),
+    Column(key="action", title="Actions", width=108, figures=True, hidden_title=True),
+)
+
+
+class Row:
+    """One row; `with row.cell("title"):` fills a cell."""
+
+    def __init__(self, columns: Sequence[Column], *, chosen: bool, on_click: Callable[[], Any] | None) -> None:
+        self.element = box("tr", "w-chosen" if chosen else "")
+        self._cells: dict[str, ui.element] = {}
+        if on_click:
+            self.element.classes("w-clickable").on("click", lambda _: on_click())
+        with self.element:
+            for column in columns:
+                self._cells[column.key] = box("td", f"w-c-{column.key}{' w-figures' if column.figures else ''}")
+
+    def cell(self, key: str) -> ui.element:
+        return self._cells[key]
+
+    def choose(self, chosen: bool) -> None:
+        self.element.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
+
+
+class Table:
+    """`kind` is `hooks`, `log` or `triggers`; rows go into `body`, or into what `group` opens."""
+
+    def __init__(self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers"]) -> None:
+        self.columns = columns
+        with box("div", f"w-box w-table-box w-table-box-{kind}") as self.element:
+            self.table = box("table", f"w-table w-table-{kind}", label=name)
+        with self.table:
+            with box("colgroup"):
+                for column in columns:
+                    made = box("col", f"w-c-{column.key}")
+                    if column.width:
+                        made.style(f"width:{int(column.width)}px")
+            with box("thead"), box("tr"):
+                for column in columns:
+                    with box("th", f"w-c-{column.key}{' w-figures' if column.figures else ''}") as heading:
+                        text(column.title, "w-hidden" if column.hidden_title else "")
+                    heading.props["scope"] = "col"
+            self.body = box("tbody")
+
+    def row(self, *, chosen: bool = False, on_click: Callable[[], Any] | None = None) -> Row:
+        """In the body, or in the group that is open."""
+        inside = context.slot.parent
+        place = inside if inside.tag == "tbody" else self.body
+        with place:
+            return Row(self.columns, chosen=chosen, on_click=on_click)
+
+    def clear(self) -> None:
+        self.body.clear()
+
+    @contextmanager
+    def group(self, title: str, note: str = "") -> Iterator[None]:
+        """A heading row; `row()` inside the `with` belongs to it."""
+        with self.table, box("tbody"):
+            with box("tr", "w-group"), box("th") as heading, box("span", "w-row"):
+                foreign(title, "w-strong")
+                if note:
+                    text(note, "w-meta")
+            heading.props["colspan"] = str(len(self.columns))
+            heading.props["scope"] = "rowgroup"
+            yield
+
+
+class Pager:
+    """'1–50 of 847' with a step back and a step on; `show` renews it."""
+
+    def __init__(self, on_back: Callable[[], Any], on_next: Callable[[], Any]) -> None:
+        with box("nav", "w-pager", label="Pages") as self.element:
+            self._range = text("", "w-meta")
+            with box("span", "w-row w-end"):
+                self.back = icon_button(icons.BACK, "Previous page", on_back)
+                self.next = icon_button(icons.NEXT, "Next page", on_next)
+
+    def show(self, first: int, last: int, total: int | None, *, back: bool, more: bool) -> None:
+        """`total` is `None` where counting would cost too much."""
+        known = "" if total is None else f" of {formats.count(total)}"
+        self._range.set_text(f"{formats.count(first)}–{formats.count(last)}{known}" if last else "None")
+        self.back.set_enabled(back)
+        self.next.set_enabled(more)

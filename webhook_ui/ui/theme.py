@@ -1,0 +1,38 @@
+"""What every page shares: the files in `static`, Quasar's colours and defaults, the options of the page itself."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from nicegui import app, ui
+
+STATIC = Path(__file__).parent / "static"
+STATIC_URL = "/_static/webhook-ui"
+RUN_OPTIONS: dict[str, Any] = {
+    "title": "Webhook UI",
+    "favicon": STATIC / "favicon.svg",
+    "dark": None,  # as the system has it
+    "language": "en-US",
+    "tailwind": False,
+    "reconnect_timeout": 45,
+}
+"""For `ui.run_with(app, **RUN_OPTIONS, …)`."""
+
+
+def setup() -> None:
+    """Registers static files, head links and defaults; called once by the app, before any page is built."""
+    app.add_static_files(STATIC_URL, STATIC)
+    links = [f'<link rel="stylesheet" href="{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")]
+    script = f'<script defer src="{_address("app.js")}"></script>'
+    # in the head, not injected by script: the first paint already has the theme's background
+    ui.add_head_html("\n".join([*links, script]), shared=True)
+    app.colors(primary="#2453d6", positive="#12633a", negative="#a5161d", warning="#7a4a06")
+    ui.button.default_props("unelevated no-caps no-wrap")
+    ui.input.default_props("outlined dense hide-bottom-space no-error-icon")
+    ui.textarea.default_props("outlined dense hide-bottom-space no-error-icon")
+    ui.select.default_props("outlined dense options-dense hide-bottom-space no-error-icon behavior=menu")
+
+
+def _address(name: str) -> str:
+    """With the content's hash, so that a new version is never mixed with what a browser has kept."""
+    return f"{STATIC_URL}/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"

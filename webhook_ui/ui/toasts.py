@@ -1,0 +1,59 @@
+"""Short words at the edge of the screen about what was just done or failed. One stack a browser tab."""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from nicegui import Client, context, ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.parts import box, foreign, prose, symbol, text
+
+STAYS_SECONDS = 6.0
+_stacks: "WeakKeyDictionary[Client, ui.element]" = WeakKeyDictionary()
+
+
+def prepare() -> ui.element:
+    """The place for toasts; there before the first one, so that screen readers hear it. Built by the shell."""
+    client = context.client
+    known = _stacks.get(client)
+    if known is None or known.is_deleted:
+        with client.layout:
+            known = box("div", "w-toasts", label="Messages")
+        known.props["role"] = "region"
+        known.props["aria-live"] = "polite"
+        _stacks[client] = known
+    return known
+
+
+def done(message: str, undo: Callable[[], Any] | None = None) -> None:
+    """Goes after six seconds; with `undo`, a way back until then."""
+    with prepare(), box("div", "w-toast") as toast:
+        symbol(icons.SENT, "w-sent-ink")
+        foreign(message, "w-grow", cut=False)
+        if undo:
+            with box("button", "w-jump w-medium") as back:
+                text("Undo")
+            back.props["type"] = "button"
+            back.on("click", lambda _: _leave(toast, undo))
+        icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
+        ui.timer(STAYS_SECONDS, lambda: _leave(toast), once=True)
+
+
+def failed(title: str, detail: str = "") -> None:
+    """Stays until it is closed."""
+    with prepare(), box("div", "w-toast") as toast:
+        toast.props["role"] = "alert"
+        symbol(icons.ERROR, "w-error-ink")
+        with box("div", "w-grow"):
+            foreign(title, "w-strong", cut=False)
+            if detail:
+                prose(detail, "w-second")
+        icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
+
+
+def _leave(toast: ui.element, then: Callable[[], Any] | None = None) -> Any:
+    if not toast.is_deleted:
+        toast.delete()
+    return then() if then else None

@@ -1,0 +1,67 @@
+"""Hears the commits of other processes. The database is the only bus: PostgreSQL tells, SQLite is asked."""
+
+import sqlite3
+import threading
+from contextlib import closing
+
+import psycopg
+import structlog
+
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import CHANNEL, Database
+
+ASK_SECONDS = 0.05  # one question costs SQLite some microseconds
+AGAIN_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+class Watch:
+    """A thread that announces `Kind.anything` whenever another process has committed something."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="database-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begins to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends it; takes as long as one look at the database."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        look = self._ask_sqlite if self._database.is_sqlite else self._hear_postgresql
+        while not self._stop.is_set():
+            try:
+                look()
+            except (psycopg.Error, sqlite3.Error) as error:
+                log.warning("watch.lost", reason=str(error).strip(), again_in_seconds=AGAIN_SECONDS)
+                self._stop.wait(AGAIN_SECONDS)
+                self._announce()  # something may have been missed
+
+    def _ask_sqlite(self) -> None:
+        file = str(self._database.url.database)
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            seen = None
+            while not self._stop.is_set():
+                version = connection.execute("PRAGMA data_version").fetchone()
+                if seen is not None and version != seen:
+                    self._announce()
+                seen = version
+                self._stop.wait(ASK_SECONDS)
+
+    def _hear_postgresql(self) -> None:
+        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")
+            while not self._stop.is_set():
+                for heard in connection.notifies(timeout=0.5, stop_after=1):
+                    if heard.payload != self._database.origin:
+                        self._announce()
+
+    def _announce(self) -> None:
+        self._database.announcer.announce([Changed(Kind.anything)])

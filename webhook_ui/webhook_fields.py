@@ -1,0 +1,174 @@
+"""What may stand in a webhook's fields, judged for every door alike, each mistake at its field."""
+
+import difflib
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhook_ui import guard
+from webhook_ui.errors import Invalid
+from webhook_ui.patterns import PATTERN, matches
+
+MAX_TRIGGERS = 200
+MAX_RETRIES = 50
+LONGEST_WAIT = 30 * 86400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What is judged against: where deliveries may go, which triggers there are, the longest timeout a lease allows."""
+
+    policy: guard.Policy
+    triggers: Collection[str]
+    longest_timeout: float
+
+
+def check_fields(
+    values: Mapping[str, Any], *, rules: Rules, whole: bool, present: Collection[str] = ()
+) -> dict[str, Any]:
+    """`values` as they are to be stored. Raises Invalid naming every field that is wrong.
+
+    With `whole`, title, URL and triggers must be there. Triggers in `present` pass although their plugin is missing.
+    """
+    checks = _checks(rules, present)
+    problems: dict[str, str] = {}
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in checks:
+            near = difflib.get_close_matches(name, checks, n=1)
+            problems[name] = f"There is no such field.{f' Did you mean {near[0]}?' if near else ''}"
+            continue
+        try:
+            checked[name] = checks[name](value)
+        except Invalid as error:
+            problems[name] = " ".join(error.fields.values())
+        except ValueError as error:
+            problems[name] = str(error)
+    if whole:
+        for name in ("title", "url", "triggers"):
+            if name not in values:
+                problems[name] = MISSING[name]
+    if problems:
+        raise Invalid(problems)
+    return checked
+
+
+MISSING = {
+    "title": "Give it a title, so that you find it again in the list.",
+    "url": "Give the address the events are sent to, for example https://example.com/hooks.",
+    "triggers": "Choose at least one trigger; without one nothing would ever be sent.",
+}
+
+
+def _checks(rules: Rules, present: Collection[str]) -> dict[str, Callable[[Any], Any]]:
+    return {
+        "title": _title,
+        "url": lambda value: _url(value, rules.policy),
+        "triggers": lambda value: _triggers(value, rules.triggers, present),
+        "enabled": _switch,
+        "paused": _switch,
+        "ordered": _switch,
+        "description": lambda value: clean_text(value, 2000, lines=True),
+        "headers": _headers,
+        "tenant": tenant,
+        "timeout": lambda value: _timeout(value, rules.longest_timeout),
+        "retry_schedule": _retry_schedule,
+    }
+
+
+def clean_text(value: Any, longest: int, *, lines: bool = False) -> str:
+    """`value` stripped. Raises ValueError for what is no text, too long, or holds characters no database can keep."""
+    if not isinstance(value, str):
+        raise ValueError("This must be text.")
+    text = value.strip()
+    if len(text) > longest:
+        raise ValueError(f"This is longer than {longest} characters; shorten it.")
+    for character in text:
+        if unicodedata.category(character) in ("Cc", "Cs") and not (lines and character in "\n\t\r"):
+            raise ValueError("This holds control characters; type it anew.")
+    return text
+
+
+def tenant(value: Any) -> str | None:
+    """Whose it is; None for nobody's. Raises ValueError."""
+    if value is None:
+        return None
+    return clean_text(value, 200) or None
+
+
+def _title(value: Any) -> str:
+    title = clean_text(value, 200)
+    if not title:
+        raise ValueError(MISSING["title"])
+    return title
+
+
+def _url(value: Any, policy: guard.Policy) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(MISSING["url"])
+    url = value.strip()
+    guard.check_url(url, policy)
+    return url
+
+
+def _triggers(value: Any, known: Collection[str], present: Collection[str]) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise ValueError("This must be a list of triggers.")
+    if not value:
+        raise ValueError(MISSING["triggers"])
+    if len(value) > MAX_TRIGGERS:
+        raise ValueError(f"These are more than {MAX_TRIGGERS} triggers; choose a group such as user.* instead.")
+    for name in value:
+        if name not in present:
+            _check_trigger(name, known)
+    return sorted(set(value))
+
+
+def _check_trigger(name: str, known: Collection[str]) -> None:
+    if name in known or (PATTERN.fullmatch(name) and any(matches(name, trigger) for trigger in known)):
+        return
+    near = difflib.get_close_matches(name, known, n=2)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "The Triggers page lists those there are."
+    raise ValueError(f"There is no trigger {name[:100]!r}. {hint}")
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("This must be true or false.")
+    return value
+
+
+def _headers(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError("This must be an object of header names and values.")
+    if not all(isinstance(name, str) and isinstance(text, str) for name, text in value.items()):
+        raise ValueError("Header names and values must be text.")
+    guard.check_headers(value)
+    return dict(value)
+
+
+def _seconds(value: Any, longest: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("This must be a number of seconds.")
+    if not 0 <= value <= longest:
+        raise ValueError(f"This must lie between 0 and {longest:g} seconds.")
+    return float(value)
+
+
+def _timeout(value: Any, longest: float) -> float | None:
+    if value is None:
+        return None
+    if (seconds := _seconds(value, longest)) < 1:
+        raise ValueError("A receiver needs at least 1 second to answer.")
+    return seconds
+
+
+def _retry_schedule(value: Any) -> list[float] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple):
+        raise ValueError("This must be a list of seconds, one for each further attempt.")
+    if len(value) > MAX_RETRIES:
+        raise ValueError(f"These are more than {MAX_RETRIES} further attempts.")
+    return [_seconds(seconds, LONGEST_WAIT) for seconds in value]

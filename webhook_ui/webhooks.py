@@ -1,0 +1,205 @@
+"""The write side of webhooks: the only place a webhook changes. What waits to be delivered is not touched here."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui import changelog, signing
+from webhook_ui.actors import Actor, Role
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import note
+from webhook_ui.errors import Conflict, NotFound
+from webhook_ui.models import Lane, Subscription, Webhook, table
+from webhook_ui.webhook_fields import Rules, check_fields
+
+ROTATION = timedelta(hours=24)  # how long the old secret signs beside the new one
+RESTORABLE = timedelta(days=30)
+
+
+def get(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
+    """The webhook. Raises NotFound; a deleted one is found only if `deleted` says so."""
+    webhook = session.get(Webhook, webhook_id) if 0 < webhook_id < 1 << 63 else None
+    if webhook is None or (webhook.deleted_at is not None and not deleted):
+        raise NotFound(f"There is no webhook {webhook_id}. It may have been deleted.")
+    return webhook
+
+
+def add(session: Session, values: Mapping[str, Any], *, rules: Rules, actor: Actor, now: datetime) -> Webhook:
+    """Stores a new webhook with a secret of its own. Raises Invalid with what is wrong at each field."""
+    actor.require(Role.operator)
+    webhook = Webhook(
+        **check_fields(values, rules=rules, whole=True),
+        uid=str(uuid.uuid4()),
+        secret=signing.new_secret(),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(webhook)
+    session.flush()
+    session.add(Lane(webhook_id=_id(webhook)))
+    _subscribe(session, webhook)
+    _record(session, webhook, "webhook.created", actor, now, before=None)
+    return webhook
+
+
+def change(
+    session: Session,
+    webhook_id: int,
+    values: Mapping[str, Any],
+    *,
+    rules: Rules,
+    actor: Actor,
+    now: datetime,
+    version: int | None = None,
+) -> Webhook:
+    """Changes the named fields. With `version`, raises Conflict if somebody changed the webhook since."""
+    actor.require(Role.operator)
+    webhook = _locked(session, webhook_id)
+    if version is not None and version != webhook.version:
+        raise Conflict(
+            f"Somebody changed this webhook meanwhile (it is at version {webhook.version}, you saw {version}). "
+            "Load it again, compare, and save."
+        )
+    before = snapshot(webhook)
+    checked = check_fields(values, rules=rules, whole=False, present=webhook.triggers)
+    changed = {name: value for name, value in checked.items() if getattr(webhook, name) != value}
+    if not changed:
+        return webhook
+    for name, value in changed.items():
+        setattr(webhook, name, value)
+    if changed.get("enabled"):
+        webhook.disabled_reason = None
+    if "triggers" in changed:
+        _subscribe(session, webhook)
+    _touch(webhook, now)
+    _record(session, webhook, "webhook.changed", actor, now, before=before)
+    return webhook
+
+
+def delete(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -> Webhook:
+    """Takes the webhook away; it can be restored for 30 days, and what is open waits as long."""
+    actor.require(Role.operator)
+    webhook = _locked(session, webhook_id)
+    before = snapshot(webhook)
+    webhook.deleted_at = now
+    _unsubscribe(session, webhook_id)
+    _touch(webhook, now)
+    _record(session, webhook, "webhook.deleted", actor, now, before=before)
+    return webhook
+
+
+def restore(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -> Webhook:
+    """Brings a deleted webhook back as it was. Raises Conflict if it was not deleted."""
+    actor.require(Role.operator)
+    webhook = _locked(session, webhook_id, deleted=True)
+    if webhook.deleted_at is None:
+        raise Conflict(f"Webhook {webhook_id} is not deleted; there is nothing to restore.")
+    if now - webhook.deleted_at > RESTORABLE:
+        raise NotFound(f"Webhook {webhook_id} was deleted more than {RESTORABLE.days} days ago and is gone.")
+    webhook.deleted_at = None
+    _subscribe(session, webhook)
+    _touch(webhook, now)
+    _record(session, webhook, "webhook.restored", actor, now, before=None)
+    return webhook
+
+
+def disable(session: Session, webhook_id: int, *, reason: str, actor: Actor, now: datetime) -> None:
+    """Switches a webhook off because of what its receiver does. The engine notes it: the update date stays."""
+    webhook = _locked(session, webhook_id, deleted=True)
+    if not webhook.enabled:
+        return
+    before = snapshot(webhook)
+    webhook.enabled = False
+    webhook.disabled_reason = reason
+    webhook.version += 1
+    _record(session, webhook, "webhook.disabled", actor, now, before=before)
+
+
+def reveal_secret(session: Session, webhook_id: int, *, actor: Actor) -> str:
+    """The secret that signs. Operators and admins only."""
+    actor.require(Role.operator)
+    return get(session, webhook_id).secret
+
+
+def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -> Webhook:
+    """A new secret; the old one signs beside it for 24 hours."""
+    actor.require(Role.operator)
+    webhook = _locked(session, webhook_id)
+    before = snapshot(webhook)
+    webhook.old_secret, webhook.old_secret_until = webhook.secret, now + ROTATION
+    webhook.secret = signing.new_secret()
+    _touch(webhook, now)
+    _record(session, webhook, "webhook.secret_rotated", actor, now, before=before)
+    return webhook
+
+
+def gone_since(session: Session, moment: datetime) -> list[int]:
+    """Webhooks that were deleted before `moment` and can no longer be restored."""
+    webhook = table(Webhook)
+    return list(session.execute(sa.select(webhook.c.id).where(webhook.c.deleted_at < moment)).scalars())
+
+
+def snapshot(webhook: Webhook) -> dict[str, Any]:
+    """What history keeps of a webhook: no secret, and of headers only the names."""
+    return {
+        "title": webhook.title,
+        "url": webhook.url,
+        "description": webhook.description,
+        "triggers": webhook.triggers,
+        "enabled": webhook.enabled,
+        "paused": webhook.paused,
+        "disabled_reason": webhook.disabled_reason,
+        "headers": sorted(webhook.headers),
+        "tenant": webhook.tenant,
+        "ordered": webhook.ordered,
+        "timeout": webhook.timeout,
+        "retry_schedule": webhook.retry_schedule,
+    }
+
+
+def _locked(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
+    get(session, webhook_id, deleted=deleted)
+    # key_share: emitting, which only refers to the row, need not wait
+    statement = sa.select(Webhook).where(table(Webhook).c.id == webhook_id).with_for_update(key_share=True)
+    webhook: Webhook = session.execute(statement, execution_options={"populate_existing": True}).scalar_one()
+    return webhook
+
+
+def _id(webhook: Webhook) -> int:
+    return int(webhook.id or 0)  # it is stored, so it has one
+
+
+def _touch(webhook: Webhook, now: datetime) -> None:
+    webhook.version += 1
+    webhook.updated_at = now
+
+
+def _subscribe(session: Session, webhook: Webhook) -> None:
+    _unsubscribe(session, _id(webhook))
+    session.add_all(Subscription(pattern=pattern, webhook_id=_id(webhook)) for pattern in webhook.triggers)
+
+
+def _unsubscribe(session: Session, webhook_id: int) -> None:
+    session.execute(table(Subscription).delete().where(table(Subscription).c.webhook_id == webhook_id))
+
+
+def _record(
+    session: Session, webhook: Webhook, action: str, actor: Actor, now: datetime, *, before: dict[str, Any] | None
+) -> None:
+    after = None if webhook.deleted_at is not None else snapshot(webhook)
+    session.flush()
+    changelog.record(
+        session,
+        actor=actor,
+        action=action,
+        subject="webhook",
+        subject_id=str(_id(webhook)),
+        before=before,
+        after=after,
+        now=now,
+    )
+    note(session, Changed(Kind.webhook, _id(webhook)))

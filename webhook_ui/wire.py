@@ -1,0 +1,84 @@
+"""What goes over the wire and what comes back, as plain values; nothing here sends."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from webhook_ui import times
+
+STORED_BODY_BYTES = 16 * 1024
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Result(StrEnum):
+    """How an attempt ended."""
+
+    sent = "sent"
+    error = "error"
+
+
+class ErrorClass(StrEnum):
+    """Where an attempt failed, from the name to the answer."""
+
+    dns = "dns"
+    connect = "connect"
+    tls = "tls"
+    timeout = "timeout"
+    blocked = "blocked"
+    protocol = "protocol"
+    http = "http"
+    plugin = "plugin"
+    crash = "crash"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """One request, ready: exactly these bytes go out. `timeout` in seconds bounds the whole attempt."""
+
+    url: str
+    headers: Headers
+    body: bytes
+    timeout: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """Milliseconds of each step; None where the step was not reached or not needed (a connection used again)."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    wait: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why an attempt is an error; `message` is a sentence a person understands."""
+
+    kind: ErrorClass
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What became of one attempt. Texts are harmless: no NUL, no lone surrogates, the body cut at 16 KiB.
+
+    `retry_after` is what the receiver asked to wait, in seconds; `failure` is None exactly when `result` is sent.
+    """
+
+    result: Result
+    at: datetime
+    duration_ms: float
+    response_status: int | None = None
+    response_headers: Headers = ()
+    response_body: str = ""
+    retry_after: float | None = None
+    failure: Failure | None = None
+    timings: Timings = field(default_factory=Timings)
+
+
+def envelope(trigger: str, occurred_at: datetime, payload: str) -> bytes:
+    """The body of a delivery; `payload` (JSON text) stands in it exactly as it was accepted."""
+    head = f'{{"type":"{trigger}","timestamp":"{times.to_text(occurred_at)}","data":'
+    return f"{head}{payload}}}".encode()
