@@ -442,7 +442,7 @@ def test_token_commands(folder: Path) -> None:
     assert "operator" in stderr
     listed, _ = run(token_app, "list")
     assert text not in listed
-    assert ["1", "ci", "operator"] == listed.splitlines()[1].split()[:3]
+    assert listed.splitlines()[1].split()[:3] == ["1", "ci", "operator"]
     run(token_app, "revoke", "1")
     assert "revoked" in run(token_app, "list")[0]
     with pytest.raises(NotFound):

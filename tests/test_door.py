@@ -62,18 +62,19 @@ class Site:
     def browser(self, **headers: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, trust_env=False, headers=headers)
 
-    def signed_in(self, email: str = EMAIL, role: Role = Role.admin) -> httpx.Client:
-        add(self.database, email, role)
-        browser = self.browser()
-        answer = browser.post("/login", data={"email": email, "password": PASSWORD})
-        assert answer.status_code == 303, answer.text
-        return browser
+    @contextlib.contextmanager
+    def signed_in(self) -> Iterator[httpx.Client]:
+        add(self.database)
+        with self.browser() as browser:
+            answer = browser.post("/login", data={"email": EMAIL, "password": PASSWORD})
+            assert answer.status_code == 303, answer.text
+            yield browser
 
-    def socket(self, **headers: str) -> str:
+    def socket(self, path: str = "/_nicegui_ws/socket.io/", **headers: str) -> str:
         """What the server's socket says first; raises InvalidStatus when it is refused."""
         origin = headers.pop("origin", None)
         with connect(
-            f"ws://127.0.0.1:{self.port}/_nicegui_ws/socket.io/",
+            f"ws://127.0.0.1:{self.port}{path}",
             origin=origin,  # type: ignore[arg-type]
             additional_headers=headers,
             proxy=None,
@@ -101,6 +102,7 @@ def small_app(site: Site) -> FastAPI:
     limiter = accounts.SignInLimiter()
     app.router.routes.extend(sign_in.routes(site.database, site.settings, site.code, limiter, clock=lambda: site.now))
     app.add_api_websocket_route("/_nicegui_ws/socket.io/", tell_socket)
+    app.add_api_websocket_route("/plugins/socket", tell_socket)
     app.mount(STATIC_URL, StaticFiles(directory=STATIC))
     app.add_route("/{path:path}", tell, methods=["GET", "POST"])
     return app
@@ -264,11 +266,12 @@ def test_any_cookie_is_harmless(one_database: Database, cookie: str) -> None:
         assert browser.get("/", headers=headers).status_code == 303
 
 
-def test_the_socket_needs_a_session_and_a_page_of_ours(site: Site) -> None:
+@pytest.mark.parametrize("path", ["/_nicegui_ws/socket.io/", "/plugins/socket"])
+def test_a_socket_needs_a_session_and_a_page_of_ours(site: Site, path: str) -> None:
     with site.signed_in() as browser:
         cookie = f"webhook_ui_session={browser.cookies['webhook_ui_session']}"
-    assert site.socket(cookie=cookie) == EMAIL
-    assert site.socket(cookie=cookie, origin=site.url) == EMAIL
+    assert site.socket(path, cookie=cookie) == EMAIL
+    assert site.socket(path, cookie=cookie, origin=site.url) == EMAIL
     for status, headers in (
         (401, {}),
         (401, {"cookie": "webhook_ui_session=wrong", "origin": site.url}),
@@ -277,7 +280,7 @@ def test_the_socket_needs_a_session_and_a_page_of_ours(site: Site) -> None:
         (403, {"cookie": cookie, "origin": site.url + "0"}),
     ):
         with pytest.raises(InvalidStatus) as caught:
-            site.socket(**headers)
+            site.socket(path, **headers)
         assert caught.value.response.status_code == status, headers
 
 
@@ -585,11 +588,12 @@ def test_the_first_account(site: Site) -> None:
             page = Page(browser.get("/login", params={"code": site.code.text}))
             assert "Create the first account" in page.text
         assert page.inputs["code"]["value"] == site.code.text
+        assert page.inputs["password"]["aria-describedby"] == "password-hint"
         data = {"code": site.code.text, "email": EMAIL, "password": "short"}
         answer = browser.post("/login", data=data)
         assert answer.status_code == 422
         assert "Use at least 10 characters." in Page(answer).text
-        assert Page(answer).inputs["password"]["aria-describedby"] == "password-error password-hint"
+        assert Page(answer).inputs["password"]["aria-describedby"] == "password-error"
         answer = browser.post("/login", data=data | {"password": PASSWORD, "email": "nonsense"})
         assert Page(answer).inputs["email"]["aria-invalid"] == "true"
         answer = browser.post("/login", data=data | {"password": PASSWORD, "next": "/nowhere"})

@@ -280,8 +280,8 @@ def test_urls_that_are_malformed(url: str, words: str) -> None:
 @pytest.mark.parametrize(
     "host",
     listed(
-        "0x7f.1 0x7f000001 0x 2130706433 127.1 127.0.1 017700000001 127.0.0.01 0177.0.0.1 127.0.0.1. 127.0.0.0x1 256.1.1.1"
-        " 1.2.3.4.5 a.b.1 example.0x1f 1"
+        "0x7f.1 0x7f000001 0x 2130706433 127.1 127.0.1 017700000001 127.0.0.01 0177.0.0.1 127.0.0.1. 127.0.0.0x1"
+        " 256.1.1.1 1.2.3.4.5 a.b.1 example.0x1f 1"
     ),
 )
 def test_what_ends_in_a_number_must_be_a_strict_quad(host: str) -> None:
@@ -375,7 +375,7 @@ def test_headers_have_limits() -> None:
     assert "more than 128" in header_refusal({"x" * 129: "y"})
     assert "more than 4096" in header_refusal({"x": "y" * 4097})
     assert "at most 8192" in header_refusal({"x-a": "y" * 4096, "x-b": "y" * 4096})
-    assert "X-A is given twice" in header_refusal({"x-a": "1", "X-A": "2"})
+    assert "x-a is given twice" in header_refusal({"X-A": "1", "x-a": "2"})
 
 
 def test_a_target_names_its_place() -> None:

@@ -1,4 +1,4 @@
-"""Migrations: what they build is what the models say, and nothing goes wrong when they run twice, at once or too late."""
+"""Migrations build what the models say, and nothing goes wrong when they run twice, at once or too late."""
 
 import multiprocessing
 import sqlite3
@@ -111,7 +111,9 @@ def shape(connection: Connection) -> list[Any]:
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace"
     )
-    indexes = connection.exec_driver_sql("SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'")
+    indexes = connection.exec_driver_sql(
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    )
     found = [tuple(map(str, row)) for rows in (columns, constraints, indexes) for row in rows]
     return sorted(row for row in found if row[0] != migrations.VERSION_TABLE)
 
@@ -232,9 +234,9 @@ def test_several_threads_may_migrate_at_once(empty_url: sa.URL) -> None:
 
 
 def test_several_processes_may_migrate_at_once(empty_url: sa.URL) -> None:
-    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
-        applied = list(pool.map(migrations.apply, [empty_url] * 3))
-    assert sorted(applied) == [[], [], ["0001"]]
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        applied = list(pool.map(migrations.apply, [empty_url] * 2))
+    assert sorted(applied) == [[], ["0001"]]
 
 
 @pytest.mark.parametrize(
@@ -256,7 +258,7 @@ def test_a_postgresql_that_does_not_answer_is_said_without_its_password(url: str
 
 def test_a_wrong_password_is_not_repeated(postgres_server: sa.URL) -> None:
     url = postgres_server.set(username="nobody_here", password="top-secret")
-    with pytest.raises(UsageError, match="nobody_here") as caught:
+    with pytest.raises(UsageError, match='role "nobody_here" does not exist') as caught:
         migrations.apply(url)
     assert "top-secret" not in str(caught.value)
 

@@ -1,7 +1,10 @@
 """Webhook UI: a self-hosted webhook back office. The names below are what plugins may rely on."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # so that an author's type checker knows them too
+    from webhook_ui.plugin_api import Trigger, hookimpl
 
 __version__ = "0.1.0"
 

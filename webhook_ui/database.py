@@ -183,7 +183,11 @@ def _in_transaction(connection: Connection) -> bool:
 
 
 def _unavailable(error: Exception) -> Unavailable:
-    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    first: BaseException = error
+    context = error.__context__
+    while context is not None:  # a rollback that fails as well only hides the cause
+        first, context = context if isinstance(context, DBAPIError) else first, context.__context__
+    cause = str(getattr(first, "orig", None) or first).strip().splitlines()
     return Unavailable(
         f"The database did not answer ({cause[0] if cause else 'no reason given'}). Nothing was changed."
     )

@@ -159,7 +159,7 @@ def _judge_inner(outer: IPv6Address, inner: IPv4Address, policy: Policy) -> str 
 
 
 def _way_out(network: Network, policy: Policy) -> str:
-    if any(address in network for address in _LOOPBACK):
+    if network.is_loopback:
         return "To try it with listen, start with --allow-loopback."
     if policy.allowed_networks:
         return f"To allow it, add {network} to {OPTION}."

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from webhook_ui import outbox, payloads, times
 from webhook_ui.actors import Actor
 from webhook_ui.database import Database, moment
-from webhook_ui.errors import Invalid
+from webhook_ui.errors import Conflict, Invalid
 from webhook_ui.outbox import Emitted
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.webhook_fields import clean_text
@@ -62,16 +62,16 @@ class Host:
             checked = await asyncio.to_thread(self._check, emission)
         else:
             checked = self._check(emission)
-        return (await self._database.write(_store, [checked], actor))[0]
+        return await self._database.write(_store, checked, actor)
 
     async def emit_many(self, emissions: Sequence[Emission], *, actor: Actor) -> list[Emitted]:
         """Stores all of `emissions` or none; problems are named `events[index].field`."""
         checked = await asyncio.to_thread(self._check_all, emissions)
-        return await self._database.write(_store, checked, actor)
+        return await self._database.write(_store_all, checked, actor)
 
     def emit_now(self, emission: Emission, *, actor: Actor) -> Emitted:
         """`emit` for code without an event loop."""
-        return self._database.write_now(_store, [self._check(emission)], actor)[0]
+        return self._database.write_now(_store, self._check(emission), actor)
 
     def _check_all(self, emissions: Sequence[Emission]) -> list[_Checked]:
         if not 1 <= len(emissions) <= MAX_BATCH:
@@ -115,19 +115,30 @@ def _key(value: str) -> str:
     return key
 
 
-def _store(session: Session, checked: Sequence[_Checked], actor: Actor) -> list[Emitted]:
+def _store(session: Session, checked: _Checked, actor: Actor) -> Emitted:
+    return _emit(session, checked, actor, moment(session))
+
+
+def _store_all(session: Session, checked: Sequence[_Checked], actor: Actor) -> list[Emitted]:
     now = moment(session)
-    return [
-        outbox.emit(
-            session,
-            trigger=one.trigger,
-            payload=one.payload,
-            actor=actor,
-            now=now,
-            tenant=one.tenant,
-            idempotency_key=one.idempotency_key,
-            occurred_at=one.occurred_at,
-            deliver_at=one.deliver_at,
-        )
-        for one in checked
-    ]
+    stored = []
+    for index, one in enumerate(checked):
+        try:
+            stored.append(_emit(session, one, actor, now))
+        except Conflict as error:
+            raise Conflict(f"events[{index}]: {error}") from None
+    return stored
+
+
+def _emit(session: Session, checked: _Checked, actor: Actor, now: datetime) -> Emitted:
+    return outbox.emit(
+        session,
+        trigger=checked.trigger,
+        payload=checked.payload,
+        actor=actor,
+        now=now,
+        tenant=checked.tenant,
+        idempotency_key=checked.idempotency_key,
+        occurred_at=checked.occurred_at,
+        deliver_at=checked.deliver_at,
+    )

@@ -79,4 +79,4 @@ def delivery_numbers(text: str) -> tuple[int, int]:
 
 def floor(moment: datetime) -> int:
     """The least id that could have been made at `moment`."""
-    return int(moment.timestamp() * 1000) << COUNTER_BITS
+    return min(int(moment.timestamp() * 1000) << COUNTER_BITS, (1 << 63) - 1)  # ids end in 2109

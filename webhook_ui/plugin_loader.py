@@ -14,6 +14,8 @@ from webhook_ui.plugin_checks import call_register_triggers, hook_mistakes, new_
 from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, place_of, raised, shown_path
 from webhook_ui.plugin_search import Candidate, Source
 
+__all__ = ["PluginInfo", "PluginProblem", "Plugins", "RegisteredTrigger", "Source", "load"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PluginInfo:
@@ -94,11 +96,14 @@ class _Loading:
             triggers=MappingProxyType(self._triggers), loaded=tuple(self._loaded), problems=tuple(self._problems)
         )
 
-    def report(self, name: str, where: str, mistake: Mistake) -> None:
+    def report(self, name: str, where: str, mistake: Mistake, *, on_disk: bool = True) -> None:
+        """Notes a problem; what is not in the operator's folder keeps its distribution's name beside the file's."""
         place = mistake.place
+        if place:
+            where = shown_path(place.file) if on_disk else f"{where}, {shown_path(place.file)}"
         problem = PluginProblem(
             name=name,
-            where=shown_path(place.file) if place else where,
+            where=where,
             line=place.line if place else None,
             message=mistake.message,
             excerpt=place.excerpt() if place else (),
@@ -109,7 +114,7 @@ class _Loading:
         """Loads one plugin; whatever goes wrong in it is reported and the plugin left out."""
         triggers, title, mistakes = self._judge(candidate)
         for mistake in mistakes:
-            self.report(candidate.name, candidate.where, mistake)
+            self.report(candidate.name, candidate.where, mistake, on_disk=candidate.path is not None)
         if mistakes:
             return
         info = PluginInfo(

@@ -33,7 +33,7 @@ class Place:
         lines = _lines(self.file)
         first = max(self.line - _AROUND, 1)
         return tuple(
-            (number, _harmless(text)) for number, text in enumerate(lines, 1) if first <= number <= self.line + 2
+            (number, harmless(text)) for number, text in enumerate(lines, 1) if first <= number <= self.line + 2
         )
 
 
@@ -48,9 +48,9 @@ class Mistake:
 def shown_path(path: Path | str) -> str:
     """`path` as a person in the working directory would write it."""
     try:
-        return str(Path(path).absolute().relative_to(Path.cwd()))
+        return harmless(str(Path(path).absolute().relative_to(Path.cwd())))
     except (ValueError, OSError):
-        return str(path)
+        return harmless(str(path))
 
 
 def definition(code_file: str, first_line: int, name: str) -> Place:
@@ -89,9 +89,9 @@ def import_message(error: BaseException) -> str:
         return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
     if isinstance(error, ImportError):
         return f"{said(error)}. Correct the import."
-    if isinstance(error, OSError) and error.__traceback__ is not None and error.filename:
+    if isinstance(error, OSError) and error.filename:
         return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
-    return f"The import raised {raised(error)} Correct the line, or remove the file."
+    return f"The import raised {raised(error)} Correct it, or remove the plugin."
 
 
 def raised(error: BaseException) -> str:
@@ -108,8 +108,13 @@ def said(error: object) -> str:
         text = str(error).strip()
     except Exception as second:  # an exception class of the plugin's own
         text = f"(its message cannot be read: {type(second).__name__})"
-    text = _harmless(text.partition("\n")[0])
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
+    return harmless(text.partition("\n")[0])
+
+
+def harmless(text: str) -> str:
+    """`text` without what a terminal or a database would stumble over, and not too long."""
+    cleaned = "".join(sign if sign.isprintable() or sign == "\t" else "\ufffd" for sign in text)
+    return cleaned if len(cleaned) <= _SHOWN_CHARACTERS else cleaned[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _lines(file: str) -> list[str]:
@@ -117,8 +122,3 @@ def _lines(file: str) -> list[str]:
         return _LINE_END.split(Path(file).read_bytes().decode(errors="replace"))
     except (OSError, ValueError):
         return []
-
-
-def _harmless(text: str) -> str:
-    cleaned = "".join(sign if sign.isprintable() or sign == "\t" else "\ufffd" for sign in text)
-    return cleaned if len(cleaned) <= _SHOWN_CHARACTERS else cleaned[: _SHOWN_CHARACTERS - 1] + "…"

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from webhook_ui.plugin_api import PROJECT
-from webhook_ui.plugin_problems import shown_path
+from webhook_ui.plugin_problems import harmless, shown_path
 
 _loads = itertools.count(1)
 
@@ -62,7 +62,7 @@ def _is_plugin(path: Path) -> bool:
 
 
 def _on_disk(path: Path, package: str) -> Candidate:
-    name = path.name if path.is_dir() else path.stem
+    name = harmless(path.name if path.is_dir() else path.stem)
     module = f"{package}.{name.replace('.', '%2e')}"
     return Candidate(
         name=name,
@@ -96,7 +96,7 @@ def _run(name: str, path: Path) -> ModuleType:
     try:
         loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise
     return module
 

@@ -59,11 +59,7 @@ def change(
     """Changes the named fields. With `version`, raises Conflict if somebody changed the webhook since."""
     actor.require(Role.operator)
     webhook = _locked(session, webhook_id)
-    if version is not None and version != webhook.version:
-        raise Conflict(
-            f"Somebody changed this webhook meanwhile (it is at version {webhook.version}, you saw {version}). "
-            "Load it again, compare, and save."
-        )
+    _check_version(webhook, version)
     before = snapshot(webhook)
     checked = check_fields(values, rules=rules, whole=False, present=webhook.triggers)
     changed = {name: value for name, value in checked.items() if getattr(webhook, name) != value}
@@ -80,10 +76,14 @@ def change(
     return webhook
 
 
-def delete(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -> Webhook:
-    """Takes the webhook away; it can be restored for 30 days, and what is open waits as long."""
+def delete(session: Session, webhook_id: int, *, actor: Actor, now: datetime, version: int | None = None) -> Webhook:
+    """Takes the webhook away; it can be restored for 30 days, and what is open waits as long.
+
+    With `version`, raises Conflict if somebody changed the webhook since.
+    """
     actor.require(Role.operator)
     webhook = _locked(session, webhook_id)
+    _check_version(webhook, version)
     before = snapshot(webhook)
     webhook.deleted_at = now
     _unsubscribe(session, webhook_id)
@@ -167,6 +167,14 @@ def _locked(session: Session, webhook_id: int, *, deleted: bool = False) -> Webh
     statement = sa.select(Webhook).where(table(Webhook).c.id == webhook_id).with_for_update(key_share=True)
     webhook: Webhook = session.execute(statement, execution_options={"populate_existing": True}).scalar_one()
     return webhook
+
+
+def _check_version(webhook: Webhook, version: int | None) -> None:
+    if version is not None and version != webhook.version:
+        raise Conflict(
+            f"Somebody changed this webhook meanwhile (it is at version {webhook.version}, you saw {version}). "
+            "Load it again, compare, and save."
+        )
 
 
 def _id(webhook: Webhook) -> int:

@@ -241,10 +241,20 @@ def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise Invalid(_explain(str(error), list(decoder.type.__struct_fields__))) from None  # type: ignore[attr-defined]
-    except msgspec.DecodeError as error:
-        raise Invalid({"": f"The body is not valid JSON: {error}."}) from None
+    except msgspec.DecodeError:
+        raise Invalid(_explain_text(body)) from None
     except RecursionError:
         raise Invalid({"": "The body is nested too deep."}) from None
+
+
+def _explain_text(body: bytes) -> dict[str, str]:
+    found = parse_object(body)  # says better what is wrong; all it lets pass is half a character
+    for name, value in found.items():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return {name: "This holds half a character (a lone surrogate such as \\ud83d); send whole characters."}
+    return {"": "The body holds half a character (a lone surrogate such as \\ud83d); send whole characters."}
 
 
 def _explain(message: str, known: list[str]) -> dict[str, str]:

@@ -146,9 +146,7 @@ def choice(name: str, description: str, options: Sequence[str], *, default: str 
     schema: dict[str, Any] = {"type": "string", "enum": list(options)}
     if default is not None:
         schema["default"] = default
-    return Parameter(
-        name=name, description=description, schema=schema, example=default or options[-1], parse=parse
-    )
+    return Parameter(name=name, description=description, schema=schema, example=default or options[-1], parse=parse)
 
 
 def cursor(*example: int) -> Parameter:

@@ -1,5 +1,6 @@
 """Problem documents (RFC 9457): every error an answer can be, in one form that never repeats what was sent."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from webhook_ui.errors import Conflict, Forbidden, Invalid, NotFound, Throttled, Unavailable, WebhookUIError
 
@@ -71,7 +73,7 @@ def problem(
         for name, message in list((errors or {}).items())[:MAX_ERRORS]
     ]
     content = Problem(
-        type=f"urn:webhook-ui:problem:{TITLES[status].lower().replace(' ', '-')}",
+        type=kind(status),
         title=TITLES[status],
         status=status,
         detail=_harmless(detail),
@@ -79,6 +81,11 @@ def problem(
     )
     headers = {"cache-control": "no-store", **(headers or {})}
     return Response(msgspec.json.encode(content), status, headers, MEDIA_TYPE)
+
+
+def kind(status: int) -> str:
+    """The stable name of the kind of problem."""
+    return f"urn:webhook-ui:problem:{TITLES[status].lower().replace(' ', '-')}"
 
 
 def not_signed_in() -> Response:
@@ -98,34 +105,40 @@ def handle_all(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+STATUSES: dict[type[WebhookUIError], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    Forbidden: 403,
+    Throttled: 429,
+    Unavailable: 503,
+}
+
+
 async def _known(_: Request, error: Exception) -> Response:
-    match error:
-        case Invalid(fields=fields):
-            many = f"{len(fields)} fields are wrong; errors says which and why."
-            return problem(422, str(error) if len(fields) == 1 else many, errors=fields)
-        case Refused(status=status, headers=headers):
-            return problem(status, str(error), headers=headers)
-        case NotFound():
-            return problem(404, str(error))
-        case Conflict():
-            return problem(409, str(error))
-        case Forbidden():
-            return problem(403, str(error))
-        case Throttled(retry_after=seconds):
-            return problem(429, str(error), headers={"retry-after": str(max(1, round(seconds)))})
-        case Unavailable():
-            return problem(503, str(error), headers={"retry-after": str(AGAIN_SECONDS)})
-    raise error
+    if isinstance(error, Invalid):
+        many = f"{len(error.fields)} fields are wrong; errors says which and why."
+        return problem(422, str(error) if len(error.fields) == 1 else many, errors=error.fields)
+    if isinstance(error, Refused):
+        return problem(error.status, str(error), headers=error.headers)
+    status = next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
+    wait = error.retry_after if isinstance(error, Throttled) else AGAIN_SECONDS
+    headers = {"retry-after": str(math.ceil(wait))} if status in (429, 503) else None
+    return problem(status, str(error), headers=headers)
 
 
 async def _from_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    detail = error.detail
     if error.status_code == 404:
-        detail = "There is nothing at this address. /api/v1/docs lists the calls there are."
-    elif error.status_code == 405:
-        detail = f"{request.method} does not work here. /api/v1/docs lists the calls there are."
-    return problem(error.status_code, detail, headers=error.headers)
+        return problem(404, "There is nothing at this address. /api/v1/docs lists the calls there are.")
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods(request)))
+        return problem(405, f"This address takes {allowed}, not {request.method}.", headers={"allow": allowed})
+    return problem(error.status_code, error.detail, headers=error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in route.methods}
 
 
 async def _left(_: Request, __: Exception) -> Response:

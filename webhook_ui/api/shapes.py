@@ -20,7 +20,7 @@ WebhookId = Annotated[int, Meta(description="The webhook's id.")]
 Json = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"}, description="Exactly as it was accepted.")]
 
 
-class Shape(msgspec.Struct, kw_only=True, frozen=True):
+class Shape(msgspec.Struct, kw_only=True):
     """Base of all answers."""
 
 
@@ -171,7 +171,9 @@ class Attempt(Shape):
     request_headers: Annotated[dict[str, str], Meta(description="As sent; the webhook's own values are •••.")]
     request_body: str
     response_status: int | None
-    response_headers: Annotated[dict[str, str], Meta(description="A header that came twice has both values, comma separated.")]
+    response_headers: Annotated[
+        dict[str, str], Meta(description="A header that came twice has both values, comma separated.")
+    ]
     response_body: Annotated[str, Meta(description="The first 16 KiB.")]
     error: AttemptError | None
     timings: Timings

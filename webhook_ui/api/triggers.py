@@ -46,7 +46,7 @@ def _shape(registered: RegisteredTrigger) -> shapes.Trigger:
         name=trigger.name,
         title=trigger.title,
         description=trigger.description,
-        plugin=registered.plugin,
+        plugin=registered.plugin.name,
         schema=trigger.schema(),
         example=dict(trigger.example),
     )

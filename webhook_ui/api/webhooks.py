@@ -58,13 +58,13 @@ class WebhookChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     paused: Annotated[bool | UnsetType, Meta(description="While true, deliveries are kept and held.")] = UNSET
     description: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     headers: Annotated[dict[str, str] | UnsetType, Meta(description="Sent with every delivery.")] = UNSET
-    tenant: Annotated[str, Meta(max_length=200)] | None | UnsetType = UNSET
+    tenant: Annotated[str, Meta(max_length=200)] | UnsetType | None = UNSET
     ordered: Annotated[bool | UnsetType, Meta(description="First in, first out, one at a time.")] = UNSET
     timeout: Annotated[
-        Annotated[float, Meta(ge=1)] | None | UnsetType, Meta(description="Seconds one attempt may take.")
+        Annotated[float, Meta(ge=1)] | UnsetType | None, Meta(description="Seconds one attempt may take.")
     ] = UNSET
     retry_schedule: Annotated[
-        Annotated[list[Seconds], Meta(max_length=MAX_RETRIES)] | None | UnsetType,
+        Annotated[list[Seconds], Meta(max_length=MAX_RETRIES)] | UnsetType | None,
         Meta(description="Seconds before each further attempt."),
     ] = UNSET
 
@@ -138,9 +138,7 @@ async def list_webhooks(call: Call) -> Response:
     "Webhooks",
     "Add a webhook",
     body=Body(shape=NewWebhook, example=_example),
-    answers=(
-        Answer(status=201, description="The webhook is stored.", shape=shapes.Webhook, example=WEBHOOK),
-    ),
+    answers=(Answer(status=201, description="The webhook is stored.", shape=shapes.Webhook, example=WEBHOOK),),
 )
 async def add_webhook(call: Call) -> Response:
     values = await bodies.parsed(bodies.parse_object, call.body)

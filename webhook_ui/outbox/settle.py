@@ -43,22 +43,27 @@ class Settlement:
 def settle(session: Session, settlements: Sequence[Settlement], *, dispatcher: str, now: datetime) -> list[Settlement]:
     """Records `settlements` and returns those that counted: the others had lost their claim."""
     held = _held(session, settlements)
-    counted, late = [], []
-    for one in sorted(settlements, key=_key):
-        row = held.get(_key(one))
-        if row is None:
-            continue  # deleted for good meanwhile: there is nothing left to say it of
-        attempt_id = _store_attempt(session, one, late=row.claim != one.claimed.token)
-        if row.claim == one.claimed.token:
-            _apply(session, one, attempt_id, now)
-            counted.append(one)
-        elif one.answer.result is Result.sent:
-            late.append((one, attempt_id))
-    for one, attempt_id in late:
-        _close_as_sent(session, one, attempt_id, now)
+    # what is not held was deleted for good meanwhile: there is nothing left to say it of
+    known = [one for one in sorted(settlements, key=_key) if _key(one) in held]
+    counted = [one for one in known if held[_key(one)].claim == one.claimed.token]
+    attempt_ids = {id(one): ids.new_id() for one in known}
+    if not known:
+        return []
+    late = [one for one in known if held[_key(one)].claim != one.claimed.token]
+    session.execute(
+        _attempt.insert(),
+        [_attempt_values(one, attempt_ids[id(one)], late=False) for one in counted]
+        + [_attempt_values(one, attempt_ids[id(one)], late=True) for one in late],
+    )
+    if counted:
+        session.connection().execute(_SETTLED, [_settled_values(one, attempt_ids[id(one)], now) for one in counted])
+    for one in late:
+        row = held[_key(one)]
+        if one.answer.result is Result.sent and row.due_at is not None and row.claim is None:
+            _close_as_sent(session, one, attempt_ids[id(one)], now)
     _note_lanes(session, counted, now)
     statistics.add(session, [(one.claimed.webhook_id, one.answer) for one in counted], dispatcher=dispatcher)
-    note(session, *(Changed(Kind.attempt, one.claimed.webhook_id) for one in settlements))
+    note(session, *(Changed(Kind.attempt, one.claimed.webhook_id) for one in known))
     return counted
 
 
@@ -77,49 +82,50 @@ def _held(session: Session, settlements: Iterable[Settlement]) -> dict[tuple[int
     return {(row.webhook_id, row.event_id): row for row in session.execute(statement)}
 
 
-def _store_attempt(session: Session, one: Settlement, *, late: bool) -> int:
-    attempt_id = ids.new_id()
+def _attempt_values(one: Settlement, attempt_id: int, *, late: bool) -> dict[str, Any]:
     answer, failure = one.answer, one.answer.failure
-    session.execute(
-        _attempt.insert().values(
-            webhook_id=one.claimed.webhook_id,
-            event_id=one.claimed.event_id,
-            id=attempt_id,
-            round=one.claimed.round,
-            late=late,
-            at=answer.at,
-            duration_ms=answer.duration_ms,
-            status=answer.result.value,
-            url=one.url,
-            request_headers=[list(pair) for pair in one.request_headers],
-            request_body=one.request_body,
-            response_status=answer.response_status,
-            response_headers=[list(pair) for pair in answer.response_headers],
-            response_body=answer.response_body,
-            error_class=failure.kind.value if failure else None,
-            error_message=failure.message if failure else None,
-            timings=asdict(answer.timings),
-        )
-    )
-    return attempt_id
+    return {
+        "webhook_id": one.claimed.webhook_id,
+        "event_id": one.claimed.event_id,
+        "id": attempt_id,
+        "round": one.claimed.round,
+        "late": late,
+        "at": answer.at,
+        "duration_ms": answer.duration_ms,
+        "status": answer.result.value,
+        "url": one.url,
+        "request_headers": [list(pair) for pair in one.request_headers],
+        "request_body": one.request_body,
+        "response_status": answer.response_status,
+        "response_headers": [list(pair) for pair in answer.response_headers],
+        "response_body": answer.response_body,
+        "error_class": failure.kind.value if failure else None,
+        "error_message": failure.message if failure else None,
+        "timings": asdict(answer.timings),
+    }
 
 
-def _apply(session: Session, one: Settlement, attempt_id: int, now: datetime) -> None:
-    session.execute(
-        _delivery.update()
-        .where(_delivery.c.webhook_id == one.claimed.webhook_id, _delivery.c.event_id == one.claimed.event_id)
-        .values(
-            status=one.decision.status.value,
-            answer=one.answer.result.value,
-            closed=one.decision.closed,
-            due_at=one.decision.due_at,
-            claim=None,
-            tries=_delivery.c.tries + 1,
-            losses=0,
-            last_attempt_id=attempt_id,
-            updated_at=now,
-        )
+_SETTLED = (
+    _delivery.update()
+    .where(
+        _delivery.c.webhook_id == sa.bindparam("of_webhook"),
+        _delivery.c.event_id == sa.bindparam("of_event"),
     )
+    .values(claim=None, tries=_delivery.c.tries + 1, losses=0)
+)
+
+
+def _settled_values(one: Settlement, attempt_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "of_webhook": one.claimed.webhook_id,
+        "of_event": one.claimed.event_id,
+        "status": one.decision.status.value,
+        "answer": one.answer.result.value,
+        "closed": one.decision.closed,
+        "due_at": one.decision.due_at,
+        "last_attempt_id": attempt_id,
+        "updated_at": now,
+    }
 
 
 def _close_as_sent(session: Session, one: Settlement, attempt_id: int, now: datetime) -> None:

@@ -8,15 +8,19 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, more_menu
-from webhook_ui.ui.parts import Status, box, link, mono, status_pill, text, time_text
+from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardFace:
-    """What a card says. `when` is a moment with the words before it ("retry ")."""
+    """What a card or a row says of one webhook.
+
+    `when` is a moment with the words before it ("retry "), `at` that of the last result.
+    """
 
     title: str
     url: str
@@ -28,6 +32,8 @@ class CardFace:
     errors: Sequence[int]
     result: Status = "none"
     result_text: str = ""
+    result_title: str = ""
+    at: datetime | None = None
     when: tuple[str, datetime] | None = None
     when_text: str = ""
 
@@ -39,60 +45,83 @@ def cards(name: str = "Webhooks") -> ui.element:
     return grid
 
 
-def webhook_card(
-    face: CardFace,
-    *,
-    now: datetime,
-    zone: ZoneInfo,
-    actions: Sequence[Action] = (),
-    extra: Callable[[], Any] | None = None,
-) -> ui.element:
-    """`extra` builds what stands at the right of the last result instead of a time (Send test)."""
-    with box("article", "w-card" if face.state == "enabled" else "w-card w-card-off") as card:
-        with box("div", "w-card-top"):
-            title = link("", face.path, "w-card-title w-cut")
-            title.props["dir"] = "auto"
-            title.props["title"] = face.title
-            with title:
-                text(face.title, tag="bdi")
-            with box("span", "w-row w-end"):
-                status_pill(face.state)
-                if actions:
-                    more_menu(actions)
-        mono(face.url, "w-card-url", cut=True)
-        _numbers(face)
-        _last(face, now, zone, extra)
-        with box("div", "w-card-foot"):
-            text(formats.listed(face.triggers), "w-cut").props["title"] = ", ".join(face.triggers)
-            with box("span", "w-end w-nowrap"):
-                text("Created ")
-                time_text(face.created_at, zone, shown=formats.day_and_time(face.created_at, now, zone))
-    return card
+class WebhookCard:
+    """`show` changes only what is new. `actions` may be a function that is asked when the menu opens."""
 
+    def __init__(
+        self,
+        face: CardFace,
+        *,
+        zone: ZoneInfo,
+        actions: Sequence[Action] | Callable[[], Sequence[Action]] = (),
+        extra: Callable[[], Any] | None = None,
+    ) -> None:
+        """`extra` builds what stands at the right of the last result instead of a time (Send test)."""
+        self._zone, self._extra = zone, extra
+        with box("article", "w-card w-opens") as self.element:
+            with box("div", "w-card-top"):
+                self._title = link("", face.path, "w-card-title w-cut")
+                self._title.props["dir"] = "auto"
+                with self._title:
+                    self._words = text("", tag="bdi")
+                with box("span", "w-row w-end"):
+                    self._state = Part(box("span", "w-row"), status_pill)
+                    self._more = more_menu(actions) if actions else None
+            self._url = mono("", "w-card-url", cut=True)
+            self._numbers = Part(box("div", "w-card-numbers"), _numbers)
+            self._last = Part(box("div", "w-card-last"), self._build_last)
+            self._foot = Part(box("div", "w-card-foot"), self._build_foot)
+        self.show(face)
 
-def _numbers(face: CardFace) -> None:
-    sent, errors = sum(face.sent), sum(face.errors)
-    bad = errors > 0 and sent < errors * 20  # less than 95 of 100 arrive
-    with box("div", "w-card-numbers"):
-        sparkline(face.sent, face.errors)
-        with box("div", "w-card-rate"):
-            text(formats.success(sent, errors), "w-error-ink" if bad else "", tag="strong")
-            note = (
-                formats.counted(errors, "error") if errors else f"{formats.count(sent)} sent" if sent else "last 24 h"
-            )
-            text(note, "w-meta w-nowrap")
+    def show(self, face: CardFace) -> None:
+        self._words.set_text(face.title)
+        self._title.props["title"] = face.title
+        if self._more:
+            self._more.props["aria-label"] = f"More: {face.title}"
+        self._url.set_text(face.url)
+        self._url.props["title"] = face.url
+        self.element.classes(
+            add="" if face.state == "enabled" else "w-card-off", remove="w-card-off" if face.state == "enabled" else ""
+        )
+        self._state.show(face.state)
+        self._numbers.show(tuple(face.sent), tuple(face.errors))
+        self._last.show(face.result, face.result_text, face.result_title, face.when, face.when_text)
+        # "today" has to be said anew tomorrow
+        created = formats.day_and_time(face.created_at, utcnow(), self._zone)
+        self._foot.show(tuple(face.triggers), face.created_at, created)
 
-
-def _last(face: CardFace, now: datetime, zone: ZoneInfo, extra: Callable[[], Any] | None) -> None:
-    with box("div", "w-card-last"):
-        status_pill(face.result)
-        if face.result_text:
-            look = "w-error-ink w-medium" if face.result == "error" else "w-second"
-            text(face.result_text, f"w-cut {look}").props["title"] = face.result_text
+    def _build_last(
+        self, result: Status, words: str, title: str, when: tuple[str, datetime] | None, when_text: str
+    ) -> None:
+        status_pill(result)
+        if words:
+            look = "w-error-ink w-medium" if result == "error" else "w-second"
+            text(words, f"w-cut {look}").props["title"] = title or words
         with box("span", "w-end w-nowrap w-muted"):
-            if extra:
-                extra()
-            elif face.when:
-                time_text(face.when[1], zone, now=now, prefix=face.when[0])
-            elif face.when_text:
-                text(face.when_text)
+            if self._extra:
+                self._extra()
+            elif when:
+                time_text(when[1], self._zone, prefix=when[0])
+            elif when_text:
+                text(when_text)
+
+    def _build_foot(self, triggers: tuple[str, ...], created_at: datetime, created: str) -> None:
+        text(formats.listed(list(triggers)), "w-cut").props["title"] = ", ".join(triggers)
+        with box("span", "w-end w-nowrap"):
+            text("Created ")
+            time_text(created_at, self._zone, shown=created)
+
+
+def is_bad(sent: int, errors: int) -> bool:
+    """Less than 95 of 100 arrive."""
+    return errors > 0 and sent < errors * 20
+
+
+def _numbers(sent_by_hour: Sequence[int], errors_by_hour: Sequence[int]) -> None:
+    sent, errors = sum(sent_by_hour), sum(errors_by_hour)
+    bad = is_bad(sent, errors)
+    sparkline(sent_by_hour, errors_by_hour)
+    with box("div", "w-card-rate"):
+        text(formats.success(sent, errors), "w-error-ink" if bad else "", tag="strong")
+        note = formats.counted(errors, "error") if errors else f"{formats.count(sent)} sent" if sent else "last 24 h"
+        text(note, "w-meta w-nowrap")

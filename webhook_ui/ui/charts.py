@@ -69,9 +69,13 @@ class FigureStrip:
 
     def __init__(self, figures: Sequence[Figure], *, name: str = "Overview") -> None:
         self.element = box("section", "w-strip", label=name)
+        self._figures: Sequence[Figure] = ()
         self.show(figures)
 
     def show(self, figures: Sequence[Figure]) -> None:
+        if figures == self._figures:
+            return
+        self._figures = figures
         self.element.clear()
         with self.element:
             for figure in figures:

@@ -132,9 +132,13 @@ class SortMenu:
                     self._entry(key, label, partial(self._choose_order, key), icon=icon)
         self._mark()
 
-    def choose(self, sort: str, order: str) -> Any:
+    def show(self, sort: str, order: str) -> None:
+        """Marks what is in force, without calling back."""
         self.sort, self.order = sort, order
         self._mark()
+
+    def choose(self, sort: str, order: str) -> Any:
+        self.show(sort, order)
         return self._on_change(sort, order)
 
     def _choose_sort(self, sort: str) -> Any:
@@ -173,22 +177,44 @@ class Action:
     danger: bool = False
 
 
-def more_menu(actions: Sequence[Action], *, name: str = "More", small: bool = True) -> ui.button:
-    """The three dots and what they offer."""
+def more_menu(
+    actions: Sequence[Action] | Callable[[], Sequence[Action]], *, name: str = "More", small: bool = True
+) -> ui.button:
+    """The three dots and what they offer; a function is asked what that is each time the menu opens."""
     made = icon_button(icons.MORE, name, small=small)
     made.props["aria-haspopup"] = "menu"
-    with made, popup(name):
-        for action in actions:
-            # the default binds this turn's action
-            with ui.menu_item(on_click=lambda _, act=action: act.on_click()).classes("w-menu-item") as entry:
-                if action.icon:
-                    symbol(action.icon)
-                text(action.label)
-            entry.props["role"] = "menuitem"
-            entry.props["tabindex"] = "-1"
-            if action.danger:
-                entry.classes("w-danger")
+    if callable(actions):
+        made.on_click(lambda _: _toggle_menu(made, name, actions))
+    else:
+        with made, popup(name):
+            _entries(actions)
     return made
+
+
+def _toggle_menu(opener: ui.button, name: str, offer: Callable[[], Sequence[Action]]) -> None:
+    opened = [element for element in opener.default_slot.children if isinstance(element, ui.menu)]
+    if opened:
+        opened[0].close()
+        return
+    with opener, popup(name) as menu:
+        _entries(offer())
+    menu.props("no-parent-event")
+    # gone when it has closed, so that a page of many cards stays light
+    menu.on("hide", menu.delete)
+    menu.open()
+
+
+def _entries(actions: Sequence[Action]) -> None:
+    for action in actions:
+        # the default binds this turn's action
+        with ui.menu_item(on_click=lambda _, act=action: act.on_click()).classes("w-menu-item") as entry:
+            if action.icon:
+                symbol(action.icon)
+            text(action.label)
+        entry.props["role"] = "menuitem"
+        entry.props["tabindex"] = "-1"
+        if action.danger:
+            entry.classes("w-danger")
 
 
 def popup(name: str) -> ui.menu:

@@ -38,6 +38,11 @@ class DateField:
         self._picker.value = value.isoformat() if value else None
         self._refuse(None)
 
+    def enter(self, typed: str) -> None:
+        """Shows what was typed elsewhere (in an address), as if it had been typed here."""
+        self.control.value = typed
+        self._finish()
+
     def show_error(self, message: str | None) -> None:
         """For what only the page knows: To before From."""
         self._message.clear()

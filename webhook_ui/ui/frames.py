@@ -1,6 +1,6 @@
 """What floats above a page: dialogs, the side panel, questions that ask first. They hold what the page puts in."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from nicegui import ui
@@ -96,9 +96,20 @@ def confirm(
     dialog.props["aria-label"] = title
     dialog.props["role"] = "alertdialog"
 
-    def answer() -> Any:
+    working = False
+
+    async def answer() -> None:
+        nonlocal working
+        working = True
         dialog.close()
-        return on_confirm()
+        result = on_confirm()
+        if isinstance(result, Awaitable):
+            await result
+        dialog.delete()  # not before: what is deleted can no longer say where new words belong
+
+    def leave() -> None:
+        if not working:
+            dialog.delete()
 
     with dialog, box("div", "w-dialog w-dialog-small"):
         with box("div", "w-dialog-head"), box("h2"):
@@ -111,6 +122,6 @@ def confirm(
             button(action, answer, kind="primary" if kind == "primary" else "plain").classes(
                 "w-filled-danger" if kind == "danger-filled" else ""
             )
-    dialog.on("hide", dialog.delete)
+    dialog.on("hide", lambda _: leave())
     dialog.open()
     return dialog

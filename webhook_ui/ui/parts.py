@@ -3,10 +3,10 @@
 Foreign text only ever becomes a text node or a prop's value here, never markup, template or style.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
@@ -36,6 +36,24 @@ class Text(TextElement):
     def __init__(self, tag: str, text: str, classes: str = "") -> None:
         super().__init__(tag=tag, text=text)
         self.classes(classes)
+
+
+class Part:
+    """A place that is filled anew only when what it shows has changed, so that nobody's place in it is lost."""
+
+    def __init__(self, element: ui.element, build: Callable[..., Any]) -> None:
+        self.element = element
+        self._build = build
+        self._shown: tuple[Any, ...] | None = None
+
+    def show(self, *values: Any) -> None:
+        """Calls `build(*values)` inside the place, if they are others than before."""
+        if values == self._shown:
+            return
+        self._shown = values
+        self.element.clear()
+        with self.element:
+            self._build(*values)
 
 
 def box(tag: str = "div", classes: str = "", *, label: str = "") -> ui.element:

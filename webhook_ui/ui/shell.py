@@ -118,18 +118,3 @@ def logo() -> ui.element:
         mark.props["alt"] = ""
         text("Webhook UI", "w-brand-name")
     return brand
-
-
-def sign_in_frame(title: str, place: str = "", foot: str = "") -> ui.element:
-    """The column of 360 px on a page without navigation; fill what comes back."""
-    toasts.prepare()
-    with box("div", "w-sign-in"):
-        with box("div", "w-sign-in-column"):
-            logo()
-            text(title, tag="h1")
-            if place:
-                foreign(place, "w-muted", cut=False)
-            form = box("div", "w-form")
-        if foot:
-            foreign(foot, "w-meta w-sign-in-foot", cut=False)
-    return form

@@ -199,9 +199,8 @@ class SignIn:
         self, request: Request, kind: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
         host = urlsplit(self._settings.public_url or "").hostname or request.url.hostname
-        page = self._template.render(
-            kind=kind, host=host, version=__version__, icons=icons, files=self._files, shortest=SHORTEST, **values
-        )
+        shared = {"host": host, "version": __version__, "icons": icons, "files": self._files, "shortest": SHORTEST}
+        page = self._template.render(shared | {"kind": kind, "errors": {}} | values)
         return HTMLResponse(page, status, {"cache-control": "no-store"} | (headers or {}))
 
 

@@ -1,6 +1,6 @@
 """Short words at the edge of the screen about what was just done or failed. One stack a browser tab."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -36,7 +36,7 @@ def done(message: str, undo: Callable[[], Any] | None = None) -> None:
             with box("button", "w-jump w-medium") as back:
                 text("Undo")
             back.props["type"] = "button"
-            back.on("click", lambda _: _leave(toast, undo))
+            back.on("click", lambda _: _undo(toast, undo))
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
         ui.timer(STAYS_SECONDS, lambda: _leave(toast), once=True)
 
@@ -53,7 +53,16 @@ def failed(title: str, detail: str = "") -> None:
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
 
 
-def _leave(toast: ui.element, then: Callable[[], Any] | None = None) -> Any:
+def _leave(toast: ui.element) -> None:
+    if toast.visible and not toast.is_deleted:
+        toast.delete()
+
+
+async def _undo(toast: ui.element, undo: Callable[[], Any]) -> None:
+    # only hidden while it works: what is deleted can no longer say where new words belong
+    toast.set_visibility(False)
+    result = undo()
+    if isinstance(result, Awaitable):
+        await result
     if not toast.is_deleted:
         toast.delete()
-    return then() if then else None

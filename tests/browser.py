@@ -1,0 +1,442 @@
+"""What tests in a real browser share: Chromium, a real server process, a real receiver. Used as a pytest plugin.
+
+`pytest_plugins = ["tests.browser"]` in a test module gives the fixtures `chromium`, `site`, `receiver`, `enter` and `page`.
+"""
+
+import contextlib
+import json
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
+
+from webhook_ui import accounts, guard, plugin_loader, storage, times, webhooks
+from webhook_ui.actors import CLI, Role
+from webhook_ui.database import Database
+from webhook_ui.host import Emission, Host
+from webhook_ui.models import Webhook
+from webhook_ui.outbox.emit import Emitted
+from webhook_ui.plugin_loader import Plugins
+from webhook_ui.settings import Settings
+from webhook_ui.webhook_fields import Rules
+
+ROOT = Path(__file__).parent.parent
+SCREENSHOTS = ROOT / "screenshots"
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ZONE = "Europe/Berlin"
+PASSWORD = "correct horse battery"
+EMAILS = {role: f"{role}@acme.example" for role in Role}
+START_SECONDS = 30.0
+LOOPBACK = guard.parse_networks("127.0.0.0/8,::1/128")
+
+# a second plugin beside the shipped one, so that there is something to group
+ORDERS = '''"""Orders: what happens in the shop."""
+
+from webhook_ui import Trigger, hookimpl
+
+
+@hookimpl
+def register_triggers() -> list[Trigger]:
+    return [
+        Trigger(name="order.paid", title="Order paid", description="Paid.", example={"id": 1}),
+        Trigger(name="order.refunded", title="Order refunded", description="Refunded.", example={"id": 1}),
+    ]
+'''
+
+
+@dataclass
+class Site:
+    """A running server, and its database as the test process sees it."""
+
+    url: str
+    folder: Path
+    environment: dict[str, str]
+    settings: Settings
+    database: Database
+    plugins: Plugins
+    process: "subprocess.Popen[str]"
+    cookies: dict[Role, Any] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> Rules:
+        policy = guard.Policy(allowed_networks=LOOPBACK)
+        return Rules(policy=policy, triggers=self.plugins.triggers.keys(), longest_timeout=50)
+
+    def add(self, title: str = "Billing", *, now: datetime | None = None, **values: Any) -> Webhook:
+        """Stores a webhook as another process would; `now` is its creation date."""
+        whole = {"title": title, "url": "http://127.0.0.1:9/hooks", "triggers": ["user.created"], **values}
+        return self.database.write_now(webhooks.add, whole, rules=self.rules, actor=CLI, now=now or times.utcnow())
+
+    def change(self, webhook_id: int, **values: Any) -> Webhook:
+        """Changes a webhook as another process would."""
+        return self.database.write_now(
+            webhooks.change, webhook_id, values, rules=self.rules, actor=CLI, now=times.utcnow()
+        )
+
+    def emit(self, trigger: str = "user.created", payload: str = '{"id": 7, "name": "Zoë"}') -> Emitted:
+        """Stores one event as another process would; the server's dispatcher delivers it."""
+        host = Host(self.database, self.plugins, max_payload_bytes=1 << 20)
+        return host.emit_now(Emission(trigger=trigger, payload=payload.encode()), actor=CLI)
+
+    def clear(self) -> None:
+        """Takes all webhooks away."""
+        from sqlmodel import select
+
+        for webhook in self.database.read_now(lambda session: session.exec(select(Webhook)).all()):
+            if webhook.deleted_at is None:
+                self.database.write_now(webhooks.delete, int(webhook.id or 0), actor=CLI, now=times.utcnow())
+
+    def run(self, *arguments: str, stdin: str = "") -> str:
+        """A command of the product against this site; its standard output."""
+        return run_command(arguments, self.environment, self.folder, stdin)
+
+    @cached_property
+    def token(self) -> str:
+        """An API token of an admin, made by the command."""
+        return self.run("token", "create", "tests", "--role", "admin").strip()
+
+    def account(self, role: Role) -> str:
+        """The e-mail of somebody with this role, who is there from the first call on."""
+        email = EMAILS[role]
+        if email not in {one.email for one in self.database.read_now(accounts.list_accounts)}:
+            hashed = accounts.hash_password(PASSWORD)
+            self.database.write_now(
+                accounts.create_account, email=email, role=role, password_hash=hashed, actor=CLI, now=times.utcnow()
+            )
+        return email
+
+    def sign_in(self, page: Page, role: Role = Role.admin) -> None:
+        """Through the form, as a person does."""
+        email = self.account(role)
+        page.goto(f"{self.url}/login")
+        page.get_by_role("textbox", name="Email", exact=True).fill(email)
+        page.get_by_role("textbox", name="Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{self.url}/")
+
+    def let_in(self, context: BrowserContext, role: Role) -> None:
+        """Signs in once a role and gives every later browser the same session."""
+        if role not in self.cookies:
+            answer = context.request.post(
+                f"{self.url}/login",
+                form={"email": self.account(role), "password": PASSWORD},
+                headers={"origin": self.url},
+                max_redirects=0,
+            )
+            assert answer.status == 303, answer.text()
+            self.cookies[role] = context.cookies()
+        context.add_cookies([*self.cookies[role], {"name": "webhook_ui_tz", "value": ZONE, "url": self.url}])
+
+
+def run_command(arguments: Sequence[str], environment: dict[str, str], folder: Path, stdin: str = "") -> str:
+    """Runs `webhook-ui …` in `folder`; returns its standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "webhook_ui", *arguments],
+        cwd=folder,
+        env=environment,
+        input=stdin,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def serve(folder: Path, *options: str, loopback: bool = True, **settings: str) -> Iterator[Site]:
+    """A server of its own in `folder`, with an admin's account; `settings` as `AUTH="none"`, without the prefix."""
+    shutil.copytree(ROOT / "plugins", folder / "plugins", dirs_exist_ok=True)
+    (folder / "plugins" / "orders.py").write_text(ORDERS)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI"))}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    environment |= {f"WEBHOOK_UI_{name}": value for name, value in settings.items()}
+    password = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
+    run_command(password, environment, folder, PASSWORD)
+    seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
+    command = [sys.executable, "-m", "webhook_ui", "--port", "0", *(["--allow-loopback"] if loopback else []), *options]
+    log = (folder / "server.log").open("w")
+    with (
+        log,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        database = None
+        try:
+            url = wait_for_address(process, log)
+            database = storage.open_database(seen)
+            yield Site(
+                url=url,
+                folder=folder,
+                environment=environment,
+                settings=seen,
+                database=database,
+                plugins=plugin_loader.load(folder / "plugins"),
+                process=process,
+            )
+        finally:
+            if database is not None:
+                database.close()
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(15)
+            process.kill()
+    written = (folder / "server.log").read_text()
+    assert "Traceback" not in written, written[-4000:]
+
+
+def wait_for_address(process: "subprocess.Popen[str]", log: Any) -> str:
+    """The address that the server prints, once it answers there; goes on reading so that the pipe never fills."""
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    printed = []
+    deadline = time.monotonic() + START_SECONDS
+    while (line := lines.get(timeout=max(deadline - time.monotonic(), 0.1))) is not None:
+        printed.append(line)
+        if found := re.search(r"Dashboard\s+(http://\S+)", line):
+            # the socket listens before this is printed; whoever asks waits until it is answered
+            return found[1]
+    raise AssertionError("the server did not start:\n" + "".join(printed))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser a module: Playwright's loop must not run while other modules' async tests do."""
+    assert Path(CHROMIUM).exists(), f"{CHROMIUM} is missing; install Debian's package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server a module."""
+    with serve(tmp_path_factory.mktemp("site")) as made:
+        yield made
+
+
+@dataclass
+class Visitor:
+    """One browser window of somebody; what it asks and complains about is looked at when the test is over."""
+
+    site: Site
+    context: BrowserContext
+    page: Page
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.context.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("websocket", lambda socket: self.asked.append(socket.url.replace("ws://", "http://")))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+
+    def open(self, path: str = "/") -> Page:
+        """Goes to a page of the dashboard and waits until it is alive."""
+        self.page.goto(self.site.url + path)
+        self.page.wait_for_function("window.did_handshake")
+        return self.page
+
+    def leave(self) -> None:
+        self.context.close()
+        outside = [url for url in self.asked if not url.startswith((self.site.url, "data:", "blob:"))]
+        assert (outside, self.complaints) == ([], [])
+
+
+Enter = Callable[..., Visitor]
+
+
+@pytest.fixture
+def enter(chromium: Browser, site: Site) -> Iterator[Enter]:
+    """`enter(role=…, width=…, scheme=…, zone=…, path=…)` opens one more browser window, signed in unless `role=None`."""
+    visitors: list[Visitor] = []
+
+    def enter(
+        path: str | None = "/",
+        *,
+        role: Role | None = Role.admin,
+        width: int = 1440,
+        height: int = 900,
+        scheme: str = "light",
+        zone: str = ZONE,
+    ) -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            timezone_id=zone,
+            locale="en-GB",
+        )
+        context.set_default_timeout(10_000)
+        if role is not None:
+            site.let_in(context, role)
+            context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
+        visitor = Visitor(site, context, context.new_page())
+        visitor.watch()
+        visitors.append(visitor)
+        if path is not None:
+            visitor.open(path)
+        return visitor
+
+    yield enter
+    for visitor in visitors:
+        visitor.leave()
+
+
+@pytest.fixture
+def page(enter: Enter) -> Page:
+    """An admin's window at the dashboard's first page."""
+    return enter("/").page
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request that arrived; `verified` is None while the receiver knows no secret for this path."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    verified: bool | None
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.body)
+
+
+class Receiver:
+    """A third party's server on loopback: answers `status`, verifies with `secrets`, and writes all down."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.statuses: dict[str, int] = {}  # by path, before `status`
+        self.secrets: dict[str, str] = {}  # by path
+        self.ledger: list[Received] = []
+        self._news = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def wait_for(self, path: str, count: int = 1, seconds: float = 10.0) -> list[Received]:
+        """What has arrived at `path`, once there are `count`."""
+        with self._news:
+            arrived = self._news.wait_for(lambda: len(self.at(path)) >= count, seconds)
+        assert arrived, f"{len(self.at(path))} of {count} arrived at {path}"
+        return self.at(path)
+
+    def at(self, path: str) -> list[Received]:
+        return [one for one in self.ledger if one.path == path]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _take(self, path: str, headers: dict[str, str], body: bytes) -> int:
+        secret, verified = self.secrets.get(path), None
+        if secret is not None:
+            try:
+                Verifier(secret).verify(body, headers)
+                verified = True
+            except WebhookVerificationError:
+                verified = False
+        with self._news:
+            self.ledger.append(Received(path, headers, body, verified))
+            self._news.notify_all()
+        return self.statuses.get(path, self.status)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                status = receiver._take(urlsplit(self.path).path, headers, body)
+                answer = b"thank you" if status < 300 else b"no"
+                self.send_response(status)
+                for name, value in receiver.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: Any) -> None:
+                """Quiet."""
+
+        return Handler
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver of this test alone."""
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def check_rules(page: Page) -> None:
+    """No serious or critical finding of axe."""
+    found = Axe().run(page).response["violations"]
+    assert [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    ] == []
+
+
+def check_width(page: Page) -> None:
+    """Nothing sticks out at the right."""
+    too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert too_wide <= 0, f"{page.url} is {too_wide} px too wide"
+
+
+def picture(page: Page, name: str) -> None:
+    """A screenshot in `screenshots/`, for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")

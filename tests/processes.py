@@ -1,0 +1,211 @@
+"""The product as people start it: real processes in a folder of their own, and a real receiver on loopback."""
+
+import json
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import standardwebhooks
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 30.0  # seconds until a thing that should happen counts as not happening
+
+
+class Process:
+    """A running command; its output is read line by line."""
+
+    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.seen: list[str] = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "webhook_ui", *arguments],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Waits until a line matches; what was printed so far is shown when none does."""
+        while (line := self._next(pattern)) is not None:
+            if match := re.search(pattern, line):
+                return match
+        raise AssertionError(f"{pattern!r} never came; the process ended after:\n{self.text}")
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.seen)
+
+    def kill(self) -> None:
+        """Pulls the plug."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> int:
+        """Asks it to stop, as a service manager does."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def _next(self, wanted: str) -> str | None:
+        try:
+            line = self._lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise AssertionError(f"{wanted!r} did not come in time; so far:\n{self.text}") from None
+        if line is not None:
+            self.seen.append(line)
+        return line
+
+
+class Installation:
+    """A folder with plugins and data, in which commands run."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "plugins", folder / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_UI_")}
+        given = {f"WEBHOOK_UI_{name.upper()}": value for name, value in settings.items()}
+        self.environment = {**clean, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **given}
+        self.running: list[Process] = []
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "webhook_ui", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> Process:
+        """Starts a command that goes on running."""
+        process = Process(list(arguments), self.folder, self.environment)
+        self.running.append(process)
+        return process
+
+    def serve(self, *arguments: str) -> tuple[Process, str]:
+        """Starts the server on a free port; returns it with its address once it answers."""
+        server = self.start("serve", "--port", "0", *arguments)
+        address = server.wait_for(r"Dashboard +(http://\S+)")[1]
+        with httpx.Client(transport=httpx.HTTPTransport(retries=20), timeout=PATIENCE) as client:
+            assert client.get(f"{address}/healthz").status_code == 200
+        return server, address
+
+    def token(self, role: str = "admin") -> str:
+        """A new API token."""
+        made = self.run("token", "create", "test", "--role", role)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
+    def api(self, address: str, role: str = "admin") -> httpx.Client:
+        """A client of the REST API with a token of its own."""
+        headers = {"authorization": f"Bearer {self.token(role)}"}
+        return httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=PATIENCE)
+
+    def end(self) -> None:
+        """Ends whatever is still running."""
+        for process in self.running:
+            if process.process.poll() is None:
+                process.kill()
+
+
+class Receiver:
+    """A real receiver on loopback with a ledger; `answer` decides each status from the number of the request."""
+
+    def __init__(self, answer: Callable[[int], int] = lambda _: 200) -> None:
+        self.answer = answer
+        self.secret: str | None = None
+        self.requests: list[tuple[str, bytes, dict[str, str]]] = []  # webhook-id, body, headers
+        self.body = b""
+        self._arrived = threading.Condition()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                owner.take(body, {name.lower(): value for name, value in self.headers.items()}, self)
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def take(self, body: bytes, headers: dict[str, str], handler: BaseHTTPRequestHandler) -> None:
+        if self.secret is not None:
+            standardwebhooks.Webhook(self.secret).verify(body, headers)
+        with self._arrived:
+            self.requests.append((headers["webhook-id"], body, headers))
+            number = len(self.requests)
+            self._arrived.notify_all()
+        handler.send_response(self.answer(number))
+        handler.send_header("content-length", str(len(self.body)))
+        handler.end_headers()
+        handler.wfile.write(self.body)
+
+    def wait_for(self, enough: Callable[[list[str]], bool], patience: float = PATIENCE) -> None:
+        """Waits until the ids that arrived are enough."""
+        with self._arrived:
+            arrived = self._arrived.wait_for(lambda: enough([one[0] for one in self.requests]), patience)
+        assert arrived, f"only {len(self.requests)} requests arrived"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@contextmanager
+def receiver(answer: Callable[[int], int] = lambda _: 200) -> Iterator[Receiver]:
+    """A receiver for the length of a `with`."""
+    made = Receiver(answer)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def add_webhook(api: httpx.Client, url: str, **fields: Any) -> dict[str, Any]:
+    """Adds a webhook for `user.created` by the REST API."""
+    answer = api.post("/webhooks", json={"title": "Test", "url": url, "triggers": ["user.created"], **fields})
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def payload(number: int) -> dict[str, Any]:
+    """A payload that `user.created` accepts."""
+    return {"id": number, "name": f"Zoë {number}"}
+
+
+def body_of(request: tuple[str, bytes, dict[str, str]]) -> dict[str, Any]:
+    """What the receiver got, parsed."""
+    parsed: dict[str, Any] = json.loads(request[1])
+    return parsed

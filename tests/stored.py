@@ -1,0 +1,172 @@
+"""What tests of storage share: stored webhooks and events, a worker, and a look at what came of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui import guard, outbox, retry, webhooks
+from webhook_ui.actors import Actor, Role
+from webhook_ui.database import Database
+from webhook_ui.models import Attempt, Delivery, Lane, Sending, table
+from webhook_ui.outbox import Claimed, Claims, Settlement
+from webhook_ui.webhook_fields import Rules
+from webhook_ui.wire import Answer, ErrorClass, Failure, Result
+
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+SCHEDULE = (5.0, 300.0, 1800.0)
+
+OPERATOR = Actor(kind="person", name="olga@example.com", role=Role.operator, origin="127.0.0.1")
+VIEWER = Actor(kind="person", name="vera@example.com", role=Role.viewer)
+ENGINE = Actor(kind="system", name="webhook-ui", role=Role.admin)
+
+TRIGGERS = ("user.created", "user.deleted", "user.address.changed", "order.paid")
+RULES = Rules(policy=guard.Policy(), triggers=TRIGGERS, longest_timeout=50)
+
+
+def at(seconds: float) -> datetime:
+    """So many seconds after the tests' day begins."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def fields(**values: Any) -> dict[str, Any]:
+    """A webhook's fields, good ones where `values` says nothing."""
+    return {"title": "Orders", "url": "https://example.com/hook", "triggers": ["user.created"], **values}
+
+
+def add_webhook(database: Database, *, now: datetime = NOW, **values: Any) -> int:
+    """A stored webhook's id."""
+    webhook = database.write_now(webhooks.add, fields(**values), rules=RULES, actor=OPERATOR, now=now)
+    assert webhook.id is not None
+    return webhook.id
+
+
+def change(database: Database, webhook_id: int, *, now: datetime = NOW, **values: Any) -> None:
+    """Changes a webhook as an operator does."""
+    database.write_now(webhooks.change, webhook_id, values, rules=RULES, actor=OPERATOR, now=now)
+
+
+def emit(database: Database, trigger: str = "user.created", *, now: datetime = NOW, **values: Any) -> int:
+    """A stored event's id."""
+    arguments = {"payload": '{"id":7}', "actor": OPERATOR} | values
+    return database.write_now(outbox.emit, trigger=trigger, now=now, **arguments).event_id
+
+
+def answer(status: int, *, now: datetime = NOW, retry_after: float | None = None, duration_ms: float = 12.0) -> Answer:
+    """A receiver's answer."""
+    sent = 200 <= status < 300
+    return Answer(
+        result=Result.sent if sent else Result.error,
+        at=now,
+        duration_ms=duration_ms,
+        response_status=status,
+        retry_after=retry_after,
+        failure=None if sent else Failure(kind=ErrorClass.http, message=f"{status} from the receiver"),
+    )
+
+
+def settlement(
+    claimed: Claimed, said: Answer, *, now: datetime = NOW, schedule: tuple[float, ...] = SCHEDULE
+) -> Settlement:
+    """`said` and what follows from it, without jitter."""
+    decision = retry.decide(said, schedule=schedule, tries=claimed.tries, now=now, jitter=0, chance=0)
+    headers = (("content-type", "application/json"),)
+    return Settlement(claimed=claimed, answer=said, decision=decision, url=claimed.target.url, request_headers=headers)
+
+
+def settle_all(session: Session, settlements: list[Settlement], *, dispatcher: str, now: datetime) -> list[Settlement]:
+    """Settles, and disables webhooks whose receiver wants no more, as the dispatcher does: in one transaction."""
+    counted = outbox.settle(session, settlements, dispatcher=dispatcher, now=now)
+    for one in counted:
+        if one.decision.disable_webhook:
+            webhooks.disable(session, one.claimed.webhook_id, reason="410 Gone", actor=ENGINE, now=now)
+    return counted
+
+
+@dataclass
+class Worker:
+    """A dispatcher as far as the database knows one: a name, and a new token for each claim."""
+
+    database: Database
+    name: str = "a"
+    claims: int = 0
+    lease: timedelta = LEASE
+    holds: list[Claimed] = field(default_factory=list)
+
+    def claim(
+        self,
+        now: datetime = NOW,
+        *,
+        seats: int = 64,
+        seats_per_webhook: int = 16,
+        busy: Mapping[int, int] | None = None,
+    ) -> Claims:
+        """Claims what is due; remembers nothing."""
+        return self.database.write_now(
+            outbox.claim,
+            token=self._token(),
+            now=now,
+            lease_until=now + self.lease,
+            seats=seats,
+            seats_per_webhook=seats_per_webhook,
+            busy=busy or {},
+        )
+
+    def claim_alone(self, suspects: Any, now: datetime = NOW) -> Claims:
+        """Claims one suspect."""
+        return self.database.write_now(
+            outbox.claim_alone, suspects, token=self._token(), now=now, lease_until=now + self.lease
+        )
+
+    def settle(self, *settlements: Settlement, now: datetime = NOW) -> list[Settlement]:
+        """Settles, and returns what counted."""
+        return self.database.write_now(settle_all, list(settlements), dispatcher=self.name, now=now)
+
+    def deliver(self, status: int, now: datetime = NOW, *, schedule: tuple[float, ...] = SCHEDULE) -> int:
+        """Claims all that is due, gets `status` for it, settles; returns how many deliveries that were."""
+        found = self.claim(now).deliveries
+        said = answer(status, now=now)
+        self.settle(*(settlement(one, said, now=now, schedule=schedule) for one in found), now=now)
+        return len(found)
+
+    def _token(self) -> str:
+        self.claims += 1
+        return f"{self.name}{self.claims}"
+
+
+def delivery(database: Database, webhook_id: int, event_id: int) -> Any:
+    """A delivery's row."""
+    deliveries = table(Delivery)
+    statement = sa.select(deliveries).where(deliveries.c.webhook_id == webhook_id, deliveries.c.event_id == event_id)
+    return database.read_now(lambda session: session.execute(statement).one())
+
+
+def attempts(database: Database, webhook_id: int, event_id: int) -> list[Any]:
+    """A delivery's attempts, oldest first."""
+    found = table(Attempt)
+    statement = (
+        sa.select(found).where(found.c.webhook_id == webhook_id, found.c.event_id == event_id).order_by(found.c.id)
+    )
+    return database.read_now(lambda session: list(session.execute(statement)))
+
+
+def lane(database: Database, webhook_id: int) -> Any:
+    """A lane's row."""
+    lanes = table(Lane)
+    return database.read_now(
+        lambda session: session.execute(sa.select(lanes).where(lanes.c.webhook_id == webhook_id)).one()
+    )
+
+
+def stop_sending(database: Database) -> None:
+    """The big switch."""
+    database.write_now(lambda session: session.execute(table(Sending).insert().values(id=1, stopped_at=NOW, actor="x")))
+
+
+def start_sending(database: Database) -> None:
+    """The big switch, back."""
+    database.write_now(lambda session: session.execute(table(Sending).delete()))

@@ -1,0 +1,79 @@
+"""How the dashboard writes times, durations, numbers and names, and reads a typed date."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from webhook_ui.ui import formats
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.4, "now"), (-12, "12 s ago"), (-59.9, "59 s ago"), (-60, "1 min ago"), (-7200, "2 h ago"),
+        (-90000, "1 d ago"), (38, "in 38 s"), (260, "in 4 min"), (8190, "in 2 h 16 min"), (10800, "in 3 h"),
+        (183600, "in 2 d 3 h"),
+    ],
+)  # fmt: skip
+def test_a_moment_is_told_by_its_distance(seconds: float, expected: str) -> None:
+    assert formats.relative(NOW + timedelta(seconds=seconds), NOW) == expected
+
+
+def test_what_is_long_ago_is_told_by_its_day() -> None:
+    assert formats.when(NOW - timedelta(days=6), NOW, BERLIN) == "6 d ago"
+    assert formats.when(datetime(2026, 3, 2, 23, 30, tzinfo=UTC), NOW, BERLIN) == "3 Mar"
+    assert formats.when(datetime(2025, 3, 2, 8, tzinfo=UTC), NOW, BERLIN) == "2 Mar 2025"
+
+
+def test_absolute_times_stand_in_the_zone_of_the_reader() -> None:
+    moment = datetime(2026, 3, 2, 8, 14, 5, tzinfo=UTC)
+    assert formats.absolute(moment, BERLIN) == "2 Mar 2026, 09:14"
+    assert formats.precise(moment, BERLIN) == "2 Mar 2026, 09:14:05 Europe/Berlin, 08:14:05 UTC"
+    assert formats.precise(moment, ZoneInfo("UTC")) == "2 Mar 2026, 08:14:05 UTC"
+    assert formats.day_and_time(NOW, NOW, BERLIN) == "today, 14:32"
+    assert formats.day_and_time(datetime(2026, 11, 22, 22, 59, tzinfo=UTC), NOW, BERLIN) == "yesterday, 23:59"
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "expected"),
+    [(0.4, "0 ms"), (84, "84 ms"), (640, "0.64 s"), (9994, "9.99 s"), (15000, "15.0 s"), (125000, "2 min")],
+)
+def test_durations(milliseconds: float, expected: str) -> None:
+    assert formats.duration(milliseconds) == expected
+
+
+def test_numbers() -> None:
+    assert formats.count(196051) == "196,051"
+    assert formats.counted(1, "webhook") == "1 webhook"
+    assert formats.counted(1340, "delivery", "deliveries") == "1,340 deliveries"
+    assert [formats.size(n) for n in (0, 190, 16384, 1258291)] == ["0 B", "190 B", "16.0 KiB", "1.2 MiB"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "errors", "expected"),
+    [(0, 0, "–"), (5, 0, "100 %"), (99999, 1, "99.9 %"), (1, 9999, "0.1 %"), (0, 3, "0.0 %"), (2114, 806, "72.3 %")],
+)
+def test_a_rate_is_never_rounded_into_all_or_nothing(sent: int, errors: int, expected: str) -> None:
+    assert formats.success(sent, errors) == expected
+
+
+def test_names() -> None:
+    assert [formats.initials(n) for n in ("Dana Keller", "dana.keller@acme.example", "ops", "", "@")] == [
+        "DK", "DK", "O", "?", "?",
+    ]  # fmt: skip
+    assert formats.listed(["a.b", "c.d", "e.f"]) == "a.b, c.d +1"
+    assert formats.joined(["Title", "URL", "Triggers"]) == "Title, URL and Triggers"
+
+
+def test_a_typed_date() -> None:
+    assert formats.read_date("  ") is None
+    assert formats.read_date(" 2026-03-02 ") == date(2026, 3, 2)
+    for wrong in ("31.12.2026", "2026-3", "26-03-02", "٢٠٢٦-03-02", "garbage"):
+        with pytest.raises(ValueError, match="Write the date as YYYY-MM-DD"):
+            formats.read_date(wrong)
+    with pytest.raises(ValueError, match="There is no day 2026-02-30"):
+        formats.read_date("2026-02-30")

@@ -1,0 +1,397 @@
+"""Plugins as their authors write them: files in a folder and installed distributions, good ones and broken ones."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import webhook_ui
+from webhook_ui import payloads, plugin_loader
+from webhook_ui.errors import Invalid
+from webhook_ui.plugin_api import Trigger
+from webhook_ui.plugin_loader import PluginProblem, Plugins
+
+SHIPPED = Path(__file__).parent.parent / "plugins"
+
+HEAD = "from webhook_ui import Trigger, hookimpl\n"
+GOOD = HEAD + '@hookimpl\ndef register_triggers():\n    return [Trigger("{name}", "Title", "", {{}})]\n'
+
+
+def write(folder: Path, name: str, source: str | bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(source if isinstance(source, bytes) else source.encode())
+    return path
+
+
+def load(folder: Path, **options: Any) -> Plugins:
+    return plugin_loader.load(folder, **{"entry_points": False, **options})
+
+
+def problem_of(folder: Path, source: str | bytes, name: str = "bad.py") -> PluginProblem:
+    """The one problem of a plugin that stands between two good ones, which must both load."""
+    write(folder, "a_good.py", GOOD.format(name="a.good"))
+    write(folder, "z_good.py", GOOD.format(name="z.good"))
+    write(folder, name, source)
+    plugins = load(folder)
+    assert list(plugins.triggers) == ["a.good", "z.good"]
+    assert [info.name for info in plugins.loaded] == ["a_good", "z_good"]
+    (problem,) = plugins.problems
+    assert problem.name == "bad"
+    assert problem.message.endswith((".", "?"))
+    return problem
+
+
+def test_the_shipped_plugin_is_an_example_to_copy() -> None:
+    plugins = load(SHIPPED)
+    assert plugins.problems == ()
+    (info,) = (each for each in plugins.loaded if each.name == "user_creation")
+    assert (info.source, info.triggers) == ("file", 1)
+    assert info.where.endswith("plugins/user_creation.py")
+    trigger = plugins.find("user.created")
+    assert trigger.title == "User creation"
+    assert trigger.example["name"] == "Zoë Ångström"
+    payloads.check_model(trigger, '{"id":7,"name":"Zoë"}')
+    with pytest.raises(Invalid, match=r"payload\.name"):
+        payloads.check_model(trigger, '{"id":7}')
+    assert len((SHIPPED / "user_creation.py").read_text().splitlines()) < 40
+
+
+def test_the_guide_does_not_lie(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (SHIPPED / "README.md").read_text(), re.DOTALL)
+    for number, block in enumerate(blocks):
+        write(tmp_path, f"example_{number}.py", block)
+    plugins = load(tmp_path)
+    assert plugins.problems == ()
+    assert list(plugins.triggers) == ["invoice.paid", "order.placed"]
+    assert len(plugins.loaded) == len(blocks) == 2
+
+
+def test_a_missing_folder_holds_no_plugins(tmp_path: Path) -> None:
+    plugins = load(tmp_path / "none")
+    assert (plugins.loaded, plugins.problems, dict(plugins.triggers)) == ((), (), {})
+
+
+def test_a_folder_that_is_none_is_reported(tmp_path: Path) -> None:
+    (problem,) = load(write(tmp_path, "plugins", "")).problems
+    assert "NotADirectoryError" in problem.message
+
+
+def test_files_and_packages_load_sorted_and_others_are_skipped(tmp_path: Path) -> None:
+    write(tmp_path, "b-file.py", '"""\n\nThe file b.\n\nMore.\n"""\n' + GOOD.format(name="b.file"))
+    write(tmp_path, "a.part.py", GOOD.format(name="a.part"))
+    write(tmp_path, "pack/__init__.py", "from .inner import register_triggers\nfrom .._shared import WORD\n")
+    write(tmp_path, "pack/inner.py", GOOD.format(name="pack.age"))
+    for skipped in ("_shared.py", "._hidden.py", "notes.txt", "_private/__init__.py", "no_package/x.py"):
+        write(tmp_path, skipped, "WORD = 1")
+    (tmp_path / "folder.py").mkdir()
+    plugins = load(tmp_path)
+    assert plugins.problems == ()
+    assert [(info.name, info.title) for info in plugins.loaded] == [
+        ("a.part", "a.part"),
+        ("b-file", "The file b."),
+        ("pack", "pack"),
+    ]
+    assert list(plugins.triggers) == ["a.part", "b.file", "pack.age"]
+    assert plugins.triggers["pack.age"].plugin.where == str(tmp_path / "pack")
+
+
+def test_names_do_not_clash_with_installed_modules(tmp_path: Path) -> None:
+    import json
+
+    write(tmp_path, "json.py", GOOD.format(name="json.plugin"))
+    assert list(load(tmp_path).triggers) == ["json.plugin"]
+    assert sys.modules["json"] is json
+
+
+def test_loading_again_sees_an_edit_at_once_and_leaves_nothing_beside_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for name in ("one.first", "one.other"):
+        write(tmp_path, "one.py", GOOD.format(name=name))
+        assert list(load(tmp_path).triggers) == [name]
+    assert [path.name for path in tmp_path.iterdir()] == ["one.py"]
+
+
+def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
+    source = (
+        "from __future__ import annotations\nfrom pydantic import BaseModel\n"
+        + HEAD
+        + "class Inner(BaseModel):\n    n: int\n"
+        "class Model(BaseModel):\n    inner: Inner\n"
+        "@hookimpl\ndef register_triggers(unused=None):\n"
+        '    for name in ("x.one", "x.two"):\n'
+        '        yield Trigger(name, "T", "", {"inner": {"n": 1}}, Model)\n'
+    )
+    write(tmp_path, "late.py", source)
+    plugins = load(tmp_path)
+    assert plugins.problems == ()
+    assert plugins.find("x.two").schema()["required"] == ["inner"]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "message"),
+    [
+        ("x = 1\ndef broken(:\n", 2, "Python cannot read this file: invalid syntax"),
+        ("import nowhere_to_be_found\n", 1, "No module named 'nowhere_to_be_found'. Install it"),
+        ("\nfrom webhook_ui import hookimp\n", 2, "cannot import name 'hookimp' from 'webhook_ui'"),
+        ("import json\njson.loads('{')\n", 2, "The import raised JSONDecodeError"),
+        ("import sys\nsys.exit('bye')\n", 2, "ends the program"),
+        ("class Odd(BaseException): pass\nraise Odd\n", 2, "The import raised Odd."),
+        ("class Odd(Exception):\n    def __str__(self): return 1/0\nraise Odd\n", 3, "its message cannot be read"),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    return [1 / 0]\n", 4, "ZeroDivisionError: division by zero."),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    yield from []\n    exit(3)\n", 5, "SystemExit: 3."),
+        (HEAD + "\n@hookimpl\n\ndef register_trigers():\n    return []\n", 5, "Did you mean register_triggers?"),
+        (HEAD + "@hookimpl(optionalhook=True)\ndef zzz():\n    pass\n", 3, "The hooks are: register_triggers."),
+        (HEAD + "@hookimpl\ndef register_jobs():\n    return []\n", 3, "register_jobs is not a hook."),
+        (HEAD + "def register_triggers():\n    return []\n", 2, "Write @hookimpl on the line above"),
+        (HEAD + "@hookimpl\nasync def register_triggers():\n    return []\n", 3, "Write def in place of async def."),
+        (HEAD + "@hookimpl\nasync def register_triggers():\n    yield 1\n", 3, "Write def in place of async def."),
+        (HEAD + "@hookimpl\ndef register_triggers(host, *, n, m=1):\n    return []\n", 3, "Remove host, n, or give"),
+        (HEAD + "@hookimpl(wrapper=True)\ndef register_triggers():\n    return (yield)\n", 3, "without wrapper"),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    pass\n", 3, "returns nothing"),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    return 7\n", 3, "returns an int"),
+        (
+            HEAD + "@hookimpl\ndef register_triggers():\n    return Trigger('a.b', 'T', '', {})\n",
+            3,
+            "returns a Trigger",
+        ),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    return 'user.created'\n", 3, "returns a str"),
+        (HEAD + "@hookimpl\ndef register_triggers():\n    return ['user.created']\n", 3, "gives a str where a Trigger"),
+        (
+            HEAD + "@hookimpl\ndef register_triggers():\n    return [\n        Trigger('User', 'T', '', {})]\n",
+            5,
+            "user.created",
+        ),
+        (
+            HEAD + "@hookimpl\ndef register_triggers():\n    return [Trigger('a.b', 'T')]\n",
+            4,
+            "'description' and 'example'",
+        ),
+        (HEAD, None, "It registers nothing"),
+        ("", None, "It registers nothing"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_line_and_stops_nothing_else(
+    tmp_path: Path, source: str, line: int | None, message: str
+) -> None:
+    problem = problem_of(tmp_path, source)
+    assert message in problem.message
+    assert problem.line == line
+    assert problem.where == str(tmp_path / "bad.py")
+    if line:
+        assert (line, source.split("\n")[line - 1]) in problem.excerpt
+        assert len(problem.excerpt) <= 5
+
+
+@pytest.mark.parametrize("source", [b"x = '\xff\xfe'\n", b"# coding: nonsense\n", b"x = 1\0\n", b"\x1b[31m = 1\n"])
+def test_a_file_that_is_no_text_is_reported(tmp_path: Path, source: bytes) -> None:
+    problem = problem_of(tmp_path, source)
+    assert all(text.isprintable() for _, text in problem.excerpt)
+    assert problem.message.isprintable()
+
+
+def test_a_link_to_nowhere_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").symlink_to(tmp_path / "gone")
+    (problem,) = load(tmp_path).problems
+    assert "FileNotFoundError" in problem.message
+
+
+def test_a_package_names_the_file_that_is_broken(tmp_path: Path) -> None:
+    write(tmp_path, "bad/inner.py", "x = 1\ny = (\n")
+    problem = problem_of(tmp_path, "from . import inner\n", "bad/__init__.py")
+    assert problem.where == str(tmp_path / "bad" / "inner.py")
+    assert problem.line == 2
+
+
+def test_paths_are_shown_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "plugins/one.py", GOOD.format(name="one.x"))
+    write(tmp_path, "plugins/two.py", "1/0")
+    monkeypatch.chdir(tmp_path)
+    plugins = load(Path("plugins"))
+    assert plugins.loaded[0].where == "plugins/one.py"
+    assert plugins.problems[0].where == "plugins/two.py"
+
+
+def test_every_mistake_of_a_plugin_is_told(tmp_path: Path) -> None:
+    write(
+        tmp_path, "bad.py", HEAD + "@hookimpl\ndef zzz(): pass\n@hookimpl\nasync def register_triggers(x): return []\n"
+    )
+    assert [problem.line for problem in load(tmp_path).problems] == [5, 5, 3]
+
+
+def test_a_trigger_name_belongs_to_the_first_and_the_other_is_left_out_whole(tmp_path: Path) -> None:
+    write(tmp_path, "first.py", GOOD.format(name="user.created"))
+    both = GOOD.format(name="user.created").replace("return [", 'return [Trigger("user.gone", "T", "", {}), ')
+    write(tmp_path, "second.py", both)
+    plugins = load(tmp_path)
+    assert list(plugins.triggers) == ["user.created"]
+    assert plugins.problems[0].name == "second"
+    assert f"user.created is registered by first ({tmp_path / 'first.py'}) already" in plugins.problems[0].message
+
+
+def test_a_trigger_registered_twice_by_one_plugin_is_a_mistake(tmp_path: Path) -> None:
+    line = 'Trigger("x.y", "T", "", {})'
+    problem = problem_of(tmp_path, HEAD + f"@hookimpl\ndef register_triggers():\n    return [{line}, {line}]\n")
+    assert "x.y twice" in problem.message
+
+
+def test_two_plugins_of_one_name_are_a_mistake(tmp_path: Path) -> None:
+    write(tmp_path, "same.py", GOOD.format(name="x.file"))
+    write(tmp_path, "same/__init__.py", GOOD.format(name="x.package"))
+    plugins = load(tmp_path)
+    assert len(plugins.loaded) == len(plugins.problems) == 1
+    assert "There is a plugin same already" in plugins.problems[0].message
+
+
+def test_built_in_plugins_come_first(tmp_path: Path) -> None:
+    module = ModuleType("acme.builtin.samples", "Samples.")
+    exec(GOOD.format(name="user.created"), module.__dict__)
+    write(tmp_path, "mine.py", GOOD.format(name="user.created"))
+    plugins = load(tmp_path, builtin=[module])
+    assert [(info.name, info.source, info.where) for info in plugins.loaded] == [
+        ("samples", "builtin", "acme.builtin.samples")
+    ]
+    assert "registered by samples" in plugins.problems[0].message
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the import path, to install distributions into."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+def install(site: Path, distribution: str, entry_points: str) -> None:
+    info = f"{distribution}-1.2.dist-info"
+    write(site, f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+    write(site, f"{info}/entry_points.txt", f"[webhook_ui]\n{entry_points}\n")
+
+
+def test_installed_plugins_load_after_files_and_broken_ones_are_reported(tmp_path: Path, site: Path) -> None:
+    write(site, "acme_hooks_good.py", '"""Acme."""\n' + GOOD.format(name="acme.good"))
+    write(site, "acme_hooks_bad.py", "\n\nimport nowhere_to_be_found\n")
+    write(site, "acme_hooks_taken.py", GOOD.format(name="file.one"))
+    install(
+        site, "acme", "good = acme_hooks_good\nbad = acme_hooks_bad\nlost = acme_hooks_lost\ntaken = acme_hooks_taken"
+    )
+    write(tmp_path, "plugins/one.py", GOOD.format(name="file.one"))
+    plugins = plugin_loader.load(tmp_path / "plugins")
+    acme = [(info.name, info.source, info.where, info.title) for info in plugins.loaded]
+    assert acme == [
+        ("one", "file", str(tmp_path / "plugins" / "one.py"), "one"),
+        ("good", "entry point", "acme 1.2", "Acme."),
+    ]
+    bad, lost, taken = plugins.problems
+    assert (bad.name, bad.line) == ("bad", 3)
+    assert bad.where == f"acme 1.2, {site / 'acme_hooks_bad.py'}"
+    assert (3, "import nowhere_to_be_found") in bad.excerpt
+    assert (lost.where, lost.line) == ("acme 1.2", None)
+    assert "No module named 'acme_hooks_lost'" in lost.message
+    assert "registered by one" in taken.message
+
+
+def test_an_entry_point_may_name_an_object(tmp_path: Path, site: Path) -> None:
+    source = HEAD + "class Hooks:\n    @hookimpl\n    def register_triggers(self):\n"
+    write(
+        site, "acme_hooks_object.py", source + '        return [Trigger("acme.object", "T", "", {})]\nhooks = Hooks()\n'
+    )
+    install(site, "acme", "good = acme_hooks_object:hooks\nmissing = acme_hooks_object:hoks")
+    plugins = plugin_loader.load(tmp_path / "none")
+    assert list(plugins.triggers) == ["acme.object"]
+    assert "no attribute 'hoks'" in plugins.problems[0].message
+
+
+def test_broken_metadata_does_not_stop_the_files(tmp_path: Path, site: Path) -> None:
+    install(site, "broken", "no equals sign")
+    write(tmp_path, "plugins/one.py", GOOD.format(name="file.one"))
+    plugins = plugin_loader.load(tmp_path / "plugins")
+    assert list(plugins.triggers) == ["file.one"]
+    assert plugins.problems[0].where == "entry points"
+
+
+def test_an_unknown_trigger_offers_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path, "one.py", GOOD.format(name="user.created"))
+    plugins = load(tmp_path)
+    with pytest.raises(Invalid) as caught:
+        plugins.find("user.craeted")
+    assert caught.value.fields == {"trigger": "Unknown trigger user.craeted. Did you mean user.created?"}
+    for name in ("zzz", "", "\ud800\0", "x" * 100_000):
+        with pytest.raises(Invalid, match="`webhook-ui plugin list` show what there is") as caught:
+            plugins.find(name)
+        assert len(str(caught.value).encode()) < 400
+
+
+def test_matching_follows_names_and_groups(tmp_path: Path) -> None:
+    for number, name in enumerate(("user.created", "user.deleted", "users.created")):
+        write(tmp_path, f"p{number}.py", GOOD.format(name=name))
+    plugins = load(tmp_path)
+    assert [trigger.name for trigger in plugins.matching("user.*")] == ["user.created", "user.deleted"]
+    assert [trigger.name for trigger in plugins.matching("users.created")] == ["users.created"]
+    assert plugins.matching("nothing.*") == ()
+
+
+class Payload(BaseModel):
+    id: int
+
+
+def test_a_trigger_keeps_what_it_was_given() -> None:
+    example = {"id": 1, "name": "Zoë"}
+    trigger = Trigger("a.b", "T", "D", example, Payload, [5, 0.5])
+    assert trigger == Trigger(
+        name="a.b", title="T", description="D", example=dict(example), payload=Payload, retry_schedule=(5, 0.5)
+    )
+    assert len({trigger, trigger}) == 1
+    example["id"] = 2
+    assert trigger.example["id"] == 1
+    assert trigger.example_json() == '{\n  "id": 1,\n  "name": "Zoë"\n}'
+    assert trigger.schema()["properties"]["id"]["type"] == "integer"
+    assert Trigger("a.b", "T", "", {}).schema()["type"] == "object"
+
+
+class NoSchema(BaseModel):
+    model_config = {"arbitrary_types_allowed": True}
+    thing: ModuleType | None = None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(
+            ({"name": name}, "at least two words")
+            for name in ("user", "User.created", "a..b", ".a", "a.b\n", "a." + "b" * 99)
+        ),
+        ({"name": None}, "at least two words"),
+        ({"title": " "}, "title is empty"),
+        ({"description": None}, "description must be text"),
+        ({"example": [1]}, "example must be a JSON object"),
+        ({"example": {"at": {1, 2}}}, "example is not JSON"),
+        ({"example": {"at": float("nan")}}, "example is not JSON"),
+        ({"example": {"at": "\ud800"}}, "example is not JSON"),
+        ({"payload": Payload, "example": {"id": "7"}}, r"does not fit the payload model: payload\.id: Must be a whole"),
+        ({"payload": Payload(id=1)}, "pydantic model class"),
+        ({"payload": dict}, "pydantic model class"),
+        ({"payload": NoSchema}, "no JSON Schema"),
+        *(
+            ({"retry_schedule": waits}, "list of seconds")
+            for waits in (5, "5", [-1], ["5"], [True], [float("inf")], [float("nan")], [10**400])
+        ),
+    ],
+)
+def test_a_trigger_that_is_not_valid_says_what_to_do(change: dict[str, Any], message: str) -> None:
+    given = {"name": "a.b", "title": "T", "description": "", "example": {"id": 1}, **change}
+    with pytest.raises(ValueError, match=message):
+        Trigger(**given)
+
+
+def test_public_names_come_when_used() -> None:
+    assert {name: getattr(webhook_ui, name) for name in webhook_ui.__all__}["Trigger"] is Trigger
+    with pytest.raises(AttributeError, match="hokimpl"):
+        _ = webhook_ui.hokimpl

@@ -1,0 +1,119 @@
+"""A delivery in words: what became of it, what it waits for, which attempt it is. Pure: now and zone are passed in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from zoneinfo import ZoneInfo
+
+from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.models import Webhook
+from webhook_ui.plugin_loader import RegisteredTrigger
+from webhook_ui.ui import formats
+
+_HELD = {"stopped": "Held: sending is stopped", "paused": "Held: paused", "disabled": "Held: disabled"}
+_ENDED = {
+    "cancelled": "Cancelled before it was sent",
+    "expired": "Expired: it had waited as long as events are kept",
+    "gone": "Its webhook is gone",
+    "crashed": "Given up: each time it was tried, the dispatcher broke off",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Next:
+    """When it is tried again: a moment, or words; `over` when it is given up."""
+
+    words: str = ""
+    at: datetime | None = None
+    over: bool = False
+
+
+def schedule_in_force(
+    webhook: Webhook, trigger: str, triggers: Mapping[str, RegisteredTrigger], usual: Sequence[float]
+) -> Sequence[float]:
+    """The waits between attempts: the webhook's own, else the trigger's, else the setting."""
+    if webhook.retry_schedule is not None:
+        return webhook.retry_schedule
+    registered = triggers.get(trigger)
+    own = registered.trigger.retry_schedule if registered else None
+    return usual if own is None else own
+
+
+def result(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
+    """What became of it, or what it waits for."""
+    if row.status == "pending":
+        return waits(row, now, zone)
+    if row.status == "sent":
+        return "Sent in an earlier round" if row.last_error_class else status_line(row.last_response_status)
+    return row.last_error_message or _ENDED.get(row.closed_reason or "", "Failed")
+
+
+def waits(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
+    """What an open delivery waits for."""
+    if row.in_flight:
+        return "Being sent"
+    if row.waiting_for in _HELD:
+        return _HELD[row.waiting_for]
+    if row.waiting_for == "ordered":
+        return "Waits for the one before it"
+    if row.waiting_for == "deliver_at" and row.next_attempt_at:
+        return f"Waits until {short_time(row.next_attempt_at, now, zone, seconds=False)}"
+    return "Waits for the retry" if row.waiting_for == "retry" else "Due now"
+
+
+def next_attempt(row: DeliveryRow, now: datetime) -> Next:
+    """When it is tried again."""
+    if row.closed_reason:
+        words = {"sent": "", "cancelled": "cancelled"}.get(row.closed_reason, "given up")
+        return Next(words=words, over=words == "given up")
+    if row.waiting_for in _HELD:
+        return Next(words="held")
+    if row.waiting_for == "ordered":
+        return Next(words="in turn")
+    if row.next_attempt_at and row.next_attempt_at > now:
+        return Next(at=row.next_attempt_at)
+    return Next(words="" if row.waiting_for == "retry" else "now")
+
+
+def attempt(row: DeliveryRow, retries: int) -> str:
+    """'4 of 10': the attempt that was made last, or the one that comes if none was or one is under way."""
+    coming = row.closed_reason is None and (row.status == "pending" or row.in_flight)
+    number = row.tries + 1 if coming else row.tries
+    return f"{number} of {max(retries + 1, number)}" if number else "–"
+
+
+def status_line(status: int | None) -> str:
+    """'200 OK'."""
+    if status is None:
+        return "Sent"
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def cause_and_hint(message: str) -> tuple[str, str]:
+    """An attempt's sentence in two: '401 Unauthorized' and 'The receiver wants credentials…'."""
+    cause, _, hint = message.partition(": ")
+    return cause, hint[:1].upper() + hint[1:]
+
+
+def short_time(moment: datetime, now: datetime, zone: ZoneInfo, *, seconds: bool = True) -> str:
+    """'14:32:06' today, '22 Nov, 14:32' this year, else the day."""
+    local, today = moment.astimezone(zone), now.astimezone(zone)
+    if local.date() == today.date():
+        return formats.clock(moment, zone, seconds=seconds)
+    if local.year != today.year:
+        return formats.day(local.date())
+    return f"{local.day} {formats.MONTHS[local.month - 1]}, {formats.clock(moment, zone, seconds=False)}"
+
+
+def may_redeliver(row: DeliveryRow) -> bool:
+    """Whether a person would want to send it again now."""
+    return row.status == "error" and not row.in_flight
+
+
+def may_cancel(row: DeliveryRow) -> bool:
+    """Whether there is something to call off."""
+    return row.closed_reason is None and not row.in_flight

@@ -1,0 +1,98 @@
+"""The tab Secret of a webhook: what its deliveries are signed with, and how a receiver verifies that."""
+
+from nicegui import ui
+
+from webhook_ui import times, webhooks
+from webhook_ui.errors import WebhookUIError
+from webhook_ui.models import Webhook
+from webhook_ui.ui import formats, icons
+from webhook_ui.ui.actions import act
+from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.controls import button, code_block, copy_button
+from webhook_ui.ui.frames import confirm
+from webhook_ui.ui.parts import box, mono, prose, text, time_text
+from webhook_ui.ui.states import notice
+
+MASK = "whsec_" + "•" * 24
+SNIPPET = """# pip install standardwebhooks
+from standardwebhooks import Webhook
+
+def receive(body: bytes, headers: dict[str, str]) -> dict:
+    # raises WebhookVerificationError unless it was signed with the secret, lately
+    return Webhook(SECRET).verify(body, headers)
+"""
+
+
+class SecretSection:
+    """Hidden until somebody asks who may know it; hidden again when the tab is left."""
+
+    def __init__(self, tab: Tab, webhook: Webhook) -> None:
+        self._tab, self._webhook_id = tab, int(webhook.id or 0)
+        with box("div", "w-stack w-secret"):
+            self._rotation = box("div", "w-holder")
+            with box("section", "w-box w-part"):
+                text("Signing secret", tag="h2")
+                prose("Every delivery is signed with it, as Standard Webhooks 1.0 says.", "w-second")
+                with box("div", "w-command"):
+                    self._text = mono(MASK, "w-grow w-break")
+                    self._copy = box("span")
+                with box("div", "w-row w-wrap"):
+                    self._show = button("Show", self._turn, icon=icons.SHOW)
+                    button("Rotate", self._ask, icon=icons.REDELIVER)
+            with box("section", "w-box w-part"):
+                text("How a receiver verifies it", tag="h2")
+                prose(
+                    "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
+                    "`webhook-signature`. Libraries exist for most languages; in Python:",
+                    "w-second",
+                )
+                code_block(SNIPPET, name="Example")
+        self._shown = False
+        self.know(webhook)
+
+    def know(self, webhook: Webhook) -> None:
+        """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
+        self._rotation.clear()
+        until = webhook.old_secret_until
+        if until and until > times.utcnow():
+            with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):
+                text("The old one signs beside the new one until ")
+                time_text(until, self._tab.zone, shown=formats.absolute(until, self._tab.zone))
+                text(". Give the receiver the new one before that.")
+        if self._shown:
+            self._hide()
+
+    async def _turn(self) -> None:
+        if self._shown:
+            self._hide()
+            return
+        try:
+            actor = await self._tab.current_actor()
+            secret = await self._tab.read(webhooks.reveal_secret, self._webhook_id, actor=actor)
+        except WebhookUIError as error:
+            tell(error)
+            return
+        self._shown = True
+        self._text.set_text(secret)
+        self._show.set_text("Hide")
+        with self._copy:
+            copy_button(secret, "Copy secret")
+
+    def _hide(self) -> None:
+        self._shown = False
+        self._text.set_text(MASK)
+        self._show.set_text("Show")
+        self._copy.clear()
+
+    def _ask(self) -> ui.dialog:
+        return confirm(
+            "Rotate the secret?",
+            "A new secret is made and signs from now on. The old one signs beside it for 24 hours, so that the "
+            "receiver can be changed meanwhile.",
+            action="Rotate",
+            on_confirm=self._rotate,
+            kind="primary",
+        )
+
+    async def _rotate(self) -> None:
+        await act(self._tab, webhooks.rotate_secret, self._webhook_id)

@@ -1,0 +1,69 @@
+"""What the menu of a webhook does at once: enable, disable, delete, each with a way back."""
+
+from collections.abc import Awaitable, Callable
+
+from webhook_ui import webhooks
+from webhook_ui.errors import WebhookUIError
+from webhook_ui.models import Webhook
+from webhook_ui.times import utcnow
+from webhook_ui.ui import toasts
+from webhook_ui.ui.context import Tab, tell
+
+After = Callable[[], Awaitable[None]]
+
+
+async def set_enabled(tab: Tab, webhook_id: int, enabled: bool, after: After) -> None:
+    """Enables or disables, and says so; Undo does the opposite. `after` is awaited once it is stored."""
+    with tab.client:
+        try:
+            webhook = await _switch(tab, webhook_id, enabled)
+        except WebhookUIError as error:
+            tell(error)
+            return
+
+        async def undo() -> None:
+            await _undo(tab, lambda: _switch(tab, webhook_id, not enabled), after)
+
+        held = "" if enabled else " Events for it are no longer taken."
+        toasts.done(f"“{webhook.title}” is {'enabled' if enabled else 'disabled'}.{held}", undo)
+        await after()
+
+
+async def delete(tab: Tab, webhook_id: int, after: After) -> None:
+    """Deletes, and says so; Undo restores. `after` is awaited once it is stored."""
+    with tab.client:
+        try:
+            actor = await tab.current_actor()
+            webhook = await tab.write(webhooks.delete, webhook_id, actor=actor, now=utcnow())
+        except WebhookUIError as error:
+            tell(error)
+            return
+
+        async def undo() -> None:
+            await _undo(tab, lambda: _restore(tab, webhook_id), after)
+
+        toasts.done(f"“{webhook.title}” is deleted.", undo)
+        await after()
+
+
+async def _switch(tab: Tab, webhook_id: int, enabled: bool) -> Webhook:
+    actor = await tab.current_actor()
+    rules = tab.services.rules
+    return await tab.write(
+        webhooks.change, webhook_id, {"enabled": enabled}, rules=rules, actor=actor, now=utcnow()
+    )
+
+
+async def _restore(tab: Tab, webhook_id: int) -> Webhook:
+    actor = await tab.current_actor()
+    return await tab.write(webhooks.restore, webhook_id, actor=actor, now=utcnow())
+
+
+async def _undo(tab: Tab, undo: Callable[[], Awaitable[Webhook]], after: After) -> None:
+    with tab.client:
+        try:
+            await undo()
+        except WebhookUIError as error:
+            tell(error)
+        else:
+            await after()

@@ -1,0 +1,173 @@
+"""The address of the webhook list: what it asks for, read, judged, written and put into words. Pure."""
+
+import unicodedata
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from webhook_ui import times
+from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
+from webhook_ui.ui import formats
+
+PATH = "/"
+VIEWS = ("list", "card")
+STATES = {"": "All", "enabled": "Enabled", "disabled": "Disabled"}
+LONGEST = 200  # characters of a search, and of any other value
+LAST_PAGE = 1_000_000
+
+_NAMES = {"first": "from", "last": "to"}  # those that Python or a reader would mistake
+_SORTS = {"created": "by creation date", "updated": "by update date", "id": "smart sorting, by ID"}
+_ENDS = {
+    ("time", "desc"): "newest first",
+    ("time", "asc"): "oldest first",
+    ("id", "desc"): "highest first",
+    ("id", "asc"): "lowest first",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What an address asks for; empty is what it leaves open. `first` and `last` are days as somebody typed them."""
+
+    view: str = ""
+    sort: str = ""
+    order: str = ""
+    q: str = ""
+    first: str = ""
+    last: str = ""
+    tz: str = ""
+    trigger: str = ""
+    state: str = ""
+    page: int = 1
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(self.q or self.first or self.last or self.trigger or self.state)
+
+    def with_changes(self, **changes: Any) -> "Question":
+        """The same from the first page on, with `changes`."""
+        return replace(self, **{"page": 1, **changes})
+
+    def without_filters(self) -> "Question":
+        """Everything, as it is sorted and shown now."""
+        return Question(view=self.view, sort=self.sort, order=self.order)
+
+
+def read_address(address: str) -> Question:
+    """What `address` asks for. What cannot be meant is left open; days stay as they are, to be explained."""
+    try:
+        given = dict(parse_qsl(urlsplit(address).query, max_num_fields=50))
+    except ValueError:
+        given = {}
+    clean = {name: _clean(value) for name, value in given.items()}
+    page = clean.get("page", "")
+    return Question(
+        view=_one_of(clean.get("view"), VIEWS),
+        sort=_one_of(clean.get("sort"), tuple(Sort)),
+        order=_one_of(clean.get("order"), tuple(Order)),
+        q=clean.get("q", ""),
+        first=_written(clean.get("from", "")),
+        last=_written(clean.get("to", "")),
+        tz=clean.get("tz", ""),
+        trigger=clean.get("trigger", ""),
+        state=_one_of(clean.get("state"), tuple(STATES)),
+        page=min(max(int(page), 1), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
+    )
+
+
+def write_address(question: Question) -> str:
+    """The address that asks for exactly this."""
+    values = [(_NAMES.get(name, name), value) for name, value in vars(question).items()]
+    return f"{PATH}?{urlencode([(name, value) for name, value in values if value and (name, value) != ('page', 1)])}"
+
+
+def is_here(address: str) -> bool:
+    """Whether it is an address of this list."""
+    return urlsplit(address).path in (PATH, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A question whose days were understood; one that was not is explained and left out of `criteria`."""
+
+    criteria: WebhookFilter
+    first: date | None = None
+    last: date | None = None
+    first_problem: str | None = None
+    last_problem: str | None = None
+
+
+def judge(question: Question, zone: ZoneInfo) -> Judged:
+    """Both days are inclusive, as they pass in `zone`."""
+    first, first_problem = _day(question.first)
+    last, last_problem = _day(question.last)
+    if first and last and last < first:
+        last, last_problem = None, f"To lies before From ({first.isoformat()})."
+    criteria = WebhookFilter(
+        created_from=_midnight(first, zone) if first else None,
+        created_to=_midnight(last, zone, days=1) if last else None,
+        q=question.q or None,
+        trigger=question.trigger or None,
+        enabled={"enabled": True, "disabled": False}.get(question.state),
+    )
+    return Judged(
+        criteria=criteria, first=first, last=last, first_problem=first_problem, last_problem=last_problem
+    )
+
+
+def filters_in_words(judged: Judged, zone: str = "") -> str:
+    """'enabled, with “bill” in title or URL, created 1 Aug 2025 – 23 Nov 2026'; `zone` is said where it is given."""
+    criteria, first, last = judged.criteria, judged.first, judged.last
+    parts = []
+    if criteria.enabled is not None:
+        parts.append("enabled" if criteria.enabled else "disabled")
+    if criteria.trigger:
+        parts.append(f"that hear of {criteria.trigger}")
+    if criteria.q:
+        parts.append(f"with “{criteria.q}” in title or URL")
+    if first and last:
+        same = first == last
+        parts.append(f"created {'on ' if same else ''}{formats.day(first)}{'' if same else f' – {formats.day(last)}'}")
+    elif first:
+        parts.append(f"created since {formats.day(first)}")
+    elif last:
+        parts.append(f"created until {formats.day(last)}")
+    if zone and (first or last):
+        parts[-1] += f" ({zone})"
+    return ", ".join(parts)
+
+
+def sorting_in_words(sort: str, order: str) -> str:
+    """'by update date, newest first'."""
+    return f"{_SORTS[sort]}, {_ENDS['id' if sort == 'id' else 'time', order]}"
+
+
+def _one_of(value: str | None, known: tuple[str, ...]) -> str:
+    return value if value in known else ""
+
+
+def _clean(value: str) -> str:
+    # control characters and lone surrogates are nothing a database could look for
+    kept = "".join(character for character in value if unicodedata.category(character) not in ("Cc", "Cs"))
+    return kept.strip()[:LONGEST]
+
+
+def _day(typed: str) -> tuple[date | None, str | None]:
+    try:
+        return formats.read_date(typed), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _written(typed: str) -> str:
+    day, _ = _day(typed)
+    return day.isoformat() if day else typed
+
+
+def _midnight(day: date, zone: ZoneInfo, *, days: int = 0) -> datetime:
+    # days that no stored moment can have are as good as the nearest one that has
+    within = min(max(day, times.EARLIEST.date() + timedelta(days=2)), times.LATEST.date() - timedelta(days=3))
+    return datetime.combine(within + timedelta(days=days), time.min, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,93 @@
+"""The row of filters above the webhook list. Each calls back with what it is called in a `Question`; none reads data."""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import button
+from webhook_ui.ui.dates import DateField, from_field, till_field
+from webhook_ui.ui.fields import filter_field, search_field
+from webhook_ui.ui.parts import box
+from webhook_ui.ui.webhook_address import STATES, Judged, Question
+
+Ask = Callable[..., Any]
+
+
+class Filters:
+    """Search, From, To, State, Trigger. `ask(q="…")` hears each change; `show` follows the address.
+
+    Only what the address changed is written to a field, so that nothing is taken from under somebody's fingers.
+    """
+
+    def __init__(self, question: Question, judged: Judged, triggers: Iterable[str], ask: Ask) -> None:
+        self._question = question
+        self._ask = ask
+        self._triggers = dict.fromkeys(triggers)
+        with box("div", "w-filters") as self.element:
+            self.element.props["role"] = "search"
+            self._search = search_field("Search title or URL", question.q, lambda text: self._tell("q", text))
+            self._search.props["maxlength"] = 200
+            self._build_more()
+            self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
+            self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
+            self._state = filter_field("State", STATES, question.state, lambda key: self._tell("state", key))
+            self._trigger = filter_field(
+                "Trigger", self._offers(question.trigger), question.trigger, lambda name: self._tell("trigger", name)
+            )
+        self._mark(question)
+        self._explain(question, judged)
+
+    def show(self, question: Question, judged: Judged) -> None:
+        """Follows the address, and explains at the days what is wrong with them."""
+        before, self._question = self._question, question
+        if question.q not in {before.q, (self._search.value or "").strip()}:
+            self._search.value = question.q
+        for field, old, new in ((self._first, before.first, question.first), (self._last, before.last, question.last)):
+            if new not in {old, field.control.value}:
+                field.enter(new)
+        if self._state.value != question.state:
+            self._state.value = question.state
+        if self._trigger.value != question.trigger:
+            self._trigger.set_options(self._offers(question.trigger), value=question.trigger)
+        self._mark(question)
+        self._explain(question, judged)
+
+    def _tell(self, name: str, value: str) -> Any:
+        # what only follows the address is no news
+        return None if getattr(self._question, name) == value else self._ask(**{name: value})
+
+    def _offers(self, chosen: str) -> dict[str, str]:
+        names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
+        return {"": "All", **{name: name for name in names}}
+
+    def _build_more(self) -> None:
+        # narrow screens only: State and Trigger stand behind it
+        self._more = button("Filters", self._open, icon=icons.FILTER).classes("w-filters-more")
+        self._more.props["aria-expanded"] = "false"
+
+    def _open(self) -> None:
+        opened = self._more.props["aria-expanded"] == "true"
+        self._more.props["aria-expanded"] = "false" if opened else "true"
+
+    def _mark(self, question: Question) -> None:
+        is_set = bool(question.state or question.trigger)
+        self._more.classes(add="w-pressed" if is_set else "", remove="" if is_set else "w-pressed")
+
+    def _explain(self, question: Question, judged: Judged) -> None:
+        for field, typed, problem in (
+            (self._first, question.first, judged.first_problem),
+            (self._last, question.last, judged.last_problem),
+        ):
+            self._explain_one(field, typed, problem)
+
+    def _explain_one(self, field: DateField, typed: str, problem: str | None) -> None:
+        if field.control.value != typed and problem:
+            field.enter(typed)
+        # what is half typed meanwhile explains itself
+        if field.control.value == typed:
+            field.show_error(problem)
+
+
+def _text(day: date | None) -> str:
+    return day.isoformat() if day else ""

@@ -1,0 +1,129 @@
+"""The head of a webhook's page: title, state, URL, what can be done, and the one notice about it. Changes in place."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from webhook_ui import times, webhooks
+from webhook_ui.history.webhooks import LastResult, WebhookRow
+from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui.actions import act
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import Action, button, copy_button, more_menu
+from webhook_ui.ui.fields import switch
+from webhook_ui.ui.parts import Part, Status, box, mono, page_header, prose, status_pill, text, time_text
+from webhook_ui.ui.states import notice
+
+
+class WebhookHeader:
+    """`on_edit` and `on_delete` hear what a person wants; enabling and pausing it does itself."""
+
+    def __init__(
+        self, tab: Tab, row: WebhookRow, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]
+    ) -> None:
+        self._tab, self._row = tab, row
+        webhook = row.webhook
+        with page_header(webhook.title, own=False, crumb=("Webhooks", "/")) as self._title:
+            if tab.may_write:
+                self._enabled = switch("Enabled", webhook.enabled, on_change=self._enable)
+                self._pause = button("Pause", self._turn_pause, icon=icons.PAUSE)
+                button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
+                more_menu(
+                    [Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)], small=False
+                )
+        line = _around(self._title)
+        with line:
+            self._state = Part(box("span"), _show_state)
+        with _around(line):
+            self._url = Part(box("div", "w-row w-url"), _show_url)
+        self._notice = Part(box("div", "w-holder"), lambda *_: self._show_notice())
+        self.show(row)
+
+    def show(self, row: WebhookRow) -> None:
+        """What the webhook is now."""
+        self._row = row
+        webhook = row.webhook
+        self._title.set_text(webhook.title)
+        self._title.props["title"] = webhook.title
+        self._state.show(state_of(row))
+        self._url.show(webhook.url)
+        if self._tab.may_write:
+            self._enabled.value = webhook.enabled
+            self._pause.set_text("Resume" if webhook.paused else "Pause")
+            self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
+        self._notice.show(state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason)
+
+    async def _enable(self, enabled: bool) -> None:
+        if enabled == self._row.webhook.enabled:
+            return
+        if not await self._change(enabled=enabled):
+            self._enabled.value = self._row.webhook.enabled
+
+    async def _turn_pause(self) -> None:
+        await self._change(paused=not self._row.webhook.paused)
+
+    async def _change(self, **values: bool) -> bool:
+        return await act(self._tab, webhooks.change, self._row.id, values, rules=self._tab.services.rules)
+
+    def _show_notice(self) -> None:
+        row, webhook = self._row, self._row.webhook
+        waiting = formats.counted(row.held, "delivery waits", "deliveries wait")
+        if not webhook.enabled and webhook.disabled_reason:
+            held = f" {waiting}." if row.held else ""
+            with notice("Disabled by the engine", f"{webhook.disabled_reason} New events are not taken for it.{held}"):
+                pass
+        elif not webhook.enabled:
+            if row.held:
+                with notice(f"Disabled: {waiting}", "They are sent once it is enabled again.", kind="pending"):
+                    pass
+        elif webhook.paused:
+            if row.held:
+                with notice(f"Paused: {waiting}", "New ones are kept too. Resume sends them.", kind="pending"):
+                    pass
+        elif row.last and row.last.status == "error":
+            _show_failing(row.failing_since or row.last.at, row.last, self._tab.zone)
+
+
+def state_of(row: WebhookRow) -> Status:
+    """In one word; `failing` when it is enabled and its last attempt failed."""
+    if not row.webhook.enabled:
+        return "disabled"
+    if row.webhook.paused:
+        return "paused"
+    return "failing" if row.last and row.last.status == "error" else "enabled"
+
+
+def _around(element: ui.element) -> ui.element:
+    slot = element.parent_slot
+    assert slot is not None  # noqa: S101 - it has just been put there
+    return slot.parent
+
+
+def _show_state(state: Status) -> None:
+    if state != "enabled":  # the switch says so already
+        status_pill(state)
+
+
+def _show_url(url: str) -> None:
+    mono(url, "w-second", cut=True)
+    copy_button(url, "Copy URL")
+
+
+def _show_failing(since: datetime, last: LastResult, zone: ZoneInfo) -> None:
+    now = times.utcnow()
+    cause, hint = delivery_words.cause_and_hint(last.error_message or "no reason is known")
+    when = formats.day_and_time(since, now, zone)
+    with notice(f"Failing since {when}: {cause}") as body, body:
+        if hint:
+            prose(hint if hint.endswith(".") else f"{hint}.")
+        with box("p"):
+            if last.next_attempt_at and last.next_attempt_at > now:
+                time_text(last.next_attempt_at, zone, now=now, prefix="The next attempt is ")
+                text(".")
+            elif last.next_attempt_at:
+                text("It is tried again now.")
+            else:
+                text("The last delivery was given up. Redeliver sends it again.")
