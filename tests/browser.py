@@ -1,6 +1,7 @@
 """What tests in a real browser share: Chromium, a real server process, a real receiver. Used as a pytest plugin.
 
-`pytest_plugins = ["tests.browser"]` in a test module gives the fixtures `chromium`, `site`, `receiver`, `enter` and `page`.
+`pytest_plugins = ["tests.browser"]` in a test module gives it the fixtures `chromium`, `site`, `receiver`, `enter`
+and `page`.
 """
 
 import contextlib
@@ -287,7 +288,7 @@ Enter = Callable[..., Visitor]
 
 @pytest.fixture
 def enter(chromium: Browser, site: Site) -> Iterator[Enter]:
-    """`enter(role=…, width=…, scheme=…, zone=…, path=…)` opens one more browser window, signed in unless `role=None`."""
+    """`enter(path, role=…, width=…, scheme=…, zone=…)` opens one more window, signed in unless `role=None`."""
     visitors: list[Visitor] = []
 
     def enter(

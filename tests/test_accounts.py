@@ -36,6 +36,11 @@ def enter(database: Database, email: str = "dana@acme.example", now: datetime = 
     return database.write_now(accounts.sign_in, known, origin="127.0.0.1", now=now)
 
 
+def token(database: Database, name: str = "ci") -> tuple[int, str]:
+    made, text = database.write_now(accounts.create_token, name=name, role=Role.operator, actor=CLI, now=NOW)
+    return made.id or 0, text
+
+
 def who(database: Database, cookie: str, now: datetime = NOW) -> str | None:
     found = database.read_now(accounts.find_session, cookie, now=now)
     return found.actor.name if found else None
@@ -330,24 +335,23 @@ def test_a_token_is_known_until_it_is_revoked(database: Database) -> None:
     assert [one.revoked_at for one in database.read_now(accounts.list_tokens)] == [NOW]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "whui_", "whui_" + "x" * 100_000, "whui_é", "whui_\ud800", "whui_\0", "' OR 1=1 --"]
-)
-def test_any_text_instead_of_a_token_is_harmless(database: Database, text: str) -> None:
-    assert database.read_now(accounts.token_actor, text) is None
+def test_any_text_instead_of_a_token_is_harmless(database: Database) -> None:
+    token(database)
+    for text in ("", "whui_", "whui_" + "x" * 100_000, "whui_é", "whui_\ud800", "whui_\0", "' OR 1=1 --"):
+        assert database.read_now(accounts.token_actor, text) is None
 
 
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "two\nlines", "\0", "\ud800"])
-def test_a_tokens_name_can_be_shown(database: Database, name: str) -> None:
-    with pytest.raises(Invalid) as caught:
-        database.write_now(accounts.create_token, name=name, role=Role.viewer, actor=CLI, now=NOW)
-    assert set(caught.value.fields) == {"name"}
+def test_a_tokens_name_can_be_shown(database: Database) -> None:
+    for name in ("", "  ", "x" * 101, "two\nlines", "\0", "\ud800"):
+        with pytest.raises(Invalid) as caught:
+            token(database, name)
+        assert set(caught.value.fields) == {"name"}
 
 
-@pytest.mark.parametrize("token_id", [-1, 0, 7, 1 << 80])
-def test_a_token_that_is_not_there_is_said_to_be(database: Database, token_id: int) -> None:
-    with pytest.raises(NotFound, match="token list"):
-        database.write_now(accounts.revoke_token, token_id, actor=CLI, now=NOW)
+def test_a_token_that_is_not_there_is_said_to_be(database: Database) -> None:
+    for token_id in (-1, 0, 7, 1 << 80):
+        with pytest.raises(NotFound, match="token list"):
+            database.write_now(accounts.revoke_token, token_id, actor=CLI, now=NOW)
 
 
 # limits, by a clock of the test

@@ -9,9 +9,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
 
 from tests.api_house import House, build
+from webhook_ui.api import problems
 from webhook_ui.database import Database
+from webhook_ui.errors import Conflict, Throttled, Unavailable
 from webhook_ui.sealing import FernetSealer
 
 JSON = {"content-type": "application/json"}
@@ -408,3 +413,38 @@ async def test_odd_but_honest_text_comes_back_unchanged(house: House) -> None:
             assert emitted.status_code == 202, (text, emitted.text)
             event = (await client.get(f"/events/{emitted.json()['id']}")).json()
             assert event["payload"] == {text: text}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header"),
+    [
+        (OverflowError("int too large"), 422, None),
+        ("\ud800", 422, None),
+        (RecursionError(), 422, None),
+        (sa.exc.DataError("INSERT secret", {}, Exception("secret")), 422, None),
+        (sa.exc.StatementError("secret", "INSERT secret", {}, None), 422, None),
+        (sa.exc.IntegrityError("INSERT secret", {}, Exception("secret")), 500, None),
+        (KeyError("secret"), 500, None),
+        (Unavailable("The database did not answer."), 503, ("retry-after", "5")),
+        (Throttled("Too many attempts.", 6.2), 429, ("retry-after", "7")),
+        (Conflict("It is over."), 409, None),
+    ],
+)
+async def test_what_slips_through_is_still_a_problem_document(
+    error: Exception | str, status: int, header: tuple[str, str] | None
+) -> None:
+    app = FastAPI()
+    problems.handle_all(app)
+
+    async def fail(_: Request) -> Response:
+        if isinstance(error, Exception):
+            raise error
+        return Response(error.encode())
+
+    app.add_route("/", fail)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        response = await client.get("/")
+    assert complaint(str(status), response, (status,)) is None
+    assert "secret" not in response.text
+    assert header is None or response.headers[header[0]] == header[1]

@@ -259,11 +259,11 @@ def test_what_is_open_to_everybody_and_what_is_not(site: Site) -> None:
         assert browser.get("/_nicegui_ws/socket.io/?transport=polling").status_code == 401
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "x" * 4000, "é", '"\\"'])
-def test_any_cookie_is_harmless(one_database: Database, cookie: str) -> None:
+def test_any_cookie_is_harmless(one_database: Database) -> None:
     with serve(Site(one_database, settings())) as site, site.browser() as browser:
-        headers = {b"cookie": b"webhook_ui_session=" + cookie.encode()}
-        assert browser.get("/", headers=headers).status_code == 303
+        for cookie in ("", "x", "x" * 4000, "é", '"\\"'):
+            headers = {b"cookie": b"webhook_ui_session=" + cookie.encode()}
+            assert browser.get("/", headers=headers).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/_nicegui_ws/socket.io/", "/plugins/socket"])
@@ -369,12 +369,11 @@ def test_the_host_must_be_ours(one_database: Database, values: dict[str, Any], g
             assert browser.get("/healthz", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "hosts", [b"", b"Host: a b\r\n", b"Host: user@localhost\r\n", b"Host: localhost/x\r\n", b"Host:\r\n"]
-)
-def test_a_host_that_is_none_is_refused(one_database: Database, hosts: bytes) -> None:
+def test_a_host_that_is_none_is_refused(one_database: Database) -> None:
     with serve(Site(one_database, settings(host="0.0.0.0"))) as site:
-        assert site.raw(b"GET /login HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        for line in ("", "Host: a b\r\n", "Host: user@localhost\r\n", "Host: localhost/x\r\n", "Host:\r\n"):
+            request = f"GET /login HTTP/1.1\r\n{line}Connection: close\r\n\r\n"
+            assert site.raw(request.encode()).startswith(b"HTTP/1.1 400 "), line
 
 
 def test_the_api_is_refused_with_a_problem(one_database: Database) -> None:
@@ -425,23 +424,20 @@ def test_without_accounts_everybody_at_this_machine_is_admin(one_database: Datab
             site.socket(origin="https://evil.example")
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"host": "evil.example"},
-        {"host": "hooks.acme.example"},
-        {"forwarded": "for=10.0.0.1"},
-        {"x-forwarded-for": "127.0.0.1"},
-        {"X-Forwarded-Host": "localhost"},
-        {"x-forwarded-prefix": ""},
-    ],
-)
-def test_without_accounts_nothing_from_elsewhere_is_answered(one_database: Database, headers: dict[str, str]) -> None:
+def test_without_accounts_nothing_from_elsewhere_is_answered(one_database: Database) -> None:
     values = {"auth": "none", "public_url": "https://hooks.acme.example"}
     with serve(Site(one_database, settings(**values))) as site, site.browser() as browser:
-        answer = browser.get("/", headers=headers)
-        assert answer.status_code == 403
-        assert "WEBHOOK_UI_AUTH" in answer.text
+        for headers in (
+            {"host": "evil.example"},
+            {"host": "hooks.acme.example"},
+            {"forwarded": "for=10.0.0.1"},
+            {"x-forwarded-for": "127.0.0.1"},
+            {"X-Forwarded-Host": "localhost"},
+            {"x-forwarded-prefix": ""},
+        ):
+            answer = browser.get("/", headers=headers)
+            assert answer.status_code == 403, headers
+            assert "WEBHOOK_UI_AUTH" in answer.text
 
 
 # what answers carry
@@ -558,21 +554,18 @@ def test_what_is_typed_is_shown_as_text(site: Site) -> None:
         assert "<script>alert" not in browser.get("/login", params={"next": f"/{typed}"}).text
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"", 401),
-        (b"\xff\xfe%ff%00", 401),
-        (b"email=%00%ed%a0%80&password=%00", 401),
-        (b"email=dana@acme.example&password=" + b"x" * 10_000, 401),
-        (b"password=" + b"x" * 20_000, 413),
-        (b"code=%ff&email=x", 403),
-    ],
-)
-def test_any_form_is_harmless(site: Site, body: bytes, status: int) -> None:
+def test_any_form_is_harmless(site: Site) -> None:
     with site.browser() as browser:
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        assert browser.post("/login", content=body, headers=headers).status_code == status
+        for body, status in (
+            (b"", 401),
+            (b"\xff\xfe%ff%00", 401),
+            (b"email=%00%ed%a0%80&password=%00", 401),
+            (b"email=dana@acme.example&password=" + b"x" * 10_000, 401),
+            (b"password=" + b"x" * 20_000, 413),
+            (b"code=%ff&email=x", 403),
+        ):
+            assert browser.post("/login", content=body, headers=headers).status_code == status, body[:40]
 
 
 def test_the_first_account(site: Site) -> None:

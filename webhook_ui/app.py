@@ -134,6 +134,8 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
 
 def serve(settings: Settings, *, workers: int | None) -> None:
     """Runs the web process, and the dispatcher in it or in `workers` processes beside it, until it is told to stop."""
+    # uvicorn hands a signal on once it has stopped; what comes after it here must still be done
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     listener = _listen(settings)
     core = build(settings)
     try:

@@ -122,7 +122,7 @@ def _fields(schema: Schema) -> str:
         )
         for name, field in schema.get("properties", {}).items()
     ]
-    return _table(("Field", "Type", "Always there", "What it is"), rows)
+    return _table(("Field", "Type", "Required", "What it is"), rows)
 
 
 def _type(schema: Schema) -> str:

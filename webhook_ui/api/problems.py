@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from fastapi import FastAPI
 from msgspec import Meta
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, StatementError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -99,9 +99,9 @@ def handle_all(app: FastAPI) -> None:
     app.add_exception_handler(WebhookUIError, _known)
     app.add_exception_handler(HTTPException, _from_http)
     app.add_exception_handler(ClientDisconnect, _left)
-    for error in (OverflowError, UnicodeEncodeError, RecursionError, StatementError):
+    for error in (OverflowError, UnicodeEncodeError, RecursionError, StatementError, DataError):
         app.add_exception_handler(error, _slipped_through)
-    app.add_exception_handler(IntegrityError, _unexpected)
+    app.add_exception_handler(DBAPIError, _unexpected)  # a StatementError too, but no input's fault
     app.add_exception_handler(Exception, _unexpected)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from webhook_ui import guard
 from webhook_ui.columns import EPOCH, MICROSECOND
 from webhook_ui.history import paging
 from webhook_ui.models import Attempt, Delivery, Lane, Subscription, Webhook, table
@@ -144,12 +145,10 @@ def _where(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
         where.append(_webhook.c.enabled.is_(criteria.enabled))
     if criteria.q:
         text = criteria.q.strip().lower()
-        where.append(
-            sa.or_(
-                sa.func.lower(_webhook.c.title).contains(text, autoescape=True),
-                sa.func.lower(_webhook.c.url).contains(text, autoescape=True),
-            )
-        )
+        titles = sa.func.lower(_webhook.c.title).contains(text, autoescape=True)
+        urls = sa.func.lower(_webhook.c.url).contains(text, autoescape=True)
+        # a longer pattern matches nothing, and is more than SQLite compares
+        where.append(sa.or_(titles, urls) if len(text) <= guard.URL_CHARACTERS else sa.false())
     if criteria.trigger is not None:
         hears = sa.select(_subscription.c.webhook_id).where(_subscription.c.pattern.in_(patterns(criteria.trigger)))
         where.append(_webhook.c.id.in_(hears))

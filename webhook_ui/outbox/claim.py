@@ -93,7 +93,7 @@ def claim(
             rows = _claimable(session, lane, room, now, alone=False)
             _mark(session, rows, token=token, lease_until=lease_until)
             taken += rows
-    later = [lane.due_at for lane in lanes if lane.due_at > now]
+    later = [lane.due_at for lane in lanes if lane.due_at > now] + _following(session, taken, now)
     return Claims(
         deliveries=_load(session, taken, token, now),
         suspects=_suspects(session, [lane.webhook_id for lane in due], now),
@@ -184,6 +184,20 @@ def _mark(session: Session, rows: Sequence[Any], *, token: str, lease_until: dat
             .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id.in_(event_ids))
             .values(claim=token, due_at=lease_until, losses=_lost)
         )
+
+
+def _following(session: Session, taken: Iterable[Any], now: datetime) -> list[datetime]:
+    """When lanes that were just claimed from have something due again: their leases, and what lay behind them."""
+    following = (
+        sa.select(_delivery.c.due_at)
+        .where(_delivery.c.webhook_id == _webhook.c.id, _delivery.c.due_at > now)
+        .order_by(_delivery.c.due_at)
+        .limit(1)
+        .correlate(_webhook)
+        .scalar_subquery()
+    )
+    webhook_ids = {row.webhook_id for row in taken}
+    return list(session.execute(sa.select(following).where(_webhook.c.id.in_(webhook_ids))).scalars())
 
 
 def _suspects(session: Session, webhook_ids: Sequence[int], now: datetime) -> list[int]:

@@ -19,6 +19,19 @@ KEY_LIFE = timedelta(hours=24)
 _event, _delivery, _idempotency = table(Event), table(Delivery), table(Idempotency)
 _webhook, _subscription = table(Webhook), table(Subscription)
 
+# built once: building a statement costs more than running it
+_STORE_EVENT, _STORE_DELIVERY = _event.insert(), _delivery.insert()
+_LISTENERS = (
+    sa.select(_webhook.c.id)
+    .join(_subscription, _subscription.c.webhook_id == _webhook.c.id)
+    .where(_subscription.c.pattern.in_(sa.bindparam("patterns", expanding=True)))
+    .where(_webhook.c.enabled, _webhook.c.deleted_at.is_(None))
+    # an event with a tenant goes to that tenant's webhooks and to those without one, an event without to the latter
+    .where(sa.or_(_webhook.c.tenant.is_(None), _webhook.c.tenant == sa.bindparam("of_tenant", type_=sa.String)))
+    .distinct()
+    .order_by(_webhook.c.id)
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
@@ -51,18 +64,8 @@ def emit(
         if (known := _known(session, trigger, idempotency_key, payload)) is not None:
             return known
     event_id = ids.new_id()
-    session.execute(
-        _event.insert().values(
-            id=event_id,
-            trigger=trigger,
-            tenant=tenant,
-            payload=payload,
-            occurred_at=occurred_at or now,
-            created_at=now,
-            actor=actor.name,
-            test=False,
-        )
-    )
+    event = {"id": event_id, "trigger": trigger, "tenant": tenant, "payload": payload, "actor": actor.name}
+    session.execute(_STORE_EVENT, {**event, "occurred_at": occurred_at or now, "created_at": now, "test": False})
     webhook_ids = _listeners(session, trigger, tenant)
     _store_deliveries(session, event_id, trigger, webhook_ids, due_at=max(deliver_at or now, now), now=now)
     if idempotency_key is not None:
@@ -72,19 +75,7 @@ def emit(
 
 
 def _listeners(session: Session, trigger: str, tenant: str | None) -> list[int]:
-    # an event with a tenant goes to that tenant's webhooks and to those without one, an event without to the latter
-    whose: sa.ColumnElement[bool] = _webhook.c.tenant.is_(None)
-    if tenant is not None:
-        whose = sa.or_(whose, _webhook.c.tenant == tenant)
-    statement = (
-        sa.select(_webhook.c.id)
-        .join(_subscription, _subscription.c.webhook_id == _webhook.c.id)
-        .where(_subscription.c.pattern.in_(patterns(trigger)), _webhook.c.enabled, _webhook.c.deleted_at.is_(None))
-        .where(whose)
-        .distinct()
-        .order_by(_webhook.c.id)
-    )
-    return list(session.execute(statement).scalars())
+    return list(session.execute(_LISTENERS, {"patterns": patterns(trigger), "of_tenant": tenant}).scalars())
 
 
 def _store_deliveries(
@@ -104,7 +95,7 @@ def _store_deliveries(
         "created_at": now,
         "updated_at": now,
     }
-    session.execute(_delivery.insert(), [{"webhook_id": webhook_id, **same} for webhook_id in webhook_ids])
+    session.execute(_STORE_DELIVERY, [{"webhook_id": webhook_id, **same} for webhook_id in webhook_ids])
 
 
 def _take_key(session: Session, trigger: str, key: str, now: datetime) -> None:

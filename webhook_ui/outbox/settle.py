@@ -58,8 +58,7 @@ def settle(session: Session, settlements: Sequence[Settlement], *, dispatcher: s
     if counted:
         session.connection().execute(_SETTLED, [_settled_values(one, attempt_ids[id(one)], now) for one in counted])
     for one in late:
-        row = held[_key(one)]
-        if one.answer.result is Result.sent and row.due_at is not None and row.claim is None:
+        if one.answer.result is Result.sent:
             _close_as_sent(session, one, attempt_ids[id(one)], now)
     _note_lanes(session, counted, now)
     statistics.add(session, [(one.claimed.webhook_id, one.answer) for one in counted], dispatcher=dispatcher)

@@ -21,7 +21,7 @@ from webhook_ui.ui.fields import filter_field
 from webhook_ui.ui.parts import box, link, mono, status_pill, symbol, text, time_text
 from webhook_ui.ui.states import nothing_found
 from webhook_ui.ui.tables import LOG, Pager, Row, Table
-from webhook_ui.ui.webhook_address import Address
+from webhook_ui.ui.webhook_page_address import Address
 
 PAGE = 50
 STATUSES = {"": "All", "error": "Error", "pending": "Pending", "sent": "Sent"}
@@ -42,9 +42,7 @@ class Found:
 def look(session: Session, address: Address, shown: Sequence[int], newest: int | None, now: datetime) -> Found:
     """What `address` shows; `shown` are events on the screen, `newest` the newest that was known."""
     webhook_id = address.webhook_id
-    criteria = DeliveryFilter(
-        webhook_id=webhook_id, status=address.status or None, trigger=address.trigger or None
-    )
+    criteria = DeliveryFilter(webhook_id=webhook_id, status=address.status or None, trigger=address.trigger or None)
     page = list_deliveries(session, criteria, now=now, limit=PAGE, cursor=address.cursor or None)
     here = {row.event_id for row in page.rows}
     others = [
@@ -155,7 +153,7 @@ class Activity:
         self._frame(found)
 
     async def refresh(self) -> None:
-        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts them."""
+        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts."""
         address = self._address
         if self._newest is None:
             return
@@ -272,7 +270,9 @@ class Activity:
             self._fill_next(delivery, now)
         with row.cell("action"):
             if self._tab.may_write and delivery_words.may_redeliver(delivery):
-                button("Redeliver", self._redelivering(delivery.event_id), icon=icons.REDELIVER, kind="quiet", small=True)
+                button(
+                    "Redeliver", self._redelivering(delivery.event_id), icon=icons.REDELIVER, kind="quiet", small=True
+                )
 
     def _fill_next(self, delivery: DeliveryRow, now: datetime) -> None:
         coming = delivery_words.next_attempt(delivery, now)
@@ -291,9 +291,7 @@ class Activity:
     def _retries(self, delivery: DeliveryRow) -> int:
         services = self._tab.services
         usual = services.settings.retry_schedule
-        return len(
-            delivery_words.schedule_in_force(self._webhook, delivery.trigger, services.plugins.triggers, usual)
-        )
+        return len(delivery_words.schedule_in_force(self._webhook, delivery.trigger, services.plugins.triggers, usual))
 
     def _text(self, event_id: int) -> str:
         return ids.delivery_text(self._address.webhook_id, event_id)

@@ -48,6 +48,8 @@ class Tab:
     actor: Actor
     zone: ZoneInfo
     preferences: dict[str, str] = field(default_factory=dict)
+    on_address: Callable[[str], None] | None = None
+    """Set by a page that follows its address without being built again; hears every address before it is shown."""
 
     @property
     def may_write(self) -> bool:

@@ -39,11 +39,13 @@ async def _root(services: Services) -> None:
     role = str(tab.actor.role).capitalize()
     signs_in = services.settings.auth == "accounts"
     shell = Shell(ENTRIES, Person(name=tab.actor.name, role=role), _sign_out if signs_in else None)
+    context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     with shell.content:
         ui.sub_pages(
             {
                 "/": webhooks_page.show,
-                "/webhooks/{webhook_id}": webhook_page.show,
+                # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
+                "/webhooks/{webhook_id}": lambda webhook_id: webhook_page.show(tab, webhook_id),
                 "/triggers": triggers_page.show,
             },
             data={"tab": tab},

@@ -107,8 +107,9 @@ class DeliveryPanel:
             with box("h2", "w-row w-wrap w-panel-title"):
                 status_pill(row.status)  # type: ignore[arg-type]  # one of three, by a CHECK of the table
                 mono(row.trigger, "w-strong")
-                text("to", "w-muted w-plain")
-                foreign(row.webhook_title, "w-plain")
+                with box("span", "w-row"):
+                    text("to", "w-muted w-plain")
+                    foreign(row.webhook_title, "w-plain")
             with box("p", "w-meta"):
                 text("Event ")
                 mono(ids.event_text(row.event_id))
@@ -277,9 +278,7 @@ def _attempt(attempt: Attempt, number: int, envelope: str, tab: Tab) -> None:
         start = [(look, phrase[:3]), ("", phrase[3:])]
         size = size_note(attempt.response_body, cut=True)
         note = f"{size} in {formats.duration(attempt.duration_ms)}"
-        MessageView(
-            "Response", start=start, headers=attempt.response_headers, body=attempt.response_body, note=note
-        )
+        MessageView("Response", start=start, headers=attempt.response_headers, body=attempt.response_body, note=note)
     body = envelope if attempt.request_body is None else attempt.request_body
     start = [("w-json-key", "POST "), ("", attempt.url)]
     note = f"{size_note(body)}, signed"

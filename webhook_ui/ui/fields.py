@@ -1,13 +1,24 @@
 """Fields: label above, error below with its icon, both tied to the real input. They check nothing but their format."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from nicegui import ui
 
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.parts import box, prose, symbol, text
+
+
+class Faulty(Protocol):
+    """What a form's summary can name and jump to."""
+
+    label: str
+
+    @property
+    def error(self) -> str | None: ...
+
+    def focus(self) -> None: ...
 
 
 class Field:
@@ -32,12 +43,27 @@ class Field:
                     text(note, "w-label-note")
             self.control = build()
             caption.props["for"] = self.control.html_id
-            self._hint = prose(hint, "w-hint") if hint else None
+            self._hint = box("div", "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
+        self._hint_text = ""
         self.control.props["aria-label"] = label
         self.control.props["for"] = self.control.html_id
         self.control.on_value_change(lambda event: self._changed(event.value))
+        self.hint = hint
+
+    @property
+    def hint(self) -> str:
+        return self._hint_text
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint_text = hint
+        self._hint.clear()
+        self._hint.set_visibility(bool(hint))
+        if hint:
+            with self._hint:
+                prose(hint)
         self._describe()
 
     @property
@@ -74,7 +100,8 @@ class Field:
         return self._on_change(value) if self._on_change else None
 
     def _describe(self) -> None:
-        ids = [part.html_id for part in (self._hint, self._message if self._error else None) if part]
+        parts = [self._hint] * bool(self._hint_text) + [self._message] * bool(self._error)
+        ids = [part.html_id for part in parts]
         props: dict[str, str | None] = {
             "aria-describedby": " ".join(ids) or None,
             "aria-invalid": "true" if self._error else None,
@@ -227,7 +254,7 @@ def filter_field(
     return made
 
 
-def show_problems(summary: ui.element, fields: Sequence[Field], general: str = "") -> None:
+def show_problems(summary: ui.element, fields: Sequence[Faulty], general: str = "") -> None:
     """Fills a form's summary with links to the fields that have an error, and puts the focus on the first.
 
     `general` is what is wrong with the whole; without anything wrong the summary is empty.

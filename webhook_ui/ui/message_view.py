@@ -15,7 +15,9 @@ MOST_PIECES = 400  # beyond this, colours cost the browser more than they tell
 
 Piece = tuple[str, str]  # class, text
 
-_TOKEN = re.compile(r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<value>-?\d[\d.eE+-]*|\b(?:true|false|null)\b)')
+_TOKEN = re.compile(
+    r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<value>-?\d[\d.eE+-]*|\b(?:true|false|null)\b)'
+)
 _LOOKS = {"key": "w-json-key", "text": "w-json-text", "value": "w-json-value"}
 
 
@@ -50,6 +52,23 @@ def header_pieces(headers: Sequence[Sequence[str]]) -> list[Piece]:
     return pieces
 
 
+def code_pieces(name: str) -> ui.element:
+    """An empty place for verbatim text that scrolls sideways; `fill` it. `name` says what it is."""
+    with box("div", "w-code"):
+        pre = box("pre", label=name)
+    pre.props["tabindex"] = "0"
+    pre.props["role"] = "region"
+    return pre
+
+
+def fill(pre: ui.element, pieces: Sequence[Piece]) -> None:
+    """Replaces what stands in it."""
+    pre.clear()
+    with pre:
+        for look, piece in pieces:
+            Text("span", piece, look)
+
+
 class MessageView:
     """A headed block with its copy button, and a button Raw where the body can be laid out."""
 
@@ -70,10 +89,7 @@ class MessageView:
                         self._toggle = button("Raw", self._turn, kind="quiet", small=True, name=f"Raw {title.lower()}")
                         self._toggle.props["aria-pressed"] = "false"
                     copy_button(whole, f"Copy {title.lower()}")
-            with box("div", "w-code"):
-                self._pre = box("pre", label=title)
-                self._pre.props["tabindex"] = "0"
-                self._pre.props["role"] = "region"
+            self._pre = code_pieces(title)
         self._show()
 
     def _turn(self) -> None:
@@ -86,10 +102,7 @@ class MessageView:
         if self._body:
             pieces.append(("", "\n"))
             pieces += [("", self._body)] if self._raw or not self._laid_out else json_pieces(self._laid_out)
-        self._pre.clear()
-        with self._pre:
-            for look, piece in pieces:
-                Text("span", piece, look)
+        fill(self._pre, pieces)
 
 
 def size_note(body: str, *, cut: bool = False) -> str:

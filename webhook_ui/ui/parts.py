@@ -133,7 +133,7 @@ def time_text(
 
 @contextmanager
 def page_header(
-    title: str, *, note: str = "", own: bool = True, crumb: tuple[str, str] | None = None
+    title: str, *, note: str = "", own: bool = True, crumb: tuple[str, str] | None = None, here: str = ""
 ) -> Iterator[Text]:
     """The page's h1; what is built inside the `with` stands at its right. `own=False` for a title others chose.
 
@@ -145,6 +145,8 @@ def page_header(
             if crumb:
                 with box("nav", "w-crumb", label="Breadcrumb"):
                     link(crumb[0], crumb[1])
+                    if here:
+                        text(f" / {here}")
             with box("div", "w-row w-head-line"):
                 heading = text(title, tag="h1") if own else foreign(title)
                 if not own:

@@ -8,7 +8,7 @@ from nicegui import Client, context, ui
 
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import icon_button
-from webhook_ui.ui.parts import box, foreign, prose, symbol, text
+from webhook_ui.ui.parts import box, foreign, link, prose, symbol, text
 
 STAYS_SECONDS = 6.0
 _stacks: "WeakKeyDictionary[Client, ui.element]" = WeakKeyDictionary()
@@ -27,8 +27,8 @@ def prepare() -> ui.element:
     return known
 
 
-def done(message: str, undo: Callable[[], Any] | None = None) -> None:
-    """Goes after six seconds; with `undo`, a way back until then."""
+def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str, str] | None = None) -> None:
+    """Goes after six seconds; with `undo`, a way back until then; with `way`, a link (its words and path)."""
     with prepare(), box("div", "w-toast") as toast:
         symbol(icons.SENT, "w-sent-ink")
         foreign(message, "w-grow", cut=False)

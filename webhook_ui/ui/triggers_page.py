@@ -1,10 +1,239 @@
-"""The list of webhooks: filters, sorting, cards or rows."""
+"""The page Triggers: what plugins offer, who listens, what could not be loaded; and Fire."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from urllib.parse import urlencode
 
 from nicegui import PageArguments, ui
+from sqlmodel import Session
 
+from webhook_ui import times
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.history.events import Firings, firings
+from webhook_ui.history.webhooks import listeners
+from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
+from webhook_ui.plugin_problems import PluginProblem
+from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import button, command
+from webhook_ui.ui.fields import search_field
+from webhook_ui.ui.fire_dialog import FireDialog
+from webhook_ui.ui.message_view import code_pieces, fill
+from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
+from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
+from webhook_ui.ui.tables import TRIGGERS, Row, Table
+
+FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
+REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """How a trigger is used."""
+
+    listeners: int
+    fired: Firings
+
+
+def uses(session: Session, names: Sequence[str]) -> dict[str, Use]:
+    """Who listens to each trigger, and how often it was fired."""
+    fired = firings(session, names, now=times.utcnow())
+    return {name: Use(listeners=listeners(session, name), fired=fired[name]) for name in names}
 
 
 async def show(tab: Tab, arguments: PageArguments) -> None:
     """Builds the page for one address."""
-    ui.page_title("Webhooks · Webhook UI")
+    ui.page_title("Triggers · Webhook UI")
+    page = _Page(tab, arguments.query_parameters.get("q", ""))
+    await page.start()
+
+
+class _Page:
+    """The table, and the figures in it that change."""
+
+    def __init__(self, tab: Tab, words: str) -> None:
+        self._tab = tab
+        plugins = tab.services.plugins
+        self._triggers = list(plugins.triggers.values())
+        self._rows: dict[str, tuple[Row, Part, Part, Part]] = {}
+        self._groups: list[tuple[ui.element, list[str]]] = []
+        self._root = box("div", "w-page")
+        with self._root:
+            count = f"{len(self._triggers)} from {formats.counted(len(plugins.loaded), 'plugin')}"
+            with page_header("Triggers", note=count if self._triggers else ""):
+                if self._triggers:
+                    self._search = search_field("Search triggers", words, self._find)
+            for problems in _by_plugin(plugins.problems):
+                _show_problems(problems)
+            if not self._triggers:
+                _show_no_plugin(str(tab.services.settings.plugins_dir))
+                return
+            self._nothing = box("div", "w-holder")
+            self._table = Table("Triggers", TRIGGERS, "triggers")
+            for info, group in groupby(self._triggers, key=lambda one: one.plugin):
+                self._show_group(info, list(group))
+            self._filter(words)
+
+    async def start(self) -> None:
+        """Fills in the figures and keeps them true."""
+        await self._refresh()
+        self._tab.services.live.follow(self._root, self._look)
+
+    def _show_group(self, info: PluginInfo, group: Sequence[RegisteredTrigger]) -> None:
+        with self._table.group(_heading(info), info.where):
+            for registered in group:
+                self._show_row(registered)
+        self._groups.append((self._table.table.default_slot.children[-1], [one.trigger.name for one in group]))
+
+    def _show_row(self, registered: RegisteredTrigger) -> None:
+        trigger = registered.trigger
+        row = self._table.row()
+        with row.cell("title"):
+            foreign(trigger.title, "w-medium").props["title"] = trigger.description or trigger.title
+        with row.cell("name"):
+            mono(trigger.name, "w-second", cut=True)
+        self._rows[trigger.name] = (
+            row,
+            Part(row.cell("listeners"), lambda count: _show_listeners(trigger.name, count)),
+            Part(row.cell("fired"), self._show_fired),
+            Part(row.cell("count"), lambda count: text(formats.count(count))),
+        )
+        if self._tab.may_write:
+            with row.cell("action"):
+                button("Fire", self._firing(registered), icon=icons.FIRE, small=True)
+
+    def _show_fired(self, fired: Firings) -> None:
+        if fired.last_at:
+            time_text(fired.last_at, self._tab.zone).classes("w-muted")
+        else:
+            text("never", "w-muted")
+
+    def _firing(self, registered: RegisteredTrigger) -> Callable[[], Awaitable[None]]:
+        async def fire() -> None:
+            with self._root:
+                dialog = FireDialog(self._tab, registered.trigger, on_fired=self._refresh)
+            await dialog.open()
+
+        return fire
+
+    async def _look(self, changes: frozenset[Changed]) -> None:
+        if any(change.kind in FOLLOWED for change in changes):
+            began = time.monotonic()
+            await self._refresh()
+            await asyncio.sleep(REST * (time.monotonic() - began))
+
+    async def _refresh(self) -> None:
+        found: Mapping[str, Use] = await self._tab.read(uses, list(self._rows))
+        for name, use in found.items():
+            _, heard, fired, count = self._rows[name]
+            heard.show(use.listeners)
+            fired.show(use.fired)
+            count.show(use.fired.count)
+
+    def _find(self, words: str) -> None:
+        self._filter(words)
+        address = "/triggers" + (f"?{urlencode({'q': words})}" if words else "")
+        # the list changes while one types: each letter is no step to go back to
+        ui.navigate.history.replace(address)
+
+    def _filter(self, words: str) -> None:
+        sought = words.casefold().split()
+        shown = 0
+        for element, names in self._groups:
+            here = [name for name in names if self._fits(name, sought)]
+            for name in names:
+                self._rows[name][0].element.set_visibility(name in here)
+            element.set_visibility(bool(here))
+            shown += len(here)
+        self._table.element.set_visibility(shown > 0)
+        self._nothing.clear()
+        if not shown:
+            with self._nothing:
+                nothing_found(f"No trigger matches “{words}”", f"{len(self._rows)} triggers are there.", self._clear)
+
+    def _fits(self, name: str, sought: Sequence[str]) -> bool:
+        registered = self._tab.services.plugins.triggers[name]
+        looked_at = f"{name} {registered.trigger.title} {registered.plugin.title} {registered.plugin.where}".casefold()
+        return all(word in looked_at for word in sought)
+
+    def _clear(self) -> None:
+        self._search.value = ""
+
+
+def _heading(info: PluginInfo) -> str:
+    """'Orders' of 'Orders: what happens in the shop.'."""
+    return info.title.partition(": ")[0].rstrip(".") or info.name
+
+
+def _show_listeners(name: str, count: int) -> None:
+    if count:
+        link(formats.counted(count, "webhook"), f"/?{urlencode({'trigger': name})}")
+    else:
+        text("nobody listens", "w-muted")
+
+
+def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
+    found: dict[str, list[PluginProblem]] = {}
+    for problem in problems:
+        found.setdefault(problem.where, []).append(problem)
+    return list(found.values())
+
+
+def _show_problems(problems: Sequence[PluginProblem]) -> None:
+    where = problems[0].where
+    sentences = [f"{f'Line {problem.line}: ' if problem.line else ''}{problem.message}" for problem in problems]
+    report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
+    with notice(f"{where} is not loaded, its triggers are missing", sentences[0], role="alert") as body:
+        with body:
+            _show_excerpt(problems[0])
+            for problem, sentence in zip(problems[1:], sentences[1:], strict=True):
+                foreign(sentence, "w-block", cut=False)
+                _show_excerpt(problem)
+        button("Copy report", icon=icons.COPY, small=True).props["data-copy"] = report
+
+
+def _show_excerpt(problem: PluginProblem) -> None:
+    if problem.excerpt:
+        pieces = [
+            piece
+            for number, line in _numbered(problem)
+            for piece in (
+                ("w-muted", f"{number}  "),
+                ("w-code-here" if int(number) == problem.line else "", f"{line}\n"),
+            )
+        ]
+        fill(code_pieces(f"{problem.where}, line {problem.line}"), pieces)
+
+
+def _numbered(problem: PluginProblem) -> list[tuple[str, str]]:
+    """The lines around the mistake with their numbers, none of the empty ones at either end."""
+    lines = list(problem.excerpt)
+    while lines and not lines[-1][1].strip():
+        lines.pop()
+    while lines and not lines[0][1].strip():
+        lines.pop(0)
+    width = len(str(lines[-1][0])) if lines else 0
+    return [(f"{number:>{width}}", line) for number, line in lines]
+
+
+def _report(problem: PluginProblem) -> str:
+    place = f"line {problem.line}: " if problem.line else ""
+    return "\n".join([f"{place}{problem.message}", *(f"{number}  {line}" for number, line in _numbered(problem))])
+
+
+def _show_no_plugin(folder: str) -> None:
+    empty_state(
+        "No plugin is loaded",
+        "Triggers come from plugins: a Python file says which kinds of event there are.",
+        [
+            Step(
+                title="Put a plugin into the folder",
+                detail=f"The folder is `{folder}`. This writes an example into it:",
+                build=lambda: command("webhook-ui init"),
+            ),
+            Step(title="Start the server again", detail="Plugins are read once, at the start."),
+        ],
+    )

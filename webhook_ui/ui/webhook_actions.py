@@ -49,9 +49,7 @@ async def delete(tab: Tab, webhook_id: int, after: After) -> None:
 async def _switch(tab: Tab, webhook_id: int, enabled: bool) -> Webhook:
     actor = await tab.current_actor()
     rules = tab.services.rules
-    return await tab.write(
-        webhooks.change, webhook_id, {"enabled": enabled}, rules=rules, actor=actor, now=utcnow()
-    )
+    return await tab.write(webhooks.change, webhook_id, {"enabled": enabled}, rules=rules, actor=actor, now=utcnow())
 
 
 async def _restore(tab: Tab, webhook_id: int) -> Webhook:

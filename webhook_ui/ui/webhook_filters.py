@@ -1,4 +1,4 @@
-"""The row of filters above the webhook list. Each calls back with what it is called in a `Question`; none reads data."""
+"""The row of filters above the webhook list. Each calls back with its name in a `Question`; none reads data."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -8,8 +8,8 @@ from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.fields import filter_field, search_field
+from webhook_ui.ui.list_address import STATES, Judged, Question
 from webhook_ui.ui.parts import box
-from webhook_ui.ui.webhook_address import STATES, Judged, Question
 
 Ask = Callable[..., Any]
 

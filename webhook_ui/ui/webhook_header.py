@@ -21,19 +21,15 @@ from webhook_ui.ui.states import notice
 class WebhookHeader:
     """`on_edit` and `on_delete` hear what a person wants; enabling and pausing it does itself."""
 
-    def __init__(
-        self, tab: Tab, row: WebhookRow, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]
-    ) -> None:
+    def __init__(self, tab: Tab, row: WebhookRow, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]) -> None:
         self._tab, self._row = tab, row
         webhook = row.webhook
-        with page_header(webhook.title, own=False, crumb=("Webhooks", "/")) as self._title:
+        with page_header(webhook.title, own=False, crumb=("Webhooks", "/"), here=f"#{row.id}") as self._title:
             if tab.may_write:
                 self._enabled = switch("Enabled", webhook.enabled, on_change=self._enable)
                 self._pause = button("Pause", self._turn_pause, icon=icons.PAUSE)
                 button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
-                more_menu(
-                    [Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)], small=False
-                )
+                more_menu([Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)], small=False)
         line = _around(self._title)
         with line:
             self._state = Part(box("span"), _show_state)
@@ -115,8 +111,13 @@ def _show_url(url: str) -> None:
 def _show_failing(since: datetime, last: LastResult, zone: ZoneInfo) -> None:
     now = times.utcnow()
     cause, hint = delivery_words.cause_and_hint(last.error_message or "no reason is known")
-    when = formats.day_and_time(since, now, zone)
-    with notice(f"Failing since {when}: {cause}") as body, body:
+    day, _, clock = formats.day_and_time(since, now, zone).partition(", ")
+    with (
+        notice(
+            f"Failing since {clock} {day}: {cause}" if day.isalpha() else f"Failing since {day}, {clock}: {cause}"
+        ) as body,
+        body,
+    ):
         if hint:
             prose(hint if hint.endswith(".") else f"{hint}.")
         with box("p"):

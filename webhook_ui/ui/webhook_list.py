@@ -74,6 +74,7 @@ class WebhookList:
         """`offer` says what the menu of a webhook offers; None for who may only look."""
         self.view, self._zone, self._offer = view, zone, offer
         self._items: dict[int, _Item] = {}
+        self._faces: Mapping[int, CardFace] = {}
         if view == "list":
             self._table = Table("Webhooks", HOOKS, "hooks")
             self.element, self._holder = self._table.element, self._table.body
@@ -85,8 +86,13 @@ class WebhookList:
         """The webhooks on the screen."""
         return frozenset(self._items)
 
+    def is_enabled(self, webhook_id: int) -> bool:
+        """As it was last shown; one that is gone is not."""
+        return webhook_id in self._faces and self._faces[webhook_id].state != "disabled"
+
     def show(self, faces: Mapping[int, CardFace]) -> None:
         """Exactly these, in this order."""
+        self._faces = faces
         for gone in [webhook_id for webhook_id in self._items if webhook_id not in faces]:
             self._items.pop(gone).element.delete()
         for webhook_id, face in faces.items():
@@ -143,7 +149,8 @@ class _WebhookRow:
         off = face.state != "enabled"
         self._title.classes(add="w-second" if off else "", remove="" if off else "w-second")
         self._state.show(face.state)
-        self._result.show(face.result, face.result_text, face.result_title, face.at, face.when, face.when_text)
+        words = (face.result_text, face.result_title)
+        self._result.show(face.result, words, face.at, face.when, face.when_text)
         self._spark.show(tuple(face.sent), tuple(face.errors))
         self._rate.show(sum(face.sent), sum(face.errors))
         self._triggers.show(tuple(face.triggers))
@@ -152,8 +159,7 @@ class _WebhookRow:
     def _build_result(
         self,
         result: Status,
-        words: str,
-        title: str,
+        words: tuple[str, str],
         at: datetime | None,
         when: tuple[str, datetime] | None,
         when_text: str,
@@ -163,10 +169,11 @@ class _WebhookRow:
                 status_pill(result)
                 if at:
                     time_text(at, self._zone).classes("w-meta")
-            if words or when_text:
-                with box("div", "w-row w-line-small w-line-result"):
-                    if words:
-                        text(words, "w-cut w-error-ink" if result == "error" else "w-cut w-second").props["title"] = title
+            if words[0] or when_text:
+                with box("div", "w-row w-line-small w-result-line"):
+                    if words[0]:
+                        look = "w-error-ink" if result == "error" else "w-second"
+                        text(words[0], f"w-cut {look}").props["title"] = words[1]
                     self._build_more(when, when_text)
 
     def _build_more(self, when: tuple[str, datetime] | None, when_text: str) -> None:

@@ -1,12 +1,11 @@
-"""One webhook: its head, its log, its settings and its secret. It hears changes of its address and follows what happens."""
+"""One webhook: its head, its log, its settings, its secret. It hears its address change and follows what happens."""
 
 from dataclasses import replace
-from typing import Any, Literal
 
 from nicegui import background_tasks, context, ui
 from sqlmodel import Session
 
-from webhook_ui import times, webhooks
+from webhook_ui import ids, webhooks
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import NotFound
 from webhook_ui.history.webhooks import WebhookRow, describe
@@ -16,28 +15,23 @@ from webhook_ui.ui.activity import Activity
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
-from webhook_ui.ui.parts import box, foreign, page_header, text
+from webhook_ui.ui.parts import box, foreign, page_header, text, time_text
 from webhook_ui.ui.secret_section import SecretSection
-from webhook_ui.ui.webhook_address import Address, read_id
 from webhook_ui.ui.webhook_header import WebhookHeader
+from webhook_ui.ui.webhook_page_address import TABS, Address, read_id
 from webhook_ui.ui.webhook_settings import show_settings
 
 
 async def show(tab: Tab, webhook_id: str) -> None:
-    """Builds the page."""
+    """Builds the page. Its query is not among the parameters: what changes there is shown in place."""
     number = read_id(webhook_id)
-    router = context.client.sub_pages_router
-    path = router.current_path
-    root = box("div", "w-page")
-    row = None if number is None else await tab.read(_load, number)
-    with root:
-        if row is None:
-            _show_missing(webhook_id)
-        elif row.webhook.deleted_at is not None:
-            _show_deleted(tab, row)
-        else:
-            page = _Page(tab, root, row, Address.read(row.id, path))
-            await page.start()
+    if number is None:
+        _show_missing(webhook_id)
+        return
+    view = _View(tab, number, box("div", "w-page"))
+    path = context.client.sub_pages_router.current_path
+    await view.build(await tab.read(_load, number), path)
+    tab.services.live.follow(view.root, view.look)
 
 
 def _load(session: Session, webhook_id: int) -> WebhookRow | None:
@@ -47,21 +41,55 @@ def _load(session: Session, webhook_id: int) -> WebhookRow | None:
         return None
 
 
+class _View:
+    """The webhook, or why it cannot be shown; built anew when that changes."""
+
+    def __init__(self, tab: Tab, webhook_id: int, root: ui.element) -> None:
+        self.root = root
+        self._tab, self._webhook_id = tab, webhook_id
+        self._page: _Page | None = None
+
+    async def build(self, row: WebhookRow | None, path: str) -> None:
+        self.root.clear()
+        self._page = None
+        with self.root:
+            if row is None:
+                _show_missing(str(self._webhook_id))
+            elif row.webhook.deleted_at is not None:
+                _show_deleted(self._tab, row)
+            else:
+                self._page = _Page(self._tab, self.root, row, Address.read(row.id, path))
+                await self._page.start()
+
+    async def look(self, changes: frozenset[Changed]) -> None:
+        """Shows what has changed, if anything of this webhook has."""
+        if not any(change.webhook_id == self._webhook_id or change.kind is Kind.anything for change in changes):
+            return
+        row = await self._tab.read(_load, self._webhook_id)
+        alive = row is not None and row.webhook.deleted_at is None
+        if alive != (self._page is not None):
+            await self.build(row, f"/webhooks/{self._webhook_id}")
+        elif self._page and row:
+            await self._page.renew(row)
+
+
 class _Page:
     """A webhook that is there."""
 
     def __init__(self, tab: Tab, root: ui.element, row: WebhookRow, address: Address) -> None:
-        self._tab, self._root, self._row, self._address = tab, root, row, address
+        self._tab, self._root, self._row = tab, root, row
+        self._address = self._allowed(address)
         self._activity: Activity | None = None
         self._secret: SecretSection | None = None
         ui.page_title(f"{row.webhook.title} · Webhook UI")
         self._header = WebhookHeader(tab, row, on_edit=self._edit, on_delete=self._delete)
-        with ui.tabs(value=address.tab, on_change=lambda event: self._choose_tab(event.value)) as self._tabs:
+        with ui.tabs(on_change=lambda event: self._choose_tab(event.value)) as self._tabs:
             self._tabs.props('no-caps align=left aria-label="About this webhook"')
             ui.tab("activity", label="Activity")
             ui.tab("settings", label="Settings")
             if tab.may_write:
                 ui.tab("secret", label="Secret")
+        self._tabs.value = self._address.tab
         self._place = box("div", "w-page")
         self._place.props["role"] = "tabpanel"
         self._panel = DeliveryPanel(tab, on_close=self._close_panel, on_step=self._step)
@@ -71,14 +99,16 @@ class _Page:
         self._tab.on_address = self._hear
         await self._show_tab()
         await self._show_panel()
-        self._tab.services.live.follow(self._root, self._look)
+
+    def _allowed(self, address: Address) -> Address:
+        return replace(address, tab=TABS[0]) if address.tab == "secret" and not self._tab.may_write else address
 
     async def _show_tab(self) -> None:
         self._activity = self._secret = None
         self._place.props["aria-label"] = self._address.tab.capitalize()
         self._place.clear()
         with self._place:
-            if self._address.tab == "secret" and self._tab.may_write:
+            if self._address.tab == "secret":
                 self._secret = SecretSection(self._tab, self._row.webhook)
             elif self._address.tab == "settings":
                 show_settings(self._tab, self._row.webhook)
@@ -98,14 +128,15 @@ class _Page:
     def _hear(self, path: str) -> None:
         """The address has changed, by a link, a filter, Back or Forward."""
         address = Address.read(self._row.id, path)
-        if self._root.is_deleted or path.split("?")[0].rstrip("/") != f"/webhooks/{self._row.id}":
+        if self._root.is_deleted or path.partition("?")[0].rstrip("/") != f"/webhooks/{self._row.id}":
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
         background_tasks.create(self._turn_to(address), name="address")
 
     async def _turn_to(self, address: Address) -> None:
-        before, self._address = self._address, address
+        before, self._address = self._address, self._allowed(address)
+        address = self._address
         with self._root:
             if before.tab != address.tab:
                 self._tabs.value = address.tab
@@ -114,16 +145,8 @@ class _Page:
                 await self._activity.show(address)
             await self._show_panel()
 
-    async def _look(self, changes: frozenset[Changed]) -> None:
-        mine = {change.kind for change in changes if change.webhook_id == self._row.id}
-        if not mine and Kind.anything not in {change.kind for change in changes}:
-            return
-        row = await self._tab.read(_load, self._row.id)
-        if row is None or row.webhook.deleted_at is not None:
-            if not self._leaving:
-                _go(Address(webhook_id=self._row.id))
-                self._tab.client.sub_pages_router.refresh
-            return
+    async def renew(self, row: WebhookRow) -> None:
+        """What the webhook and its deliveries are now."""
         changed = row.webhook.version != self._row.webhook.version
         self._row = row
         self._header.show(row)
@@ -135,3 +158,71 @@ class _Page:
         elif changed:
             await self._show_tab()
         await self._panel.refresh()
+
+    def _choose_tab(self, tab: str) -> None:
+        if tab != self._address.tab:
+            _go(Address(webhook_id=self._row.id, tab=tab))
+
+    def _is_reading(self) -> bool:
+        return bool(self._panel.delivery_id)
+
+    def _close_panel(self) -> None:
+        _go(replace(self._address, delivery=""))
+
+    def _step(self, direction: int) -> None:
+        """To the delivery above or below the open one in the log."""
+        shown = self._activity.event_ids if self._activity else []
+        texts = [ids.delivery_text(self._row.id, event_id) for event_id in shown]
+        if self._address.delivery in texts:
+            place = texts.index(self._address.delivery) + direction
+            if 0 <= place < len(texts):
+                _go(replace(self._address, delivery=texts[place]))
+
+    async def _edit(self) -> None:
+        await webhook_form.edit_webhook(self._tab, self._row.id)
+
+    async def _delete(self) -> None:
+        path = f"/webhooks/{self._row.id}"
+
+        async def leave() -> None:
+            if self._tab.client.sub_pages_router.current_path.partition("?")[0] == path:
+                ui.navigate.to("/")
+
+        await webhook_actions.delete(self._tab, self._row.id, leave)
+
+
+def _go(address: Address) -> None:
+    ui.navigate.to(address.text())
+
+
+def _show_missing(webhook_id: str) -> None:
+    ui.page_title("No such webhook · Webhook UI")
+    with page_header("No such webhook", crumb=("Webhooks", "/")):
+        pass
+    with box("section", "w-box w-nothing"):
+        with box("p"):
+            text("There is no webhook ")
+            foreign(webhook_id[:40], cut=False)
+            text(". The link may be old, or the webhook was deleted long ago.")
+        button("Back to the webhooks", lambda: ui.navigate.to("/"), icon=icons.BACK)
+
+
+def _show_deleted(tab: Tab, row: WebhookRow) -> None:
+    webhook = row.webhook
+    ui.page_title("Deleted webhook · Webhook UI")
+    with page_header(webhook.title, own=False, crumb=("Webhooks", "/")):
+        pass
+
+    async def restore() -> None:
+        await act(tab, webhooks.restore, row.id)
+
+    with box("section", "w-box w-nothing"):
+        with box("p"):
+            text("This webhook was deleted ")
+            if webhook.deleted_at:
+                time_text(webhook.deleted_at, tab.zone)
+            text(f". It can be restored for {webhooks.RESTORABLE.days} days; until then its deliveries wait.")
+        with box("div", "w-row w-wrap"):
+            if tab.may_write:
+                button("Restore", restore, icon=icons.UNDO, kind="primary")
+            button("Back to the webhooks", lambda: ui.navigate.to("/"), icon=icons.BACK)

@@ -45,7 +45,7 @@ def _values(tab: Tab, webhook: Webhook) -> None:
             if webhook.tenant:
                 foreign(webhook.tenant, cut=False)
             else:
-                text("none: it gets the events of everybody")
+                text("None: it gets the events of all tenants")
         with _entry("Order"):
             text("First in, first out, one at a time" if webhook.ordered else "As they come, several at a time")
         with _entry("Timeout"):
@@ -68,7 +68,7 @@ def _entry(name: str) -> Any:
 
 def _headers(tab: Tab, webhook: Webhook) -> None:
     if not webhook.headers:
-        text("none of its own")
+        text("None of its own")
         return
     values = {}
     with box("div", "w-stack w-tight"):
@@ -109,21 +109,15 @@ def _attempts(tab: Tab, webhook: Webhook) -> None:
         if len(schedules) > 1:
             text(", ".join(name for name, found in own.items() if tuple(found) == schedule), "w-mono w-second", tag="p")
         elif webhook.retry_schedule is None:
-            text("When an attempt fails, as the server has it:", "w-muted", tag="p")
+            text("How often it is tried, as the server has it:", "w-muted", tag="p")
         time_line(_moments(schedule))
 
 
 def _moments(schedule: Sequence[float]) -> list[Moment]:
-    last = len(schedule)
-    return [
-        Moment(
-            state="planned",
-            time=f"{formats.span(after, 2)} after the first" if number else "At once",
-            title="",
-            number=number + 1,
-            note=("last one, then given up" if number == last else f"after {formats.span(schedule[number - 1])}")
-            if number
-            else ("no further attempt" if last == 0 else "the first"),
-        )
-        for number, after in enumerate(accumulate(schedule, initial=0.0))
-    ]
+    moments = [Moment(state="planned", time="At once", title="", number=1, note="" if schedule else "the only one")]
+    for number, (wait, since_first) in enumerate(zip(schedule, accumulate(schedule), strict=True), start=2):
+        notes = [f"{formats.span(since_first)} after the first"] if number > 2 else []
+        notes += ["then given up"] if number == len(schedule) + 1 else []
+        time = f"{formats.span(wait)} later"
+        moments.append(Moment(state="planned", time=time, title="", number=number, note=", ".join(notes)))
+    return moments

@@ -81,7 +81,36 @@
     banner.querySelectorAll("span").forEach((part, index) => (part.textContent = words[index]));
   }
 
+  /* a card or a row opens by its title's link, wherever it is clicked, and its text can still be selected */
+  function openByTitle(event) {
+    const place = event.target.closest?.(".w-opens");
+    if (!place || event.target.closest("a, button, input, .q-menu") || getSelection().toString()) return;
+    const { ctrlKey, metaKey, shiftKey, altKey } = event;
+    const how = { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey, altKey };
+    place.querySelector("a[href]")?.dispatchEvent(new MouseEvent("click", how));
+  }
+
+  /* the server writes days and times as they are where the reader is; what it knew before was another zone */
+  function tellZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const told = () => document.cookie.split("; ").includes(`webhook_ui_tz=${zone}`);
+    if (!zone || told()) return;
+    document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+    if (!told()) return;
+    // not while something is still loading, which would be broken off
+    const ready = setInterval(() => window.did_handshake && (clearInterval(ready), location.reload()), 100);
+  }
+
+  tellZone();
+  /* a panel beside the page leaves Escape to whatever lies above it */
+  function closePanel(event) {
+    if (event.key !== "Escape" || document.querySelector(".q-menu, .q-dialog__backdrop")) return;
+    document.querySelector('.w-panel-head > .w-btn[aria-label="Close"]')?.click();
+  }
+
   document.addEventListener("keydown", moveInMenu);
+  document.addEventListener("keydown", closePanel);
+  document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);
   document.addEventListener("DOMContentLoaded", dressBanner);
   setInterval(tick, 1000);

@@ -10,3 +10,6 @@ if (password && show) {
   });
   password.form.addEventListener("submit", () => { password.type = "password"; });
 }
+// The dashboard writes days and times as they are where the reader is.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;

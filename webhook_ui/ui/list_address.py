@@ -51,6 +51,12 @@ class Question:
         """The same from the first page on, with `changes`."""
         return replace(self, **{"page": 1, **changes})
 
+    def completed(self, other: "Question") -> "Question":
+        """With the view and sorting of `other` where this leaves them open."""
+        return replace(
+            self, view=self.view or other.view, sort=self.sort or other.sort, order=self.order or other.order
+        )
+
     def without_filters(self) -> "Question":
         """Everything, as it is sorted and shown now."""
         return Question(view=self.view, sort=self.sort, order=self.order)
@@ -113,9 +119,7 @@ def judge(question: Question, zone: ZoneInfo) -> Judged:
         trigger=question.trigger or None,
         enabled={"enabled": True, "disabled": False}.get(question.state),
     )
-    return Judged(
-        criteria=criteria, first=first, last=last, first_problem=first_problem, last_problem=last_problem
-    )
+    return Judged(criteria=criteria, first=first, last=last, first_problem=first_problem, last_problem=last_problem)
 
 
 def filters_in_words(judged: Judged, zone: str = "") -> str:

@@ -1,0 +1,157 @@
+"""The dialog Fire: a payload to type, who gets it and who does not and why, and the event that comes of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from webhook_ui import ids
+from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, count_webhooks, list_webhooks
+from webhook_ui.host import Emission
+from webhook_ui.models import Webhook
+from webhook_ui.plugin_api import Trigger
+from webhook_ui.ui import formats, icons, toasts
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.fields import show_problems
+from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
+from webhook_ui.ui.payload_form import PayloadForm
+
+SHOWN = 20
+MOST = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearer:
+    """A webhook that listens; `why_not` says why it gets nothing now, empty if it does."""
+
+    webhook_id: int
+    title: str
+    icon: str
+    why_not: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hearers:
+    """Who listens to a trigger; there may be more than are named."""
+
+    named: tuple[Hearer, ...]
+    count: int
+
+
+def hearers(session: Session, trigger: str) -> Hearers:
+    """Who would get an event that is fired here: one without a tenant."""
+    criteria = WebhookFilter(trigger=trigger)
+    page = list_webhooks(session, criteria, sort=Sort.id, order=Order.asc, limit=MOST)
+    named = tuple(_judge(row.webhook) for row in page.rows)
+    return Hearers(named=named, count=count_webhooks(session, criteria) if page.next_cursor else len(named))
+
+
+def _judge(webhook: Webhook) -> Hearer:
+    icon, why_not = icons.SENT, ""
+    if not webhook.enabled:
+        icon, why_not = icons.DISABLED, "disabled"
+    elif webhook.tenant is not None:
+        icon, why_not = icons.FILTER, f"only events of tenant {webhook.tenant}"
+    elif webhook.paused:
+        icon, why_not = icons.PAUSED, "paused: held until Resume"
+    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not)
+
+
+class FireDialog:
+    """One opening of the dialog for one trigger; `on_fired` hears that an event was stored."""
+
+    def __init__(self, tab: Tab, trigger: Trigger, *, on_fired: Callable[[], Any]) -> None:
+        self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
+        self._frame = DialogFrame(
+            f"Fire “{trigger.title}”",
+            primary="Fire",
+            on_primary=self._fire,
+            icon=icons.FIRE,
+            wide=True,
+            code=trigger.name,
+            note="Stored as an event like any other",
+        )
+        self._frame.dialog.on("hide", self._frame.dialog.delete)
+        with self._frame.body:
+            if trigger.description:
+                foreign(trigger.description, "w-second", cut=False)
+            self._payload = PayloadForm(trigger)
+            self._hearers = Part(box("div", "w-stack"), _show_hearers)
+
+    async def open(self) -> None:
+        """Shows it, with who listens now."""
+        self._hearers.show(await self._tab.read(hearers, self._trigger.name))
+        self._frame.open()
+
+    async def _fire(self) -> None:
+        payload = self._payload.text()
+        if payload is None:
+            self._explain("")
+            return
+        self._frame.wait(True)
+        try:
+            emission = Emission(trigger=self._trigger.name, payload=payload.encode(errors="surrogatepass"))
+            emitted = await self._tab.services.host.emit(emission, actor=await self._tab.current_actor())
+            heard = await self._tab.read(hearers, self._trigger.name)
+        except Invalid as error:
+            self._explain(self._payload.refuse(error.fields))
+            return
+        except WebhookUIError as error:
+            self._explain(str(error))
+            return
+        finally:
+            self._frame.wait(False)
+        self._frame.close()
+        self._announce(emitted.event_id, emitted.deliveries, heard)
+        await self._on_fired()
+
+    def _explain(self, general: str) -> None:
+        show_problems(
+            self._frame.summary, self._payload.fields, f"Nothing was fired yet. {general} ".replace("  ", " ")
+        )
+
+    def _announce(self, event_id: int, deliveries: int, heard: Hearers) -> None:
+        event = ids.event_text(event_id)
+        if not deliveries:
+            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.")
+            return
+        first = next((one for one in heard.named if not one.why_not), None) or heard.named[0]
+        path = f"/webhooks/{first.webhook_id}?delivery={ids.delivery_text(first.webhook_id, event_id)}"
+        toasts.done(f"Fired: {event} to {formats.counted(deliveries, 'webhook')}.", way=("Show delivery", path))
+
+
+def _show_hearers(heard: Hearers) -> None:
+    getting = [one for one in heard.named if not one.why_not]
+    others = [one for one in heard.named if one.why_not]
+    with box("section"):
+        with box("div", "w-row"):
+            count = formats.counted(len(getting), "webhook") if getting else "no webhook"
+            text(f"Goes to {count}", tag="h3")
+            if getting:
+                text("really sent, really signed", "w-meta w-end")
+        if not heard.count:
+            prose("Nobody listens. The event is stored all the same.", "w-muted")
+        _show_list(getting, "w-hearers w-hearers-two")
+    if others:
+        with box("section"):
+            text(f"Not to {'this one' if len(others) == 1 else f'these {len(others)}'}", tag="h3")
+            _show_list(others, "w-hearers")
+    if heard.count > len(heard.named):
+        prose(f"And {formats.count(heard.count - len(heard.named))} more that listen.", "w-meta")
+
+
+def _show_list(some: Sequence[Hearer], look: str) -> None:
+    if not some:
+        return
+    with box("ul", look):
+        for one in some[:SHOWN]:
+            with box("li", "w-row"):
+                symbol(one.icon, "w-muted" if one.why_not else "w-sent-ink")
+                foreign(one.title)
+                if one.why_not:
+                    foreign(one.why_not, "w-muted w-end", cut=False)
+    if len(some) > SHOWN:
+        text(f"and {formats.count(len(some) - SHOWN)} more", "w-meta", tag="p")

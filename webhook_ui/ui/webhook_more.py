@@ -1,0 +1,226 @@
+"""The part of a webhook's form that most leave closed: description, headers, tenant, order, timeout, retries."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from nicegui import ui
+
+from webhook_ui.errors import Invalid
+from webhook_ui.models import Webhook
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import button, icon_button
+from webhook_ui.ui.fields import Faulty, area_field, switch, text_field
+from webhook_ui.ui.parts import box, prose, symbol, text
+
+NEVER = "never"
+_UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
+_WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
+
+
+class MoreFields:
+    """A button that opens them, and the fields. `values` is what was entered, ready to be stored."""
+
+    def __init__(self, webhook: Webhook | None, *, longest_timeout: float, usual_timeout: float) -> None:
+        self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
+        self._opener.classes("w-disclose")
+        with box("div", "w-form") as self._box:
+            self.description = area_field(
+                "Description", value=webhook.description if webhook else "", rows=2, hint="For your colleagues"
+            )
+            self.headers = HeaderRows(webhook.headers if webhook else {})
+            self.tenant = text_field(
+                "Tenant",
+                value=(webhook.tenant or "") if webhook else "",
+                hint="Events of other tenants never go to it; empty: events of all tenants do",
+                max_length=200,
+            )
+            self.ordered = switch(
+                "Ordered",
+                webhook.ordered if webhook else False,
+                detail="One event at a time, first in, first out",
+            )
+            self.timeout = text_field(
+                "Timeout",
+                value=f"{webhook.timeout:g}" if webhook and webhook.timeout is not None else "",
+                note="seconds",
+                hint=f"How long the receiver may take to answer, 1 to {longest_timeout:g}; empty: {usual_timeout:g}",
+            )
+            self.retry_schedule = text_field(
+                "Retry schedule",
+                value=write_schedule(webhook.retry_schedule if webhook else None),
+                placeholder="5 s, 5 min, 30 min, 2 h",
+                hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
+            )
+        entered = (self.description.value, self.tenant.value, self.timeout.value, self.retry_schedule.value)
+        self.open(any(entered) or bool(self.headers.values) or self.ordered.value)
+
+    @property
+    def fields(self) -> dict[str, Faulty]:
+        """By the name under which they are stored, in the order of the form."""
+        return {
+            "description": self.description,
+            "headers": self.headers,
+            "tenant": self.tenant,
+            "timeout": self.timeout,
+            "retry_schedule": self.retry_schedule,
+        }
+
+    def values(self) -> dict[str, Any]:
+        """What was entered. Raises Invalid for what cannot be read as what it is meant to be."""
+        values: dict[str, Any] = {
+            "description": self.description.value or "",
+            "tenant": (self.tenant.value or "").strip() or None,
+            "ordered": bool(self.ordered.value),
+        }
+        problems: dict[str, str] = {}
+        for name, read in (
+            ("headers", self.headers.read),
+            ("timeout", lambda: read_timeout(self.timeout.value or "")),
+            ("retry_schedule", lambda: read_schedule(self.retry_schedule.value or "")),
+        ):
+            try:
+                values[name] = read()
+            except ValueError as error:
+                problems[name] = str(error)
+        if problems:
+            raise Invalid(problems)
+        return values
+
+    def open(self, opened: bool) -> None:
+        self._box.set_visibility(opened)
+        self._opener.props["aria-expanded"] = "true" if opened else "false"
+
+    def _toggle(self) -> None:
+        self.open(self._opener.props["aria-expanded"] != "true")
+
+
+class HeaderRows:
+    """Names and values that every delivery carries."""
+
+    label = "Headers"
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._rows: list[tuple[ui.element, ui.input, ui.input]] = []
+        self._error: str | None = None
+        with box("div", "w-field", label="Headers") as self.element:
+            self.element.props["role"] = "group"
+            text("Headers", "w-label")
+            self._list = box("div", "w-header-rows")
+            with box("div"):
+                button("Add header", self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
+            prose("Sent with every delivery; what signs a delivery cannot be replaced", "w-hint")
+            self._message = box("div", "w-error")
+        self._message.set_visibility(False)
+        for name, value in headers.items():
+            self._add(name, value)
+
+    @property
+    def values(self) -> Sequence[tuple[str, str]]:
+        """Names and values of the rows in which something stands."""
+        rows = [((name.value or "").strip(), (value.value or "").strip()) for _, name, value in self._rows]
+        return [row for row in rows if any(row)]
+
+    @property
+    def error(self) -> str | None:
+        return self._error
+
+    @error.setter
+    def error(self, message: str | None) -> None:
+        self._error = message
+        self._message.clear()
+        self._message.set_visibility(message is not None)
+        if message:
+            with self._message:
+                symbol(icons.ERROR)
+                prose(message, tag="span")
+        for _, name, _ in self._rows:
+            name.props.set_optional("aria-invalid", "true" if message else None)
+            name.props.set_optional("aria-describedby", self._message.html_id if message else None)
+
+    def focus(self) -> None:
+        if self._rows:
+            self._rows[0][1].run_method("focus")
+
+    def read(self) -> dict[str, str]:
+        """Raises ValueError for a name that stands there twice, which a mapping would swallow."""
+        seen: set[str] = set()
+        for name, _ in self.values:
+            if name.lower() in seen:
+                raise ValueError(f"The header {name} is given twice.")
+            seen.add(name.lower())
+        return dict(self.values)
+
+    def _add(self, name: str = "", value: str = "") -> ui.input:
+        number = len(self._rows) + 1
+        with self._list, box("div", "w-row w-header-row") as row:
+            first = self._input("Name", name, f"Header {number} name")
+            second = self._input("Value", value, f"Header {number} value")
+            icon_button(icons.CLOSE, f"Remove header {number}", partial(self._remove, row), small=False)
+        self._rows.append((row, first, second))
+        return first
+
+    def _input(self, placeholder: str, value: str, name: str) -> ui.input:
+        made = ui.input(value=value, placeholder=placeholder).classes("w-code-input w-grow")
+        made.props["aria-label"] = name
+        made.props["dir"] = "ltr"
+        made.props["autocomplete"] = "off"
+        made.props["spellcheck"] = "false"
+        made.on_value_change(lambda _: self._clear())
+        return made
+
+    def _clear(self) -> None:
+        if self._error:
+            self.error = None
+
+    def _add_and_focus(self) -> None:
+        self._add().run_method("focus")
+
+    def _remove(self, row: ui.element) -> None:
+        self._rows = [entry for entry in self._rows if entry[0] is not row]
+        row.delete()
+        self._clear()
+
+
+def read_timeout(typed: str) -> float | None:
+    """Seconds, None for an empty field. Raises ValueError."""
+    seconds = typed.strip().removesuffix("s").strip()
+    if not seconds:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", seconds, re.ASCII):
+        raise ValueError("Write the timeout as a number of seconds, for example 15.")
+    return float(seconds)
+
+
+def read_schedule(typed: str) -> list[float] | None:
+    """Seconds of each wait, None for an empty field, none at all for `never`. Raises ValueError."""
+    typed = typed.strip().lower()
+    if not typed:
+        return None
+    if typed == NEVER:
+        return []
+    waits = []
+    for part in typed.split(","):
+        match = _WAIT.fullmatch(part.strip())
+        if match is None:
+            raise ValueError(
+                f"`{part.strip()[:40]}` is no length of time. Separate them by commas, for example 5 s, 5 min, 2 h."
+            )
+        waits.append(float(match[1]) * _UNITS[match[2]])
+    return waits
+
+
+def write_schedule(waits: Sequence[float] | None) -> str:
+    """'5 s, 5 min, 2 h', as `read_schedule` reads it again."""
+    if waits is None:
+        return ""
+    return ", ".join(_wait(seconds) for seconds in waits) or NEVER
+
+
+def _wait(seconds: float) -> str:
+    for unit in ("d", "h", "min"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds // _UNITS[unit]:.0f} {unit}"
+    # never with an exponent, which would not be read again
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + " s"
