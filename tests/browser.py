@@ -26,14 +26,16 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlmodel import Session
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from webhook_ui import accounts, guard, plugin_loader, storage, times, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.database import Database
+from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
 from webhook_ui.host import Emission, Host
-from webhook_ui.models import Webhook
+from webhook_ui.models import Statistics, Webhook, table
 from webhook_ui.outbox.emit import Emitted
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
@@ -106,13 +108,20 @@ class Site:
         host = Host(self.database, self.plugins, max_payload_bytes=1 << 20)
         return host.emit_now(Emission(trigger=trigger, payload=payload.encode()), actor=CLI)
 
-    def clear(self) -> None:
-        """Takes all webhooks away."""
-        from sqlmodel import select
+    def webhooks(self) -> list[Webhook]:
+        """Those that are not deleted, in the order in which they were stored."""
+        page = self.database.read_now(list_webhooks, WebhookFilter(), sort=Sort.id, order=Order.asc, limit=1000)
+        return [row.webhook for row in page.rows]
 
-        for webhook in self.database.read_now(lambda session: session.exec(select(Webhook)).all()):
-            if webhook.deleted_at is None:
-                self.database.write_now(webhooks.delete, int(webhook.id or 0), actor=CLI, now=times.utcnow())
+    def clear(self) -> None:
+        """Takes all webhooks away, with what was counted of them."""
+
+        def take_away(session: Session) -> None:
+            for webhook in self.webhooks():
+                webhooks.delete(session, int(webhook.id or 0), actor=CLI, now=times.utcnow())
+            session.execute(table(Statistics).delete())
+
+        self.database.write_now(take_away)
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """A command of the product against this site; its standard output."""

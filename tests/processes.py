@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,11 +25,11 @@ PATIENCE = 30.0  # seconds until a thing that should happen counts as not happen
 class Process:
     """A running command; its output is read line by line."""
 
-    def __init__(self, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.seen: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "webhook_ui", *arguments],
+            command,
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -103,7 +103,7 @@ class Installation:
 
     def start(self, *arguments: str) -> Process:
         """Starts a command that goes on running."""
-        process = Process(list(arguments), self.folder, self.environment)
+        process = Process([sys.executable, "-m", "webhook_ui", *arguments], self.folder, self.environment)
         self.running.append(process)
         return process
 

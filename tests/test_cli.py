@@ -195,8 +195,17 @@ def test_init_writes_what_an_installed_package_lacks(tmp_path: Path) -> None:
     assert examined.returncode == 0, examined.stdout + examined.stderr
 
 
+def test_doctor_looks_and_changes_nothing(installation: Installation) -> None:
+    examined = installation.run("doctor")
+    assert examined.returncode == 0
+    assert examined.stdout.count("not there yet") == 3
+    assert not (installation.folder / "data").exists()
+    assert installation.run("migrate").returncode == 0
+    assert installation.run("token", "create", "one").returncode == 0
+    assert "up to date" in installation.run("doctor").stdout
+
+
 def test_plugin_list_and_doctor_name_what_is_broken(installation: Installation) -> None:
-    assert installation.run("doctor").returncode == 0
     (installation.folder / "plugins" / "broken.py").write_text("def register_triggers(:\n")
     listed, examined = installation.run("plugin", "list"), installation.run("doctor")
     assert (listed.returncode, examined.returncode) == (1, 1)

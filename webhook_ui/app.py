@@ -152,7 +152,6 @@ def serve(settings: Settings, *, workers: int | None) -> None:
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 server_header=False,
-                ws="websockets",
             )
             uvicorn.Server(config).run(sockets=[listener])
     finally:

@@ -1,7 +1,9 @@
 """`migrate` and `doctor`: the state of the installation."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import sqlalchemy as sa
 import typer
 
 from webhook_ui import migrations, plugin_loader, sealing, storage
@@ -42,26 +44,41 @@ def doctor() -> None:
 
 
 def _folder(settings: Settings) -> str:
-    storage.prepare_folder(settings.data_dir)
-    return f"{settings.data_dir.absolute()} can be written"
+    folder = settings.data_dir.absolute()
+    if not folder.exists():
+        return f"{folder} is not there yet; the first start makes it"
+    storage.prepare_folder(folder)
+    return f"{folder} can be written"
 
 
 def _key(settings: Settings) -> str:
     if settings.secret_key is not None:
         return "from WEBHOOK_UI_SECRET_KEY"
+    file = (settings.data_dir / "secret.key").absolute()
+    if not file.exists():
+        return f"{file} is not there yet; the first start makes it"
     sealing.load_key(settings.data_dir, None)
-    return f"in {(settings.data_dir / 'secret.key').absolute()}"
+    return f"in {file}"
 
 
 def _database(settings: Settings) -> str:
     url = storage.database_url(settings)
+    if not _is_there(url):
+        return f"{url.database} is not there yet; the first start makes it"
     at = migrations.current(url)
     migrations.check_not_newer(at)
-    state = "up to date" if at == migrations.latest() else "the next start migrates it"
-    return f"{url.render_as_string(hide_password=True)}, {state}"
+    if at != migrations.latest():
+        return f"{url.render_as_string(hide_password=True)}, the next start migrates it"
+    storage.open_database(settings).close()  # looks whether the secret key fits
+    return f"{url.render_as_string(hide_password=True)}, up to date"
 
 
 def _clock(settings: Settings) -> str:
+    url = storage.database_url(settings)
+    if url.get_backend_name() == "sqlite":
+        return "this machine's own"
+    if migrations.current(url) != migrations.latest():
+        return "compared once the database is up to date"
     database = storage.open_database(settings)
     try:
         difference = abs((database.read_now(moment) - utcnow()).total_seconds())
@@ -70,6 +87,10 @@ def _clock(settings: Settings) -> str:
     if difference > LARGEST_CLOCK_DIFFERENCE:
         raise WebhookUIError(f"This machine and the database differ by {difference:.0f} s. Synchronise both with NTP.")
     return f"differs from the database's by {difference:.1f} s"
+
+
+def _is_there(url: sa.URL) -> bool:
+    return url.get_backend_name() != "sqlite" or Path(str(url.database)).exists()
 
 
 def _plugins(settings: Settings) -> str:

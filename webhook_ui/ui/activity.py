@@ -217,6 +217,9 @@ class Activity:
             return
         with box("section", "w-box w-nothing"):
             text("No deliveries yet", "w-medium", tag="p")
+            if not self._webhook.enabled:
+                text("While it is disabled, no events are taken for it.", "w-muted", tag="p")
+                return
             with box("p", "w-muted"):
                 text("They appear here as soon as one of its triggers fires. To try it, ")
                 link("fire one by hand", "/triggers")

@@ -60,7 +60,7 @@ class Field:
     def hint(self, hint: str) -> None:
         self._hint_text = hint
         self._hint.clear()
-        self._hint.set_visibility(bool(hint))
+        self._hint.set_visibility(bool(hint) and not self._error)
         if hint:
             with self._hint:
                 prose(hint)
@@ -85,6 +85,7 @@ class Field:
         self._error = message
         self._message.clear()
         self._message.set_visibility(message is not None)
+        self._hint.set_visibility(bool(self._hint_text) and not message)  # one thing at a time
         if message:
             with self._message:
                 symbol(icons.ERROR)
@@ -100,10 +101,9 @@ class Field:
         return self._on_change(value) if self._on_change else None
 
     def _describe(self) -> None:
-        parts = [self._hint] * bool(self._hint_text) + [self._message] * bool(self._error)
-        ids = [part.html_id for part in parts]
+        told = self._message if self._error else self._hint if self._hint_text else None
         props: dict[str, str | None] = {
-            "aria-describedby": " ".join(ids) or None,
+            "aria-describedby": told.html_id if told else None,
             "aria-invalid": "true" if self._error else None,
         }
         for name, value in props.items():

@@ -159,11 +159,8 @@ class _Form:
 
     def _complete(self) -> dict[str, Any]:
         """All values. Raises Invalid with every mistake at once, those that were found here among them."""
-        values, problems = self._values(), {}
-        try:
-            values |= self._more.values()
-        except Invalid as error:
-            problems = error.fields
+        more, problems = self._more.values()
+        values = self._values() | more
         present = self._webhook.triggers if self._webhook else ()
         try:
             check_fields(values, rules=self._tab.services.rules, whole=True, present=present)

@@ -101,10 +101,10 @@ class WebhookList:
             else:
                 with self._holder:
                     self._items[webhook_id] = self._make(webhook_id, face)
-        for index, webhook_id in enumerate(faces):
-            element = self._items[webhook_id].element
-            if self._holder.default_slot.children[index] is not element:
-                element.move(target_index=index)
+        children, wanted = self._holder.default_slot.children, [self._items[webhook_id].element for webhook_id in faces]
+        if children != wanted:
+            children[:] = wanted
+            self._holder.update()
 
     def _make(self, webhook_id: int, face: CardFace) -> _Item:
         offer = self._offer

@@ -7,7 +7,6 @@ from typing import Any
 
 from nicegui import ui
 
-from webhook_ui.errors import Invalid
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
@@ -67,8 +66,8 @@ class MoreFields:
             "retry_schedule": self.retry_schedule,
         }
 
-    def values(self) -> dict[str, Any]:
-        """What was entered. Raises Invalid for what cannot be read as what it is meant to be."""
+    def values(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """What was entered, and at which fields it cannot be read as what it is meant to be."""
         values: dict[str, Any] = {
             "description": self.description.value or "",
             "tenant": (self.tenant.value or "").strip() or None,
@@ -84,9 +83,7 @@ class MoreFields:
                 values[name] = read()
             except ValueError as error:
                 problems[name] = str(error)
-        if problems:
-            raise Invalid(problems)
-        return values
+        return values, problems
 
     def open(self, opened: bool) -> None:
         self._box.set_visibility(opened)

@@ -1,0 +1,144 @@
+"""The README cannot lie: its commands are run, its Python is run, its table of settings is the settings class."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.processes import PATIENCE, ROOT, Installation, Process
+from webhook_ui import plugin_loader, signing
+from webhook_ui.settings import PREFIX, Settings
+
+README = (ROOT / "README.md").read_text()
+SHELL = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def terminal(line: str, installation: Installation) -> Process:
+    """A command that goes on running, as a shell starts it."""
+    started = Process(["bash", "-euo", "pipefail", "-c", f"exec {line}"], installation.folder, installation.environment)
+    installation.running.append(started)
+    return started
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """A folder like a checkout, with `webhook-ui` and `python` where a shell finds them."""
+    made = Installation(tmp_path / "here")
+    shutil.copy(ROOT / "main.py", made.folder)
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, line in (("python", f'exec {sys.executable} "$@"'), ("webhook-ui", 'exec python -m webhook_ui "$@"')):
+        (commands / name).write_text(f"#!/bin/sh\n{line}\n")
+        (commands / name).chmod(0o755)
+    made.environment["PATH"] = f"{commands}:{os.environ['PATH']}"
+    yield made
+    made.end()
+
+
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return str(taken.getsockname()[1])
+
+
+def test_every_command_works_as_written(installation: Installation, postgres_url: sa.URL) -> None:
+    ports = {"8080": free_port(), "9000": free_port()}
+    installation.environment["WEBHOOK_UI_PORT"] = ports["8080"]
+    elsewhere = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    blocks = list(SHELL)
+
+    def take(first: str) -> str:
+        block = next(block for block in blocks if block.startswith(first))
+        blocks.remove(block)
+        for written, used in ports.items():
+            block = block.replace(written, used)
+        return block.strip()
+
+    # the two commands of the first screen: continuous integration runs the set-up, here what comes after it
+    assert take("pip install -e .") == "pip install -e . && python main.py"
+    assert take("pip install -e '.[test]'") == "pip install -e '.[test]' && pytest"
+    assert re.search(r"pip install .*-e '\.\[test,dev\]'", (ROOT / ".ci" / "run").read_text())
+    listener = terminal(f"{take('webhook-ui listen')} --port {ports['9000']}", installation)
+    listener.wait_for("Listening at")
+    server = terminal(take("python main.py --allow-loopback"), installation)
+    server.wait_for(r"Open http://127.0.0.1:\d+/login\?code=")
+    assert run(take("webhook-ui emit"), installation).startswith("evt_")
+    assert "dana@example.com" in run(take("printf"), installation)
+    assert "user.created" in run(take("webhook-ui plugin list"), installation)
+    with_token = f"{take('export TOKEN')}\n{take('curl')}"
+    answers = run(with_token.replace("curl -s", "echo; curl -sf"), installation).splitlines()
+    assert len([json.loads(answer) for answer in answers if answer]) == 3
+    listener.wait_for("  verified")
+    take("webhook-ui migrate")
+    assert "Nothing to do" in run("webhook-ui migrate", installation)
+    assert "good   database" in run("webhook-ui doctor", installation)
+    block = take("export WEBHOOK_UI_DATABASE_URL")
+    export, worker = re.sub(r"postgresql://\S+", elsewhere, block).splitlines()
+    installation.environment["WEBHOOK_UI_DATABASE_URL"] = export.partition("=")[2]
+    terminal(worker, installation).wait_for("Dispatcher started: PostgreSQL")
+    assert blocks == [], "a command that no test runs"
+
+
+def run(script: str, installation: Installation) -> str:
+    """Runs a block and returns what it printed."""
+    ended = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=installation.folder,
+        env=installation.environment,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
+        check=False,
+    )
+    assert ended.returncode == 0, f"{script}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def test_the_plugin_works_as_written(tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text(PYTHON[0])
+    plugins = plugin_loader.load(tmp_path, entry_points=False)
+    assert plugins.problems == ()
+    assert list(plugins.triggers) == ["order.paid"]
+
+
+def test_the_receiver_works_as_written() -> None:
+    secret, body = signing.new_secret(), b'{"type":"user.created","data":{}}'
+    headers = dict(signing.headers([secret], "evt_1", int(time.time()), body))
+    names: dict[str, object] = {"secret": secret, "body": body, "headers": headers}
+    exec(PYTHON[1], names)
+    assert names["event"] == json.loads(body)
+
+
+def test_the_table_of_settings_is_the_settings_class() -> None:
+    table = README.partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
+    assert table == settings_table()
+
+
+def settings_table() -> str:
+    """The table as it must stand in the README."""
+    rows = ["| setting | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        value = field.default
+        if isinstance(value, tuple):
+            value = ",".join(f"{each:g}" for each in value)
+        elif isinstance(value, bool):
+            value = str(value).lower()
+        elif isinstance(value, float):
+            value = f"{value:g}"
+        shown = f"`{value}`" if value not in (None, "") else ""
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_every_file_the_readme_names_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).exists(), target
