@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from sqlmodel import Session
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -56,7 +56,9 @@ FLAGS = [
 ZONE = "Europe/Berlin"
 PASSWORD = "correct horse battery"
 EMAILS = {role: f"{role}@acme.example" for role in Role}
+USUAL = {"url": "http://127.0.0.1:9/hooks", "triggers": ["user.created"]}
 START_SECONDS = 30.0
+expect.set_options(timeout=10_000)  # a busy machine is no fault of the product
 LOOPBACK = guard.parse_networks("127.0.0.0/8,::1/128")
 
 # a second plugin beside the shipped one, so that there is something to group
@@ -94,8 +96,17 @@ class Site:
 
     def add(self, title: str = "Billing", *, now: datetime | None = None, **values: Any) -> Webhook:
         """Stores a webhook as another process would; `now` is its creation date."""
-        whole = {"title": title, "url": "http://127.0.0.1:9/hooks", "triggers": ["user.created"], **values}
+        whole = {**USUAL, "title": title, **values}
         return self.database.write_now(webhooks.add, whole, rules=self.rules, actor=CLI, now=now or times.utcnow())
+
+    def add_many(self, moments: Mapping[str, datetime]) -> None:
+        """Stores a webhook for each title, with its creation date, in one transaction."""
+
+        def add(session: Session) -> None:
+            for title, moment in moments.items():
+                webhooks.add(session, {**USUAL, "title": title}, rules=self.rules, actor=CLI, now=moment)
+
+        self.database.write_now(add)
 
     def change(self, webhook_id: int, **values: Any) -> Webhook:
         """Changes a webhook as another process would."""

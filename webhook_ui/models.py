@@ -176,13 +176,16 @@ class Delivery(Table, table=True):
             "ix_webhook_ui_delivery_open_order",
             "webhook_id",
             "event_id",
+            "due_at",  # so that it holds all a look for the head asks for: only then SQLite prefers it to the key
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         ),
         Index(
-            "ix_webhook_ui_delivery_lost",
+            "ix_webhook_ui_delivery_lost",  # small, and holds all that looking for suspects asks for
             "webhook_id",
-            "event_id",
+            "due_at",
+            "losses",
+            "claim",
             sqlite_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
             postgresql_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
         ),

@@ -140,14 +140,11 @@ def _where(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
 
 def _rows(now: datetime) -> sa.Select[Any]:
     earlier = table(Delivery).alias("earlier")
-    not_head = (
-        sa.exists()
-        .where(
-            earlier.c.webhook_id == _delivery.c.webhook_id,
-            earlier.c.event_id < _delivery.c.event_id,
-            earlier.c.due_at.is_not(None),
-        )
+    head = (
+        sa.select(sa.func.min(earlier.c.event_id))
+        .where(earlier.c.webhook_id == _delivery.c.webhook_id, earlier.c.due_at.is_not(None))
         .correlate(_delivery)
+        .scalar_subquery()
     )
     return (
         sa.select(
@@ -164,7 +161,7 @@ def _rows(now: datetime) -> sa.Select[Any]:
                 (sa.exists(sa.select(table(Sending).c.id)), "stopped"),
                 (sa.or_(sa.not_(_webhook.c.enabled), _webhook.c.deleted_at.is_not(None)), "disabled"),
                 (_webhook.c.paused, "paused"),
-                (sa.and_(_webhook.c.ordered, not_head), "ordered"),
+                (sa.and_(_webhook.c.ordered, _delivery.c.event_id > head), "ordered"),
                 (sa.and_(_delivery.c.due_at > now, _delivery.c.answer.is_(None)), "deliver_at"),
                 (sa.or_(_delivery.c.due_at > now, _lane.c.not_before > now), "retry"),
                 else_=None,

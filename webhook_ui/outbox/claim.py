@@ -16,15 +16,13 @@ from webhook_ui import ids, wire
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.models import Attempt, Delivery, Event, Lane, Webhook, table
-from webhook_ui.outbox.lanes import OpenLane, open_lanes
+from webhook_ui.outbox.lanes import OpenLane, head, open_lanes
 
 ALONE_AFTER = 2
 CRASHED_AFTER = 4
 
 _event, _delivery, _webhook = table(Event), table(Delivery), table(Webhook)
 _lost = _delivery.c.losses + sa.case((_delivery.c.claim.is_not(None), 1), else_=0)
-# the first half is written as the index over what was lost has it, so that SQLite uses that
-_suspicious = sa.and_(sa.text("losses > 0"), _lost >= ALONE_AFTER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,13 +88,12 @@ def claim(
         share = -(-free // (len(due) - place))  # what is left, divided among the lanes that are left
         room = min(share, seats_per_webhook - busy.get(lane.webhook_id, 0))
         if room > 0:
-            rows = _claimable(session, lane, room, now, alone=False)
-            _mark(session, rows, token=token, lease_until=lease_until)
-            taken += rows
+            taken += _lock_due(session, lane, room, now)
+    _mark(session, taken, token=token, lease_until=lease_until)
     later = [lane.due_at for lane in lanes if lane.due_at > now] + _following(session, taken, now)
     return Claims(
         deliveries=_load(session, taken, token, now),
-        suspects=_suspects(session, [lane.webhook_id for lane in due], now),
+        suspects=sorted({webhook_id for webhook_id, _ in _suspects(session, [lane.webhook_id for lane in due], now)}),
         next_due=min(later, default=None),
     )
 
@@ -108,10 +105,10 @@ def claim_alone(
 
     A suspect that was lost alone as often as with others is closed as crashed instead.
     """
-    lanes = [lane for lane in open_lanes(session, now) if lane.webhook_id in webhook_ids and lane.due_at <= now]
+    lanes = {lane.webhook_id: lane for lane in open_lanes(session, now) if lane.due_at <= now}
     taken: list[Any] = []
-    for lane in sorted(lanes, key=lambda lane: lane.due_at):
-        rows = _claimable(session, lane, 1, now, alone=True)
+    for webhook_id, event_id in _suspects(session, sorted(lanes.keys() & webhook_ids), now):
+        rows = _lock_suspect(session, lanes[webhook_id], event_id, now)
         if rows and rows[0].lost >= CRASHED_AFTER:
             _close_crashed(session, rows[0], now)
         elif rows:
@@ -136,37 +133,48 @@ def give_back(session: Session, claimed: Iterable[Claimed], *, now: datetime) ->
         note(session, Changed(Kind.delivery, one.webhook_id))
 
 
-def _claimable(session: Session, lane: OpenLane, room: int, now: datetime, *, alone: bool) -> list[Any]:
-    """Up to `room` deliveries of a lane that may be claimed now, locked; `alone`: only those that must be alone."""
+def _lock_due(session: Session, lane: OpenLane, room: int, now: datetime) -> list[Any]:
+    """Up to `room` deliveries of a lane that may be claimed in company."""
     if lane.ordered:
-        return [row for row in _ordered_head(session, lane.webhook_id, now) if (row.lost >= ALONE_AFTER) is alone]
+        return [row for row in _ordered_head(session, lane.webhook_id, now) if row.lost < ALONE_AFTER]
     statement = (
         sa.select(_delivery, _lost.label("lost"))
         .where(_delivery.c.webhook_id == lane.webhook_id, _delivery.c.due_at <= now)
-        .where(_suspicious if alone else _lost < ALONE_AFTER)
+        .where(_lost < ALONE_AFTER)
         .order_by(_delivery.c.due_at)
         .limit(room)
     )
     return list(session.execute(statement.with_for_update(skip_locked=True)))
 
 
+def _lock_suspect(session: Session, lane: OpenLane, event_id: int, now: datetime) -> list[Any]:
+    """This one delivery, if it must still be claimed alone and may be claimed now."""
+    if lane.ordered:
+        rows = _ordered_head(session, lane.webhook_id, now)
+    else:
+        statement = sa.select(_delivery, _lost.label("lost")).where(
+            _delivery.c.webhook_id == lane.webhook_id, _delivery.c.event_id == event_id, _delivery.c.due_at <= now
+        )
+        rows = list(session.execute(statement.with_for_update(skip_locked=True)))
+    return [row for row in rows if row.event_id == event_id and row.lost >= ALONE_AFTER]
+
+
 def _ordered_head(session: Session, webhook_id: int, now: datetime) -> list[Any]:
     """The first open delivery of an ordered lane, if it is due and nothing of the lane is in flight."""
     if not _lock_lane(session, webhook_id):
         return []
-    head = session.execute(
+    first = session.execute(
         sa.select(_delivery, _lost.label("lost"))
-        .where(_delivery.c.webhook_id == webhook_id, _delivery.c.due_at.is_not(None))
-        .order_by(_delivery.c.event_id)
-        .limit(1)
+        .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == head(webhook_id))
+        .where(_delivery.c.due_at.is_not(None))
         .with_for_update()
     ).one_or_none()
     in_flight = sa.select(_delivery.c.event_id).where(
         _delivery.c.webhook_id == webhook_id, _delivery.c.claim.is_not(None), _delivery.c.due_at > now
     )
-    if head is None or head.due_at > now or session.execute(in_flight.limit(1)).first():
+    if first is None or first.due_at > now or session.execute(in_flight.limit(1)).first():
         return []
-    return [head]
+    return [first]
 
 
 def _lock_lane(session: Session, webhook_id: int) -> bool:
@@ -176,14 +184,17 @@ def _lock_lane(session: Session, webhook_id: int) -> bool:
     return session.execute(statement).first() is not None
 
 
+_MARKED = (
+    _delivery.update()
+    .where(_delivery.c.webhook_id == sa.bindparam("of_webhook"), _delivery.c.event_id == sa.bindparam("of_event"))
+    .values(losses=_lost)
+)
+
+
 def _mark(session: Session, rows: Sequence[Any], *, token: str, lease_until: datetime) -> None:
-    for webhook_id in {row.webhook_id for row in rows}:
-        event_ids = [row.event_id for row in rows if row.webhook_id == webhook_id]
-        session.execute(
-            _delivery.update()
-            .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id.in_(event_ids))
-            .values(claim=token, due_at=lease_until, losses=_lost)
-        )
+    if rows:
+        marks = [{"of_webhook": row.webhook_id, "of_event": row.event_id} for row in rows]
+        session.connection().execute(_MARKED.values(claim=token, due_at=lease_until), marks)
 
 
 def _following(session: Session, taken: Iterable[Any], now: datetime) -> list[datetime]:
@@ -200,16 +211,17 @@ def _following(session: Session, taken: Iterable[Any], now: datetime) -> list[da
     return list(session.execute(sa.select(following).where(_webhook.c.id.in_(webhook_ids))).scalars())
 
 
-def _suspects(session: Session, webhook_ids: Sequence[int], now: datetime) -> list[int]:
-    """Lanes of `webhook_ids` with a delivery that may only be claimed alone."""
+def _suspects(session: Session, webhook_ids: Sequence[int], now: datetime) -> list[tuple[int, int]]:
+    """Deliveries (webhook id, event id) that may only be claimed alone, those that wait longest first."""
     if not webhook_ids:
         return []
     statement = (
-        sa.select(_delivery.c.webhook_id)
-        .where(_delivery.c.webhook_id.in_(webhook_ids), _delivery.c.due_at <= now, _suspicious)
-        .distinct()
+        sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
+        .where(_delivery.c.webhook_id.in_(webhook_ids), _delivery.c.due_at <= now, _lost >= ALONE_AFTER)
+        .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
+        .order_by(_delivery.c.due_at, _delivery.c.event_id)
     )
-    return list(session.execute(statement).scalars())
+    return [(row.webhook_id, row.event_id) for row in session.execute(statement)]
 
 
 def _close_crashed(session: Session, row: Any, now: datetime) -> None:

@@ -72,11 +72,16 @@ def _key(one: Settlement) -> tuple[int, int]:
 
 def _held(session: Session, settlements: Iterable[Settlement]) -> dict[tuple[int, int], Any]:
     keys = sorted({_key(one) for one in settlements})
+    if not keys:
+        return {}
+    # a join, because SQLite reads the whole table for pairs in IN
+    columns = sa.column("w", sa.BigInteger), sa.column("e", sa.BigInteger)
+    named = sa.values(*columns, name="named").data(keys).cte("named")
     statement = (
         sa.select(_delivery.c.webhook_id, _delivery.c.event_id, _delivery.c.claim)
-        .where(sa.tuple_(_delivery.c.webhook_id, _delivery.c.event_id).in_(keys))
+        .join(named, sa.and_(_delivery.c.webhook_id == named.c.w, _delivery.c.event_id == named.c.e))
         .order_by(_delivery.c.webhook_id, _delivery.c.event_id)
-        .with_for_update()
+        .with_for_update(of=_delivery)
     )
     return {(row.webhook_id, row.event_id): row for row in session.execute(statement)}
 

@@ -16,17 +16,15 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import filter_field
-from webhook_ui.ui.parts import box, link, mono, status_pill, symbol, text, time_text
+from webhook_ui.ui.log_rows import fill_row, log_row
+from webhook_ui.ui.parts import box, link, symbol, text
 from webhook_ui.ui.states import nothing_found
 from webhook_ui.ui.tables import LOG, Pager, Row, Table
 from webhook_ui.ui.webhook_page_address import Address
 
 PAGE = 50
 STATUSES = {"": "All", "error": "Error", "pending": "Pending", "sent": "Sent"}
-# a click anywhere in a row is a click on its link
-FOLLOW = "event => { if (!event.target.closest('a, button')) event.currentTarget.querySelector('a').click() }"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,8 +227,7 @@ class Activity:
         """Adds `rows` (newer than all, or to an empty list) and lets go of what no longer fits on the page."""
         added: dict[int, tuple[DeliveryRow, Row]] = {}
         for place, delivery in enumerate(rows):
-            row = self._table.row()
-            row.element.classes("w-clickable").on("click", js_handler=FOLLOW)
+            row = log_row(self._table)
             row.element.move(target_index=place)
             row.choose(self._text(delivery.event_id) == self._address.delivery)
             self._fill(row, delivery)
@@ -244,45 +241,7 @@ class Activity:
         if known is None or known[0] == delivery:
             return
         self._rows[delivery.event_id] = (delivery, known[1])
-        for column in LOG:
-            known[1].cell(column.key).clear()
         self._fill(known[1], delivery)
-
-    def _fill(self, row: Row, delivery: DeliveryRow) -> None:
-        now, zone = times.utcnow(), self._tab.zone
-        with row.cell("status"):
-            status_pill(delivery.status)  # type: ignore[arg-type]  # one of three, by a CHECK of the table
-        with row.cell("time"):
-            opened = replace(self._address, delivery=self._text(delivery.event_id))
-            with link("", opened.text(), "w-open") as way:
-                time_text(delivery.created_at, zone, shown=delivery_words.short_time(delivery.created_at, now, zone))
-            way.props["aria-label"] = f"Delivery of {delivery.trigger}, {formats.absolute(delivery.created_at, zone)}"
-        words = delivery_words.result(delivery, now, zone)
-        with row.cell("result"):
-            look = {"error": " w-error-ink", "pending": " w-muted"}.get(delivery.status, "")
-            text(words, f"w-cut{look}").props["title"] = words
-        with row.cell("trigger"):
-            mono(delivery.trigger, cut=True)
-        with row.cell("event"):
-            mono(ids.event_text(delivery.event_id), "w-second", cut=True)
-        with row.cell("attempt"):
-            text(delivery_words.attempt(delivery, self._retries(delivery)), "w-muted")
-        with row.cell("duration"):
-            text("" if delivery.last_duration_ms is None else formats.duration(delivery.last_duration_ms), "w-muted")
-        with row.cell("next"):
-            self._fill_next(delivery, now)
-        with row.cell("action"):
-            if self._tab.may_write and delivery_words.may_redeliver(delivery):
-                button(
-                    "Redeliver", self._redelivering(delivery.event_id), icon=icons.REDELIVER, kind="quiet", small=True
-                )
-
-    def _fill_next(self, delivery: DeliveryRow, now: datetime) -> None:
-        coming = delivery_words.next_attempt(delivery, now)
-        if coming.at:
-            time_text(coming.at, self._tab.zone, now=now).classes("w-muted")
-        else:
-            text(coming.words, "w-strong" if coming.over else "w-muted")
 
     def _redelivering(self, event_id: int) -> Callable[[], Awaitable[None]]:
         async def redeliver() -> None:
@@ -291,10 +250,13 @@ class Activity:
 
         return redeliver
 
-    def _retries(self, delivery: DeliveryRow) -> int:
+    def _fill(self, row: Row, delivery: DeliveryRow) -> None:
+        opened = replace(self._address, delivery=self._text(delivery.event_id))
+        redeliver = self._redelivering(delivery.event_id) if self._tab.may_write else None
         services = self._tab.services
         usual = services.settings.retry_schedule
-        return len(delivery_words.schedule_in_force(self._webhook, delivery.trigger, services.plugins.triggers, usual))
+        retries = delivery_words.schedule_in_force(self._webhook, delivery.trigger, services.plugins.triggers, usual)
+        fill_row(row, delivery, path=opened.text(), retries=len(retries), zone=self._tab.zone, redeliver=redeliver)
 
     def _text(self, event_id: int) -> str:
         return ids.delivery_text(self._address.webhook_id, event_id)

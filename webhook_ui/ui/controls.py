@@ -192,15 +192,16 @@ def more_menu(
 
 
 def _toggle_menu(opener: ui.button, name: str, offer: Callable[[], Sequence[Action]]) -> None:
-    opened = [element for element in opener.default_slot.children if isinstance(element, ui.menu)]
-    if opened:
-        opened[0].close()
-        return
+    for known in [element for element in opener.default_slot.children if isinstance(element, ui.menu)]:
+        if known.value:
+            known.close()
+            return
+        known.delete()  # on its way out
     with opener, popup(name) as menu:
         _entries(offer())
     menu.props("no-parent-event")
     # gone when it has closed, so that a page of many cards stays light
-    menu.on("hide", menu.delete)
+    menu.on("hide", lambda _: menu.is_deleted or menu.delete())
     menu.open()
 
 

@@ -40,6 +40,7 @@ async def _root(services: Services) -> None:
     signs_in = services.settings.auth == "accounts"
     shell = Shell(ENTRIES, Person(name=tab.actor.name, role=role), _sign_out if signs_in else None)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
+    ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     with shell.content:
         ui.sub_pages(
             {
@@ -63,6 +64,13 @@ async def _open_tab(services: Services) -> Tab:
     zone = zone_named(cookies.get(ZONE_COOKIE)) or ZoneInfo("UTC")
     preferences = {name.removeprefix(PREFERENCE): text for name, text in cookies.items() if name.startswith(PREFERENCE)}
     return Tab(services=services, client=client, actor=actor, zone=zone, preferences=preferences)
+
+
+async def _learn_zone(tab: Tab, name: object) -> None:
+    zone = zone_named(name) if isinstance(name, str) else None
+    if zone and zone != tab.zone:
+        tab.zone = zone
+        await tab.client.sub_pages_router.refresh()
 
 
 def _sign_out() -> None:

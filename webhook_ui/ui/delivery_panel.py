@@ -1,24 +1,23 @@
 """The side panel of one delivery: its state, what can be done, every attempt with request and response."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from webhook_ui import ids, outbox, times, wire
 from webhook_ui.errors import NotFound
 from webhook_ui.history.deliveries import DeliveryDetail, get_delivery
-from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words, formats, icons, toasts
 from webhook_ui.ui.actions import act
+from webhook_ui.ui.attempt_view import planned_attempts, show_attempt
 from webhook_ui.ui.charts import Moment, time_line
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.frames import PanelFrame
-from webhook_ui.ui.message_view import MessageView, size_note, timing_bars
+from webhook_ui.ui.message_view import MessageView, size_note
 from webhook_ui.ui.parts import box, foreign, mono, prose, status_pill, text, time_text
 from webhook_ui.ui.states import notice
 
-MOST_PLANNED = 12
 STEPS_DOWN, STEPS_UP = 1, -1
 
 
@@ -163,7 +162,7 @@ class DeliveryPanel:
             for number, attempt in enumerate(detail.attempts, start=1)
         ]
         with self._line:
-            coming = planned(detail, self._retries(detail), now, self._tab)
+            coming = planned_attempts(detail, self._retries(detail), now, zone)
             if past or coming:
                 time_line([*past, *coming], self._choose)
             else:
@@ -187,7 +186,7 @@ class DeliveryPanel:
         envelope = wire.envelope(detail.event.trigger, detail.event.occurred_at, detail.event.payload).decode()
         with self._attempt:
             if number:
-                _attempt(detail.attempts[number - 1], number, envelope, self._tab)
+                show_attempt(detail.attempts[number - 1], number, envelope, self._tab.zone)
             else:
                 with box("div"):
                     text("Not sent yet", tag="h3")
@@ -212,41 +211,6 @@ class DeliveryPanel:
             await self.refresh()
 
 
-def planned(detail: DeliveryDetail, retries: Sequence[float], now: datetime, tab: Tab) -> list[Moment]:
-    """The attempt under way or next, and those that would follow if each one failed."""
-    row = detail.row
-    if row.closed_reason is not None:
-        return []
-    number = len(detail.attempts) + 1
-    if row.in_flight:
-        at, first = now, Moment(state="pending", time="Now", title="", number=number, note="under way")
-    else:
-        at = max(row.next_attempt_at or now, now)
-        words = delivery_words.waits(row, now, tab.zone)
-        timed = row.waiting_for in {"retry", "deliver_at"} and at > now
-        first = Moment(
-            state="planned",
-            time=delivery_words.short_time(at, now, tab.zone) if timed else "Next",
-            title=formats.precise(at, tab.zone) if timed else "",
-            number=number,
-            note=f"planned, {formats.relative(at, now)}" if timed else words[:1].lower() + words[1:],
-        )
-    waits = retries[row.tries :]
-    moments = [first]
-    for step, seconds in enumerate(waits[:MOST_PLANNED], start=1):
-        at = at + timedelta(seconds=seconds)
-        moments.append(
-            Moment(
-                state="planned",
-                time=delivery_words.short_time(at, now, tab.zone, seconds=False),
-                title=f"about {formats.precise(at, tab.zone)}",
-                number=number + step,
-                note="last one, then given up" if step == len(waits) else "planned",
-            )
-        )
-    return moments
-
-
 def _what_follows(closed: str | None, tries: int, in_flight: bool, words: str) -> str:
     if in_flight:
         return "It is being tried again now."
@@ -257,29 +221,3 @@ def _what_follows(closed: str | None, tries: int, in_flight: bool, words: str) -
     return {"held": "The next attempt is held.", "in turn": "It waits for the one before it."}.get(
         words, "It is tried again at once."
     )
-
-
-def _attempt(attempt: Attempt, number: int, envelope: str, tab: Tab) -> None:
-    with box("div", "w-row w-wrap"):
-        text(f"Attempt {number}", tag="h3")
-        when = time_text(attempt.at, tab.zone, shown=formats.absolute(attempt.at, tab.zone, seconds=True))
-        when.classes("w-meta")
-        text(f"· {formats.duration(attempt.duration_ms)}", "w-meta")
-        if attempt.late:
-            text("· ended after its lease, not counted", "w-meta")
-    timing_bars(attempt.timings)
-    if attempt.response_status is None:
-        with box("section", "w-message"):
-            text("No response", tag="h3")
-            prose(attempt.error_message or "", "w-error-ink w-break")
-    else:
-        phrase = delivery_words.status_line(attempt.response_status)
-        look = "w-strong w-error-ink" if attempt.status == "error" else "w-strong w-sent-ink"
-        start = [(look, phrase[:3]), ("", phrase[3:])]
-        size = size_note(attempt.response_body, cut=True)
-        note = f"{size} in {formats.duration(attempt.duration_ms)}"
-        MessageView("Response", start=start, headers=attempt.response_headers, body=attempt.response_body, note=note)
-    body = envelope if attempt.request_body is None else attempt.request_body
-    start = [("w-json-key", "POST "), ("", attempt.url)]
-    note = f"{size_note(body)}, signed"
-    MessageView("Request as sent", start=start, headers=attempt.request_headers, body=body, note=note)

@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from webhook_ui import ids
+from webhook_ui import ids, times
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, count_webhooks, list_webhooks
 from webhook_ui.host import Emission
 from webhook_ui.models import Webhook
@@ -65,6 +66,7 @@ class FireDialog:
 
     def __init__(self, tab: Tab, trigger: Trigger, *, on_fired: Callable[[], Any]) -> None:
         self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
+        self._busy = False
         self._frame = DialogFrame(
             f"Fire “{trigger.title}”",
             primary="Fire",
@@ -87,40 +89,52 @@ class FireDialog:
         self._frame.open()
 
     async def _fire(self) -> None:
+        if self._busy:
+            return  # a second click, or one that was made while the connection was away
         payload = self._payload.text()
         if payload is None:
             self._explain("")
             return
-        self._frame.wait(True)
+        self._wait(True)
         try:
             emission = Emission(trigger=self._trigger.name, payload=payload.encode(errors="surrogatepass"))
             emitted = await self._tab.services.host.emit(emission, actor=await self._tab.current_actor())
-            heard = await self._tab.read(hearers, self._trigger.name)
         except Invalid as error:
+            self._wait(False)
             self._explain(self._payload.refuse(error.fields))
             return
         except WebhookUIError as error:
+            self._wait(False)
             self._explain(str(error))
             return
-        finally:
-            self._frame.wait(False)
         self._frame.close()
-        self._announce(emitted.event_id, emitted.deliveries, heard)
+        # who was named when the dialog opened may have changed; what was stored is what counts
+        first = await self._tab.read(_first_delivery, emitted.event_id)
+        self._announce(emitted.event_id, emitted.deliveries, first)
         await self._on_fired()
+
+    def _wait(self, busy: bool) -> None:
+        self._busy = busy
+        self._frame.wait(busy)
 
     def _explain(self, general: str) -> None:
         show_problems(
             self._frame.summary, self._payload.fields, f"Nothing was fired yet. {general} ".replace("  ", " ")
         )
 
-    def _announce(self, event_id: int, deliveries: int, heard: Hearers) -> None:
+    def _announce(self, event_id: int, deliveries: int, first: DeliveryRow | None) -> None:
         event = ids.event_text(event_id)
-        if not deliveries:
+        if first is None:
             toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.")
             return
-        first = next((one for one in heard.named if not one.why_not), None) or heard.named[0]
-        path = f"/webhooks/{first.webhook_id}?delivery={ids.delivery_text(first.webhook_id, event_id)}"
+        path = f"/webhooks/{first.webhook_id}?delivery={first.id}"
         toasts.done(f"Fired: {event} to {formats.counted(deliveries, 'webhook')}.", way=("Show delivery", path))
+
+
+def _first_delivery(session: Session, event_id: int) -> DeliveryRow | None:
+    rows = list_deliveries(session, DeliveryFilter(event_id=event_id), now=times.utcnow(), limit=MOST).rows
+    # the webhook that has been there longest, and one that sends rather than one that holds
+    return min(rows, key=lambda row: (row.waiting_for is not None, row.webhook_id), default=None)
 
 
 def _show_hearers(heard: Hearers) -> None:

@@ -37,6 +37,8 @@ def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str,
                 text("Undo")
             back.props["type"] = "button"
             back.on("click", lambda _: _undo(toast, undo))
+        if way:
+            link(*way, "w-medium w-nowrap")
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
         ui.timer(STAYS_SECONDS, lambda: _leave(toast), once=True)
 

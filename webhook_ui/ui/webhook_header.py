@@ -1,6 +1,7 @@
 """The head of a webhook's page: title, state, URL, what can be done, and the one notice about it. Changes in place."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,10 +9,10 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui import times, webhooks
+from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.ui import delivery_words, formats, icons
-from webhook_ui.ui.actions import act
-from webhook_ui.ui.context import Tab
+from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import Action, button, copy_button, more_menu
 from webhook_ui.ui.fields import switch
 from webhook_ui.ui.parts import Part, Status, box, mono, page_header, prose, status_pill, text, time_text
@@ -53,16 +54,24 @@ class WebhookHeader:
         self._notice.show(state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason)
 
     async def _enable(self, enabled: bool) -> None:
-        if enabled == self._row.webhook.enabled:
-            return
-        if not await self._change(enabled=enabled):
-            self._enabled.value = self._row.webhook.enabled
+        if enabled != self._row.webhook.enabled:
+            await self._change(enabled=enabled)
 
     async def _turn_pause(self) -> None:
         await self._change(paused=not self._row.webhook.paused)
 
-    async def _change(self, **values: bool) -> bool:
-        return await act(self._tab, webhooks.change, self._row.id, values, rules=self._tab.services.rules)
+    async def _change(self, **values: bool) -> None:
+        tab = self._tab
+        try:
+            actor = await tab.current_actor()
+            rules, now = tab.services.rules, times.utcnow()
+            webhook = await tab.write(webhooks.change, self._row.id, values, rules=rules, actor=actor, now=now)
+        except WebhookUIError as error:
+            tell(error)
+        else:
+            # shown at once; how much waits is heard of a moment later
+            self._row = replace(self._row, webhook=webhook)
+        self.show(self._row)
 
     def _show_notice(self) -> None:
         row, webhook = self._row, self._row.webhook

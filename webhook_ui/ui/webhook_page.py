@@ -7,16 +7,17 @@ from sqlmodel import Session
 
 from webhook_ui import ids, webhooks
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.errors import NotFound
+from webhook_ui.errors import NotFound, Unavailable
 from webhook_ui.history.webhooks import WebhookRow, describe
 from webhook_ui.ui import icons, webhook_actions, webhook_form
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.activity import Activity
-from webhook_ui.ui.context import Tab
+from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.parts import box, foreign, page_header, text, time_text
 from webhook_ui.ui.secret_section import SecretSection
+from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_header import WebhookHeader
 from webhook_ui.ui.webhook_page_address import TABS, Address, read_id
 from webhook_ui.ui.webhook_settings import show_settings
@@ -30,7 +31,13 @@ async def show(tab: Tab, webhook_id: str) -> None:
         return
     view = _View(tab, number, box("div", "w-page"))
     path = context.client.sub_pages_router.current_path
-    await view.build(await tab.read(_load, number), path)
+    try:
+        await view.build(await tab.read(_load, number), path)
+    except Unavailable as error:
+        view.root.clear()
+        with view.root, notice("This webhook cannot be shown now", str(error), role="alert"):
+            button("Try again", ui.navigate.reload)
+        return
     tab.services.live.follow(view.root, view.look)
 
 
@@ -138,12 +145,15 @@ class _Page:
         before, self._address = self._address, self._allowed(address)
         address = self._address
         with self._root:
-            if before.tab != address.tab:
-                self._tabs.value = address.tab
-                await self._show_tab()
-            elif self._activity:
-                await self._activity.show(address)
-            await self._show_panel()
+            try:
+                if before.tab != address.tab:
+                    self._tabs.value = address.tab
+                    await self._show_tab()
+                elif self._activity:
+                    await self._activity.show(address)
+                await self._show_panel()
+            except Unavailable as error:
+                tell(error)
 
     async def renew(self, row: WebhookRow) -> None:
         """What the webhook and its deliveries are now."""

@@ -155,11 +155,11 @@ class WebhooksPage:
         else:
             await self.refresh()
 
-    def _go(self, question: Question) -> None:
+    def _go(self, question: Question, here: Question | None = None) -> None:
         """To another address; the present one is written out first, so that Back leads to what is seen now."""
-        here = self._question()
-        if write_address(read_address(self._address)) != write_address(here):
-            ui.navigate.history.replace(write_address(here))
+        present = write_address(here or self._question())
+        if write_address(read_address(self._address)) != present:
+            ui.navigate.history.replace(present)
         if (question.first or question.last) and not question.tz:
             question = replace(question, tz=self._zone().key)
         ui.navigate.to(write_address(question))
@@ -168,9 +168,10 @@ class WebhooksPage:
         self._go(self._question().with_changes(**changes))
 
     def _prefer(self, **changes: str) -> None:
+        here = self._question()
         for name, value in changes.items():
             self._tab.prefer(f"webhooks_{name}", value)
-        self._ask(**changes)
+        self._go(here.with_changes(**changes), here)
 
     def _turn(self, pages: int) -> None:
         question = self._question()

@@ -229,7 +229,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_ui_delivery_lost",
         "webhook_ui_delivery",
-        ["webhook_id", "event_id"],
+        ["webhook_id", "due_at", "losses", "claim"],
         unique=False,
         sqlite_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
         postgresql_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
@@ -245,7 +245,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_webhook_ui_delivery_open_order",
         "webhook_ui_delivery",
-        ["webhook_id", "event_id"],
+        ["webhook_id", "event_id", "due_at"],
         unique=False,
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),

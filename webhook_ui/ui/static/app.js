@@ -96,9 +96,11 @@
     const told = () => document.cookie.split("; ").includes(`webhook_ui_tz=${zone}`);
     if (!zone || told()) return;
     document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;
-    if (!told()) return;
-    // not while something is still loading, which would be broken off
-    const ready = setInterval(() => window.did_handshake && (clearInterval(ready), location.reload()), 100);
+    const ready = setInterval(() => {
+      if (!window.did_handshake) return;
+      clearInterval(ready);
+      emitEvent("zone", zone);
+    }, 50);
   }
 
   tellZone();
