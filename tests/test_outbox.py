@@ -1,6 +1,7 @@
 """Deliveries, transition by transition: emit, claim, settle, give back, redeliver, cancel, expire, purge."""
 
 import multiprocessing
+import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -42,11 +43,13 @@ from webhook_ui.database import Database
 from webhook_ui.errors import Conflict, Forbidden, NotFound
 from webhook_ui.models import Change, Delivery, Event, Statistics, table
 from webhook_ui.outbox import Claims, Emitted
+from webhook_ui.outbox.lanes import OpenLane
 from webhook_ui.outbox.statistics import BUCKETS
 from webhook_ui.patterns import patterns
 from webhook_ui.sealing import FernetSealer
 
 _delivery = table(Delivery)
+claim_module = sys.modules[outbox.claim.__module__]  # the package shows the function of the same name
 
 
 def state(database: Database, webhook_id: int, event_id: int) -> dict[str, Any]:
@@ -1004,6 +1007,63 @@ def test_states_that_cannot_be_are_refused(database: Database, values: dict[str,
     with pytest.raises(IntegrityError):
         database.write_now(lambda session: session.execute(_delivery.update().values(**values)))
     assert state(database, webhook_id, event_id) == PENDING
+
+
+# --- what it costs
+
+
+def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL) -> None:
+    """What is over stays for months, so a statement that passes over it would become slower every day."""
+    statements: dict[str, Any] = {}
+
+    def note_statement(_connection: Any, _cursor: Any, text: str, values: Any, _context: Any, many: bool) -> None:
+        statements[text] = values[0] if many else values
+
+    with closing(Database(sqlite_url.render_as_string(), FernetSealer(KEY))) as database:
+        add_webhook(database)
+        add_webhook(database, ordered=True)
+        for _ in range(3):
+            emit(database)
+        worker = Worker(database)
+        sa.event.listen(database.writer, "before_cursor_execute", note_statement)
+        worker.claim(at(0))
+        worker.claim(at(60))
+        suspects = worker.claim(at(120)).suspects
+        flying = [*worker.claim_alone(suspects, at(120)).deliveries, *worker.claim_alone(suspects, at(120)).deliveries]
+        worker.settle(*(settlement(one, answer(500), now=at(121)) for one in flying), now=at(121))
+        assert {one.webhook_id for one in flying} == {1, 2}
+        plans = [
+            (text, row[3])
+            for text, values in statements.items()
+            if text.startswith(("SELECT", "WITH", "UPDATE")) and "webhook_ui_delivery" in text
+            for row in database.read_now(
+                lambda session, text=text, values=values: list(
+                    session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)
+                )
+            )
+        ]
+    assert len(plans) > 20
+    for text, step in plans:
+        assert not step.startswith("SCAN webhook_ui_delivery"), text
+        assert not step.endswith("USING PRIMARY KEY (webhook_id=?)"), f"reads what is over as well: {text}"
+
+
+def test_a_head_is_looked_at_again_under_the_lanes_lock(database: Database) -> None:
+    """Between seeing a free lane and locking it, another worker may have claimed its head, or failed with it."""
+    webhook_id = add_webhook(database, ordered=True)
+    head, _follower = emit(database), emit(database)
+    seen = OpenLane(webhook_id=webhook_id, due_at=NOW, ordered=True)
+
+    def lock(seconds: float) -> list[int]:
+        rows = database.write_now(claim_module._lock_due, seen, 1, at(seconds))
+        return [row.event_id for row in rows]
+
+    assert lock(0) == [head]
+    (claimed,) = Worker(database).claim().deliveries
+    assert lock(1) == [], "it is in flight"
+    Worker(database).settle(settlement(claimed, answer(500)))
+    assert lock(1) == [], "it waits for its retry"
+    assert lock(5) == [head]
 
 
 # --- two workers at once (with SQLite the database lets them in one by one)

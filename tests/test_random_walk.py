@@ -388,7 +388,7 @@ def test_whatever_happens_the_rules_hold(database: Database) -> None:
     run_state_machine_as_test(
         lambda: Walk(database),
         settings=settings(
-            max_examples=15,
+            max_examples=15 if database.is_sqlite else 10,  # each step asks the server several times
             stateful_step_count=40,
             derandomize=True,
             deadline=None,

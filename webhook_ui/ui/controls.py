@@ -200,9 +200,14 @@ def _toggle_menu(opener: ui.button, name: str, offer: Callable[[], Sequence[Acti
     with opener, popup(name) as menu:
         _entries(offer())
     menu.props("no-parent-event")
-    # gone when it has closed, so that a page of many cards stays light
-    menu.on("hide", lambda _: menu.is_deleted or menu.delete())
+    menu.on("hide", lambda _: _discard(menu))
     menu.open()
+
+
+def _discard(menu: ui.menu) -> None:
+    """Gone when it has closed, so that a page of many cards stays light."""
+    if not menu.is_deleted:
+        menu.delete()
 
 
 def _entries(actions: Sequence[Action]) -> None:

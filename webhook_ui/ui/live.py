@@ -1,6 +1,7 @@
 """Keeps open pages up to date: coalesces what is announced and lets each page look again, at most twice a second."""
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -54,7 +55,10 @@ class Live:
         quiet = self._announcer.subscribe(hear)
         try:
             while True:
-                await self._news.wait()
+                # who was away looks again when he is back, without any news
+                someone_waits = any(follower.missed for follower in self._followers)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), PULSE_SECONDS if someone_waits else None)
                 self._news.clear()
                 changes, self._gathered = frozenset(self._gathered), set()
                 self._pass_on(changes)
@@ -69,10 +73,11 @@ class Live:
     def _pass_on(self, changes: frozenset[Changed]) -> None:
         self._followers = [follower for follower in self._followers if not follower.element.is_deleted]
         for follower in self._followers:
-            if follower.busy:
-                follower.missed |= changes
-            else:
-                background_tasks.create(self._show(follower, changes), name="live page")
+            follower.missed |= changes
+            # a tab that was closed is kept for a while, in case it was only cut off: nobody looks at it meanwhile
+            if follower.missed and not follower.busy and follower.element.client.has_socket_connection:
+                changed, follower.missed = follower.missed, frozenset()
+                background_tasks.create(self._show(follower, changed), name="live page")
 
     async def _show(self, follower: _Follower, changes: frozenset[Changed]) -> None:
         follower.busy = True

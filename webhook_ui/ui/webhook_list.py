@@ -174,13 +174,13 @@ class _WebhookRow:
                     if words[0]:
                         look = "w-error-ink" if result == "error" else "w-second"
                         text(words[0], f"w-cut {look}").props["title"] = words[1]
-                    self._build_more(when, when_text)
+                    self._build_more("· " if words[0] else "", when, when_text)
 
-    def _build_more(self, when: tuple[str, datetime] | None, when_text: str) -> None:
+    def _build_more(self, dot: str, when: tuple[str, datetime] | None, when_text: str) -> None:
         if when and when[0]:
-            time_text(when[1], self._zone, prefix=f"· {when[0]}").classes("w-muted")
+            time_text(when[1], self._zone, prefix=f"{dot}{when[0]}").classes("w-muted")
         elif when_text:
-            text(f"· {when_text}", "w-muted w-nowrap")
+            text(f"{dot}{when_text}", "w-muted w-nowrap")
 
     def _build_created(self, created_at: datetime, created: str) -> None:
         time_text(created_at, self._zone, shown=created[:1].upper() + created[1:]).classes("w-muted")

@@ -48,8 +48,8 @@ async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
     ui.page_title("Webhooks · Webhook UI")
     page = WebhooksPage(tab)
+    page.follow()  # first, so that nothing is missed between looking and following
     await page.refresh()
-    page.follow()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +102,7 @@ class WebhooksPage:
         """From now on: changes of the address, news, and the clock."""
         self._tab.on_address = self._moved
         self._tab.services.live.follow(self.root, self._hear)
-        with self.root:
-            ui.timer(AGAIN_SECONDS, self.refresh, immediate=False)
+        ui.timer(AGAIN_SECONDS, self.refresh, immediate=False)
 
     async def refresh(self) -> None:
         """Looks at the database and shows what is different."""
