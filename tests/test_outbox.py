@@ -4,6 +4,7 @@ import multiprocessing
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -781,6 +782,16 @@ def test_a_shorter_wish_of_an_answer_in_flight_does_not_shorten_the_wait(databas
     assert lane(database, webhook_id).not_before == at(600)
 
 
+def test_the_longest_wish_of_a_group_counts(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    for _ in range(3):
+        emit(database)
+    worker = Worker(database)
+    wishes = zip(worker.claim().deliveries, (5, 600, 30), strict=True)
+    worker.settle(*(settlement(one, answer(429, retry_after=wish)) for one, wish in wishes))
+    assert lane(database, webhook_id).not_before == at(600)
+
+
 def test_the_lane_notes_how_it_went_when_that_changes(database: Database) -> None:
     webhook_id = add_webhook(database)
     worker = Worker(database)
@@ -1044,7 +1055,8 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
         ]
     assert len(plans) > 20
     for text, step in plans:
-        assert not step.startswith("SCAN webhook_ui_delivery"), text
+        # the index over what was lost holds next to nothing, so it may be read whole
+        assert not step.startswith("SCAN webhook_ui_delivery") or "ix_webhook_ui_delivery_lost" in step, text
         assert not step.endswith("USING PRIMARY KEY (webhook_id=?)"), f"reads what is over as well: {text}"
 
 
@@ -1118,65 +1130,62 @@ def test_workers_at_once_never_get_the_same_delivery(database_url: sa.URL) -> No
     assert {webhook_id for webhook_id, _ in keys} == {ordered, *wide}
 
 
-def test_an_ordered_lane_is_decided_by_one_worker_at_a_time(postgres_url: sa.URL) -> None:
+@pytest.fixture
+def two_doors(postgres_url: sa.URL) -> Iterator[tuple[Database, Database]]:
+    """Two processes on one PostgreSQL; whoever waits for the other's lock is told so instead of waiting for ever."""
+    engine = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"ALTER DATABASE {postgres_url.database} SET lock_timeout = '1s'"))
+    url = postgres_url.render_as_string(hide_password=False)
+    with closing(Database(url, FernetSealer(KEY))) as one, closing(Database(url, FernetSealer(KEY))) as two:
+        yield one, two
+
+
+def test_an_ordered_lane_is_decided_by_one_worker_at_a_time(two_doors: tuple[Database, Database]) -> None:
     """Two transactions that both see a free ordered lane: the second finds it locked and takes nothing."""
-    url = postgres_url.render_as_string(hide_password=False)
-    one, two = (Database(url, FernetSealer(KEY)) for _ in range(2))
-    with closing(one), closing(two):
-        add_webhook(one, ordered=True)
-        add_webhook(one)
-        head = emit(one)
-        emit(one)
+    one, two = two_doors
+    add_webhook(one, ordered=True)
+    add_webhook(one)
+    head = emit(one)
+    emit(one)
 
-        def claim_inside(session: Any) -> tuple[Claims, Claims]:
-            arguments = {"now": at(1), "lease_until": at(61), "seats": 1, "seats_per_webhook": 16, "busy": {2: 9}}
-            mine = outbox.claim(session, token="mine", **arguments)
-            theirs = two.write_now(outbox.claim, token="theirs", **(arguments | {"seats": 9}))
-            return mine, theirs
+    def claim_inside(session: Any) -> tuple[Claims, Claims]:
+        arguments = {"now": at(1), "lease_until": at(61), "seats": 1, "seats_per_webhook": 16, "busy": {2: 9}}
+        mine = outbox.claim(session, token="mine", **arguments)
+        theirs = two.write_now(outbox.claim, token="theirs", **(arguments | {"seats": 9}))
+        return mine, theirs
 
-        mine, theirs = one.write_now(claim_inside)
+    mine, theirs = one.write_now(claim_inside)
     assert events(mine) == [head]
-    assert {one.webhook_id for one in theirs.deliveries} == {2}, "the wide lane is nobody's, and not waited for"
-    assert len(theirs.deliveries) == 2
+    assert [claimed.webhook_id for claimed in theirs.deliveries] == [2, 2], "nor does it wait for the lock"
 
 
-def test_deliveries_that_another_transaction_is_claiming_are_passed_over(postgres_url: sa.URL) -> None:
-    url = postgres_url.render_as_string(hide_password=False)
-    one, two = (Database(url, FernetSealer(KEY)) for _ in range(2))
-    with closing(one), closing(two):
-        add_webhook(one)
-        all_events = {emit(one) for _ in range(6)}
+def test_deliveries_that_another_transaction_is_claiming_are_passed_over(two_doors: tuple[Database, Database]) -> None:
+    one, two = two_doors
+    add_webhook(one)
+    all_events = {emit(one) for _ in range(6)}
 
-        def claim_inside(session: Any) -> tuple[Claims, Claims]:
-            arguments = {"now": at(1), "lease_until": at(61), "seats": 3, "seats_per_webhook": 16, "busy": {}}
-            return (
-                outbox.claim(session, token="mine", **arguments),
-                two.write_now(outbox.claim, token="theirs", **arguments),
-            )
+    def claim_inside(session: Any) -> tuple[Claims, Claims]:
+        arguments = {"now": at(1), "lease_until": at(61), "seats": 3, "seats_per_webhook": 16, "busy": {}}
+        return (
+            outbox.claim(session, token="mine", **arguments),
+            two.write_now(outbox.claim, token="theirs", **arguments),
+        )
 
-        mine, theirs = one.write_now(claim_inside)
+    mine, theirs = one.write_now(claim_inside)
     assert len(mine.deliveries) == len(theirs.deliveries) == 3
     assert set(events(mine)) | set(events(theirs)) == all_events
 
 
-def test_an_emit_does_not_wait_for_somebody_who_edits_the_webhook(postgres_url: sa.URL) -> None:
-    url = postgres_url.render_as_string(hide_password=False)
-    one, two = (Database(url, FernetSealer(KEY)) for _ in range(2))
-    with closing(one), closing(two):
-        webhook_id = add_webhook(one)
+def test_an_emit_does_not_wait_for_somebody_who_edits_the_webhook(two_doors: tuple[Database, Database]) -> None:
+    one, two = two_doors
+    webhook_id = add_webhook(one)
 
-        def edit(session: Any) -> int:
-            webhooks.disable(session, webhook_id, reason="x", actor=ENGINE, now=NOW)
-            two.write_now(lambda inner: inner.execute(sa.text("SET LOCAL lock_timeout = '3s'")))
-            return (
-                two._submit(
-                    lambda inner: outbox.emit(inner, trigger="user.created", payload="{}", actor=OPERATOR, now=NOW)
-                )
-                .result(5)
-                .event_id
-            )
+    def edit(session: Any) -> int:
+        webhooks.disable(session, webhook_id, reason="x", actor=ENGINE, now=NOW)
+        return emit(two)
 
-        assert listeners(one, one.write_now(edit)) == {webhook_id}
+    assert listeners(one, one.write_now(edit)) == {webhook_id}
 
 
 def test_an_admin_may_do_what_an_operator_may(database: Database) -> None:

@@ -315,6 +315,20 @@ class Walk(RuleBasedStateMachine):
             self.tries[key], self.losses[key] = 0, 0
             self.ended.pop(key, None)
 
+    @precondition(lambda self: any(self.hooks[one].values.get("ordered") for one, _ in self.seen.live(self.now)))
+    @rule(pick=st.integers(0, 9))
+    def redeliver_before_what_flies(self, pick: int) -> None:
+        """An ordered lane gets a new head while one of its deliveries is in flight."""
+        flying = [key for key in self.seen.live(self.now) if self.hooks[key[0]].values.get("ordered")]
+        before = [
+            (hook, event) for hook, event in self.accepted for lane, head in flying if hook == lane and event < head
+        ]
+        over = [key for key in before if self.seen.rows[key].closed]
+        if over:
+            self.order(pick=self.accepted.index(over[pick % len(over)]), name="redeliver")
+            for hands in self.hands.values():
+                self._claim(hands)
+
     def _order(self, name: str, key: Key, *, refused: bool) -> bool:
         try:
             self.database.write_now(getattr(outbox, name), *key, actor=OPERATOR, now=self.now)

@@ -70,7 +70,10 @@ def overview(session: Session, *, now: datetime) -> Overview:
         _webhook.c.deleted_at.is_(None),
         sa.or_(_lane.c.not_before.is_(None), _lane.c.not_before <= now),
     )
-    waiting = session.execute(sa.select(sa.func.count()).select_from(_delivery).where(opened)).scalar_one()
+    kept = sa.select(_webhook.c.id).where(_webhook.c.deleted_at.is_(None))
+    waiting = session.execute(
+        sa.select(sa.func.count()).select_from(_delivery).where(opened, _delivery.c.webhook_id.in_(kept))
+    ).scalar_one()
     oldest = session.execute(
         sa.select(sa.func.min(_delivery.c.due_at))
         .join(_webhook, _webhook.c.id == _delivery.c.webhook_id)

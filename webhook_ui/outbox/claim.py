@@ -213,15 +213,17 @@ def _following(session: Session, taken: Iterable[Any], now: datetime) -> list[da
 
 def _suspects(session: Session, webhook_ids: Sequence[int], now: datetime) -> list[tuple[int, int]]:
     """Deliveries (webhook id, event id) that may only be claimed alone, those that wait longest first."""
-    if not webhook_ids:
-        return []
-    statement = (
-        sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
-        .where(_delivery.c.webhook_id.in_(webhook_ids), _delivery.c.due_at <= now, _lost >= ALONE_AFTER)
-        .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
-        .order_by(_delivery.c.due_at, _delivery.c.event_id)
-    )
-    return [(row.webhook_id, row.event_id) for row in session.execute(statement)]
+    among = set(webhook_ids)
+    rows = session.execute(_SUSPECTS, {"now": now}) if among else ()
+    return [(row.webhook_id, row.event_id) for row in rows if row.webhook_id in among]
+
+
+_SUSPECTS = (
+    sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
+    .where(_delivery.c.due_at <= sa.bindparam("now", type_=_delivery.c.due_at.type), _lost >= ALONE_AFTER)
+    .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
+    .order_by(_delivery.c.due_at, _delivery.c.event_id)
+)
 
 
 def _close_crashed(session: Session, row: Any, now: datetime) -> None:

@@ -71,19 +71,22 @@ def _key(one: Settlement) -> tuple[int, int]:
 
 
 def _held(session: Session, settlements: Iterable[Settlement]) -> dict[tuple[int, int], Any]:
-    keys = sorted({_key(one) for one in settlements})
+    keys = {_key(one) for one in settlements}
     if not keys:
         return {}
-    # a join, because SQLite reads the whole table for pairs in IN
-    columns = sa.column("w", sa.BigInteger), sa.column("e", sa.BigInteger)
-    named = sa.values(*columns, name="named").data(keys).cte("named")
-    statement = (
-        sa.select(_delivery.c.webhook_id, _delivery.c.event_id, _delivery.c.claim)
-        .join(named, sa.and_(_delivery.c.webhook_id == named.c.w, _delivery.c.event_id == named.c.e))
-        .order_by(_delivery.c.webhook_id, _delivery.c.event_id)
-        .with_for_update(of=_delivery)
-    )
-    return {(row.webhook_id, row.event_id): row for row in session.execute(statement)}
+    named = {"webhooks": sorted({key[0] for key in keys}), "events": sorted({key[1] for key in keys})}
+    rows = session.execute(_HELD, named)
+    return {(row.webhook_id, row.event_id): row for row in rows if (row.webhook_id, row.event_id) in keys}
+
+
+# two lists, because SQLite reads the whole table for pairs in IN; what fits both but no pair is left out afterwards
+_HELD = (
+    sa.select(_delivery.c.webhook_id, _delivery.c.event_id, _delivery.c.claim)
+    .where(_delivery.c.webhook_id.in_(sa.bindparam("webhooks", expanding=True)))
+    .where(_delivery.c.event_id.in_(sa.bindparam("events", expanding=True)))
+    .order_by(_delivery.c.webhook_id, _delivery.c.event_id)
+    .with_for_update(of=_delivery)
+)
 
 
 def _attempt_values(one: Settlement, attempt_id: int, *, late: bool) -> dict[str, Any]:
