@@ -183,7 +183,18 @@ def test_a_cursor_goes_on_although_its_row_is_gone(database: Database) -> None:
 
 
 FOREIGN = "x äöü e30 WzFd W10 bnVsbA WzEsInR3byJd Wzk5OTk5OTk5OTk5OTk5OTk5OTk5OTksMV0 ========="
-UNFIT = [paging.encode(values) for values in ([10**17, 1], [-(10**17), 1], [1, 2, 3])]
+UNFIT = [paging.encode(values) for values in ([1, 10**17, 1], [1, -(10**17), 1], [1, 2, 3, 4])]
+
+
+def test_a_cursor_belongs_to_its_order(database: Database) -> None:
+    for number in range(3):
+        add_webhook(database, title=str(number))
+    page = database.read_now(listed.list_webhooks, WebhookFilter(), sort=Sort.created, limit=1)
+    for sort, order in ((Sort.created, Order.asc), (Sort.updated, Order.desc), (Sort.id, Order.desc)):
+        with pytest.raises(Invalid, match="another order"):
+            database.read_now(
+                listed.list_webhooks, WebhookFilter(), sort=sort, order=order, limit=1, cursor=page.next_cursor
+            )
 
 
 @pytest.mark.parametrize("cursor", ["", "W" * 100_000, *FOREIGN.split(), *UNFIT])

@@ -982,6 +982,15 @@ def test_what_is_open_too_long_expires(database: Database) -> None:
     assert database.write_now(outbox.expire, older_than=at(10), now=at(60)) == 1, "and a lost claim is none"
 
 
+def test_what_somebody_redelivered_lately_does_not_expire(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    Worker(database).deliver(200)
+    order(database, "redeliver", webhook_id, event_id, now=at(20))
+    assert database.write_now(outbox.expire, older_than=at(10), now=at(30)) == 0
+    assert database.write_now(outbox.expire, older_than=at(21), now=at(30)) == 1
+
+
 def test_a_purge_closes_what_a_webhook_left_open(database: Database) -> None:
     gone, stays = add_webhook(database), add_webhook(database)
     sent = emit(database)

@@ -7,11 +7,12 @@
 import secrets
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 LENGTH = 13
 COUNTER_BITS = 21
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _lock = threading.Lock()
 _last_ms = 0
@@ -79,4 +80,5 @@ def delivery_numbers(text: str) -> tuple[int, int]:
 
 def floor(moment: datetime) -> int:
     """The least id that could have been made at `moment`."""
-    return min(int(moment.timestamp() * 1000) << COUNTER_BITS, (1 << 63) - 1)  # ids end in 2109
+    milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
+    return min(milliseconds << COUNTER_BITS, (1 << 63) - 1)  # ids end in 2109

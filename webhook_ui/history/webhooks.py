@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from webhook_ui import guard
 from webhook_ui.columns import EPOCH, MICROSECOND
+from webhook_ui.errors import Invalid
 from webhook_ui.history import paging
 from webhook_ui.models import Attempt, Delivery, Lane, Subscription, Webhook, table
 from webhook_ui.patterns import patterns
@@ -97,13 +98,13 @@ def list_webhooks(
     column = {Sort.created: _webhook.c.created_at, Sort.updated: _webhook.c.updated_at, Sort.id: _webhook.c.id}[sort]
     statement = sa.select(Webhook).where(*_where(criteria))
     if cursor is not None:
-        statement = statement.where(_after(cursor, column, order))
+        statement = statement.where(_after(cursor, sort, order, column))
     direction = sa.asc if order is Order.asc else sa.desc
     statement = statement.order_by(direction(column), direction(_webhook.c.id)).offset(offset).limit(limit + 1)
     found = list(session.execute(statement).scalars())
     page = found[:limit]
     return WebhookPage(
-        rows=describe(session, page), next_cursor=_cursor(page[-1], sort) if len(found) > limit else None
+        rows=describe(session, page), next_cursor=_cursor(page[-1], sort, order) if len(found) > limit else None
     )
 
 
@@ -155,18 +156,24 @@ def _where(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
     return where
 
 
-def _after(cursor: str, column: sa.Column[Any], order: Order) -> sa.ColumnElement[bool]:
-    value, webhook_id = paging.decode(cursor, 2)
+def _after(cursor: str, sort: Sort, order: Order, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
+    kind, value, webhook_id = paging.decode(cursor, 3)
+    if kind != _kind(sort, order):
+        raise Invalid({"cursor": "This cursor is of a list in another order. Use the sort and order it came with."})
     last: Any = webhook_id if column is _webhook.c.id else paging.moment(value)
     place = sa.tuple_(column, _webhook.c.id)
     here = sa.tuple_(sa.literal(last, column.type), sa.literal(webhook_id, _webhook.c.id.type))
     return place > here if order is Order.asc else place < here
 
 
-def _cursor(webhook: Webhook, sort: Sort) -> str:
+def _kind(sort: Sort, order: Order) -> int:
+    return list(Sort).index(sort) * len(Order) + list(Order).index(order)
+
+
+def _cursor(webhook: Webhook, sort: Sort, order: Order) -> str:
     moment = webhook.updated_at if sort is Sort.updated else webhook.created_at
     value = int(webhook.id or 0) if sort is Sort.id else (moment - EPOCH) // MICROSECOND
-    return paging.encode([value, int(webhook.id or 0)])
+    return paging.encode([_kind(sort, order), value, int(webhook.id or 0)])
 
 
 def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[int | None, LastResult]:

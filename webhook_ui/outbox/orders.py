@@ -45,8 +45,11 @@ def cancel(session: Session, webhook_id: int, event_id: int, *, actor: Actor, no
 
 
 def expire(session: Session, *, older_than: datetime, now: datetime) -> int:
-    """Closes some deliveries that have been open since before `older_than`; returns how many, 0 when none is left."""
-    return _close_unclaimed(session, _delivery.c.created_at < older_than, "expired", now)
+    """Closes some open deliveries of which nothing has been heard since `older_than`; returns how many, 0 for none.
+
+    What somebody redelivered counts from then.
+    """
+    return _close_unclaimed(session, _delivery.c.updated_at < older_than, "expired", now)
 
 
 def purge(session: Session, webhook_id: int, *, now: datetime) -> int:
