@@ -87,8 +87,7 @@ async def _deliver(core: Core, far: Receiver, payload: bytes, count: int) -> flo
         await core.host.emit_many([emission] * min(1000, count - start), actor=CLI)
     begin = time.perf_counter()
     async with product.running(core, dispatching=True):
-        while far.count.value < count:
-            await asyncio.sleep(0.005)
+        await asyncio.to_thread(far.wait_for, count)
         return count / (time.perf_counter() - begin)
 
 

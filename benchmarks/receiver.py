@@ -22,6 +22,11 @@ class Receiver:
     count: "Synchronized[int]"
     arrivals: Connection
 
+    def wait_for(self, count: int) -> None:
+        """Returns once so many requests have arrived."""
+        while self.count.value < count:
+            time.sleep(0.002)
+
 
 @contextmanager
 def receiver(*, timed: bool = False) -> Iterator[Receiver]:

@@ -6,15 +6,9 @@ and `page`.
 
 import contextlib
 import json
-import os
-import queue
 import re
-import shutil
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +24,7 @@ from sqlmodel import Session
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from tests.processes import ROOT, Installation
 from webhook_ui import accounts, guard, plugin_loader, storage, times, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.database import Database
@@ -41,7 +36,6 @@ from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.webhook_fields import Rules
 
-ROOT = Path(__file__).parent.parent
 SCREENSHOTS = ROOT / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -60,7 +54,6 @@ RAISED = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w+(?:: .*)?$", re.MULTILINE)  # how
 # what the framework writes when a browser leaves while a file is still on its way to it
 LEFT = frozenset({"RuntimeError: No response returned.", "EndOfStream", "WouldBlock"})
 USUAL = {"url": "http://127.0.0.1:9/hooks", "triggers": ["user.created"]}
-START_SECONDS = 30.0
 expect.set_options(timeout=10_000)  # a busy machine is no fault of the product
 LOOPBACK = guard.parse_networks("127.0.0.0/8,::1/128")
 
@@ -84,12 +77,9 @@ class Site:
     """A running server, and its database as the test process sees it."""
 
     url: str
-    folder: Path
-    environment: dict[str, str]
-    settings: Settings
+    installation: Installation
     database: Database
     plugins: Plugins
-    process: "subprocess.Popen[str]"
     cookies: dict[Role, Any] = field(default_factory=dict)
 
     @property
@@ -139,7 +129,9 @@ class Site:
 
     def run(self, *arguments: str, stdin: str = "") -> str:
         """A command of the product against this site; its standard output."""
-        return run_command(arguments, self.environment, self.folder, stdin)
+        done = self.installation.run(*arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     @cached_property
     def token(self) -> str:
@@ -179,86 +171,25 @@ class Site:
         context.add_cookies([*self.cookies[role], {"name": "webhook_ui_tz", "value": ZONE, "url": self.url}])
 
 
-def run_command(arguments: Sequence[str], environment: dict[str, str], folder: Path, stdin: str = "") -> str:
-    """Runs `webhook-ui …` in `folder`; returns its standard output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "webhook_ui", *arguments],
-        cwd=folder,
-        env=environment,
-        input=stdin,
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @contextlib.contextmanager
 def serve(folder: Path, *options: str, loopback: bool = True, **settings: str) -> Iterator[Site]:
     """A server of its own in `folder`, with an admin's account; `settings` as `AUTH="none"`, without the prefix."""
-    shutil.copytree(ROOT / "plugins", folder / "plugins", dirs_exist_ok=True)
+    installation = Installation(folder, **settings)
     (folder / "plugins" / "orders.py").write_text(ORDERS)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI"))}
-    environment |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    environment |= {f"WEBHOOK_UI_{name}": value for name, value in settings.items()}
-    password = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
-    run_command(password, environment, folder, PASSWORD)
+    admin = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
+    installation.run(*admin, stdin=PASSWORD).check_returncode()
     seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
-    command = [sys.executable, "-m", "webhook_ui", "--port", "0", *(["--allow-loopback"] if loopback else []), *options]
-    log = (folder / "server.log").open("w")
-    with (
-        log,
-        subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
-    ):
-        database = None
-        try:
-            url = wait_for_address(process, log)
-            database = storage.open_database(seen)
+    process, url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
+    try:
+        with contextlib.closing(storage.open_database(seen)) as database:
             yield Site(
-                url=url,
-                folder=folder,
-                environment=environment,
-                settings=seen,
-                database=database,
-                plugins=plugin_loader.load(folder / "plugins"),
-                process=process,
+                url=url, installation=installation, database=database, plugins=plugin_loader.load(folder / "plugins")
             )
-        finally:
-            if database is not None:
-                database.close()
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(15)
-            process.kill()
-    written = (folder / "server.log").read_text()
-    failures = [line for line in RAISED.findall(written) if line not in LEFT]
-    assert not failures, f"{failures}\n{written[-4000:]}"
-
-
-def wait_for_address(process: "subprocess.Popen[str]", log: Any) -> str:
-    """The address that the server prints, once it answers there; goes on reading so that the pipe never fills."""
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    def read() -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            log.write(line)
-            log.flush()
-            lines.put(line)
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    printed = []
-    deadline = time.monotonic() + START_SECONDS
-    while (line := lines.get(timeout=max(deadline - time.monotonic(), 0.1))) is not None:
-        printed.append(line)
-        if found := re.search(r"Dashboard\s+(http://\S+)", line):
-            # the socket listens before this is printed; whoever asks waits until it is answered
-            return found[1]
-    raise AssertionError("the server did not start:\n" + "".join(printed))
+        process.stop()
+    finally:
+        installation.end()
+    failures = [line for line in RAISED.findall(process.text) if line not in LEFT]
+    assert not failures, f"{failures}\n{process.text[-4000:]}"
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import httpx
 import standardwebhooks
 
 ROOT = Path(__file__).parent.parent
+CACHES = shutil.ignore_patterns("__pycache__")
 PATIENCE = 30.0  # seconds until a thing that should happen counts as not happening
 
 
@@ -64,17 +65,15 @@ class Process:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            self.seen.append(line.rstrip("\n"))
             self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
     def _next(self, wanted: str) -> str | None:
         try:
-            line = self._lines.get(timeout=PATIENCE)
+            return self._lines.get(timeout=PATIENCE)
         except queue.Empty:
             raise AssertionError(f"{wanted!r} did not come in time; so far:\n{self.text}") from None
-        if line is not None:
-            self.seen.append(line)
-        return line
 
 
 class Installation:
@@ -82,7 +81,7 @@ class Installation:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        shutil.copytree(ROOT / "plugins", folder / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "plugins", folder / "plugins", dirs_exist_ok=True, ignore=CACHES)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_UI_")}
         given = {f"WEBHOOK_UI_{name.upper()}": value for name, value in settings.items()}
         self.environment = {**clean, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **given}
