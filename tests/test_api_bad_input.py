@@ -197,7 +197,7 @@ QUERIES: list[tuple[str, str]] = [
     *(
         (path, f"cursor={value}")
         for path in ("/webhooks", "/events", "/deliveries", "/triggers")
-        for value in ("", "x", "%00", "%FF", "bnVsbA", "W10", "WzEsMiwzXQ", "WzFlMzA4XQ", "W3RydWUsdHJ1ZV0", "e30")
+        for value in ("", "x", "%00", "%FF", "bnVsbA", "W10", "WzEsMiwzLDRd", "WzFlMzA4XQ", "W3RydWUsdHJ1ZV0", "e30")
     ),
     ("/webhooks", "cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDcsMV0"),
     ("/deliveries", "status=open"),

@@ -96,7 +96,7 @@ def _example(core: Core) -> dict[str, Any]:
         parameters.TRIGGER,
         parameters.ENABLED,
         parameters.LIMIT,
-        parameters.cursor(1_795_000_000_000_000, 14),
+        parameters.cursor(1, 1_795_000_000_000_000, 14),
     ),
     answers=(
         Answer(

@@ -23,16 +23,18 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 def serve(host: Host = None, port: Port = None, workers: Workers = None, allow_loopback: AllowLoopback = False) -> None:
     """Dashboard, REST API and dispatcher."""
-    from webhook_ui import app
+    settings = _settings(host=host, port=port, allow_loopback=allow_loopback)
+    from webhook_ui import app  # takes a second, so not before the settings are known to be right
 
-    app.serve(_settings(host=host, port=port, allow_loopback=allow_loopback), workers=workers)
+    app.serve(settings, workers=workers)
 
 
 def worker(allow_loopback: AllowLoopback = False) -> None:
     """A dispatcher alone, against the same database as the server."""
+    settings = _settings(allow_loopback=allow_loopback)
     from webhook_ui import app
 
-    app.work(_settings(allow_loopback=allow_loopback))
+    app.work(settings)
 
 
 def _settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:
