@@ -15,6 +15,13 @@ from webhook_ui.models import metadata
 from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
+SLOW = ("webhook_page", "dashboard", "cli", "main_job", "triggers_page", "parts", "readme", "random_walk")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first, so that at the end no core is left alone with one of them."""
+    ranks = {f"test_{name}": rank for rank, name in enumerate(SLOW)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(SLOW)))
 
 
 @pytest.fixture(autouse=True)
