@@ -21,7 +21,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
-    """Somebody or something that acts: `kind` person, token, plugin or system; `origin` where from (an address, cli)."""
+    """Somebody or something that acts: `kind` person, token, plugin or system; `origin` an address, or cli."""
 
     kind: str
     name: str

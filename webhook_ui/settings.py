@@ -54,7 +54,9 @@ class Settings(BaseSettings):
     lease: float = Field(
         60.0, gt=0, le=3600, description="Seconds after which a claim of a dispatcher that died is free again."
     )
-    retention_days: int = Field(90, ge=1, le=3650, description="Days after which a delivery that is held or waiting expires.")
+    retention_days: int = Field(
+        90, ge=1, le=3650, description="Days after which a delivery that is held or waiting expires."
+    )
     max_payload_bytes: int = Field(1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest payload accepted.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
     auth: Literal["accounts", "none"] = Field(
