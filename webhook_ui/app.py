@@ -94,10 +94,12 @@ async def _dispatching(core: Core) -> AsyncIterator[None]:
         retention = timedelta(days=settings.retention_days)
         clock.every(upkeep.EVERY_SECONDS, "upkeep", lambda: upkeep.run(core.database, retention=retention))
         running = asyncio.create_task(dispatcher.run())
+        first_upkeep = asyncio.create_task(upkeep.run(core.database, retention=retention))
         try:
             yield
         finally:
             clock.stop()
+            await first_upkeep
             await dispatcher.stop(STOP_GRACE)
             await running
 

@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+
+log = structlog.get_logger()
+
 
 class Kind(StrEnum):
     """What sort of thing changed.
@@ -58,4 +62,7 @@ class Announcer:
         with self._lock:
             subscribers = list(self._subscribers)
         for subscriber in subscribers:
-            subscriber(what)
+            try:
+                subscriber(what)
+            except Exception:  # one that fails must not keep the news from the others, nor end the announcing thread
+                log.exception("announcement.failed", subscriber=repr(subscriber))

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,8 @@ from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed, Claims, Settlement
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
-from webhook_ui.wire import Answer, Outgoing, Result
+from webhook_ui.times import utcnow
+from webhook_ui.wire import Answer, ErrorClass, Failure, Outgoing, Result
 
 TICK_SECONDS = 5.0  # looks at the database at least so often, whatever the clock and the wake-ups say
 LONGEST_BACKOFF = 30.0
@@ -65,8 +67,8 @@ class Dispatcher:
         self._answers: list[_Sent] = []
         self._suspects: Sequence[int] = ()
         self._alone = False  # what is in flight was claimed alone
-        self._stopping = False
-        self._woken = asyncio.Event()
+        self._unused: list[Claimed] = []  # claimed by a turn that ended after it was told to stop
+        self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """Lets the dispatcher look whether something is due. Call it in its event loop."""
@@ -78,44 +80,44 @@ class Dispatcher:
         quiet = self._database.announcer.subscribe(lambda changes: self._hear(loop, changes))
         backoff = 0.0
         try:
-            while not self._stopping:
+            while not self._stop.is_set():
                 try:
                     await self._turn()
                 except Exception as error:  # whatever it is, what is due must still be delivered
                     backoff = min(max(backoff * 2, 0.5), LONGEST_BACKOFF)
                     unforeseen = None if isinstance(error, Unavailable) else error
                     log.warning("dispatcher.waits", reason=str(error), again_in_seconds=backoff, exc_info=unforeseen)
-                    await asyncio.sleep(backoff)
+                    await _within(backoff, self._stop)
                 else:
                     backoff = 0.0
-                    await self._sleep()
+                    await _within(TICK_SECONDS, self._woken)
         finally:
             quiet()
             self._clock.set_alarm(ALARM, None, self.wake)
+            self._over.set()
 
     async def stop(self, grace: float) -> None:
-        """Claims no more, waits up to `grace` seconds for what is in flight, gives the rest back, records."""
-        self._stopping = True
+        """Claims no more, waits up to `grace` seconds for what is in flight, gives the rest back, records.
+
+        To be called while `run` runs, or before; returns when both have ended.
+        """
+        self._stop.set()
         self.wake()
+        await self._over.wait()  # a turn that is being written may still bring claims
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=grace)
-        unfinished = dict(self._in_flight)
+        unfinished = {task: claimed for task, claimed in self._in_flight.items() if not task.done()}
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
-        answers, self._answers = self._answers, []
-        await self._database.write(self._finish, answers, list(unfinished.values()))
+        try:
+            await self._database.write(self._finish, self._answers, [*unfinished.values(), *self._unused])
+        except Unavailable as error:
+            log.warning("dispatcher.unrecorded", reason=str(error), answers=len(self._answers))
 
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
         if not loop.is_closed() and any(change.kind in CALLS for change in changes):
             loop.call_soon_threadsafe(self.wake)
-
-    async def _sleep(self) -> None:
-        try:
-            async with asyncio.timeout(TICK_SECONDS):
-                await self._woken.wait()
-        except TimeoutError:
-            return
 
     async def _turn(self) -> None:
         self._woken.clear()
@@ -125,6 +127,9 @@ class Dispatcher:
         except BaseException:
             self._answers = answers + self._answers  # not recorded, so still to be recorded
             raise
+        if self._stop.is_set():
+            self._unused += claims.deliveries
+            return
         for claimed in claims.deliveries:
             task = asyncio.create_task(self._deliver(claimed))
             self._in_flight[task] = claimed
@@ -138,7 +143,7 @@ class Dispatcher:
         """Runs on the writing thread: one transaction."""
         now = moment(session)
         self._settle(session, answers, now)
-        if self._stopping:
+        if self._stop.is_set():
             return Claims(deliveries=(), suspects=(), next_due=None)
         token, lease_until = secrets.token_hex(8), now + timedelta(seconds=self._settings.lease)
         flying = sum(busy.values())
@@ -199,7 +204,13 @@ class Dispatcher:
         )
 
     async def _deliver(self, claimed: Claimed) -> None:
-        outgoing = self._prepare(claimed)
+        try:
+            outgoing = self._prepare(claimed)
+        except ValueError as error:  # a secret that cannot sign, for example
+            log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
+            self._answers.append(_Sent(claimed=claimed, answer=_unsendable(error), headers=()))
+            self.wake()
+            return
         answer = await self._sender.send(outgoing)
         secret = {name.lower() for name in claimed.target.headers}
         shown = tuple((name, MASK if name.lower() in secret else value) for name, value in outgoing.headers)
@@ -217,6 +228,19 @@ class Dispatcher:
             body=body,
             timeout=claimed.target.timeout or self._settings.request_timeout,
         )
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Waits for `event`, but not longer than `seconds`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+def _unsendable(error: ValueError) -> Answer:
+    message = f"Nothing could be sent: {error}. Correct the webhook, then redeliver."
+    failure = Failure(kind=ErrorClass.plugin, message=message)
+    return Answer(result=Result.error, at=utcnow(), duration_ms=0.0, failure=failure)
 
 
 def _log_attempt(claimed: Claimed, answer: Answer) -> None:

@@ -27,7 +27,7 @@ SECURITY_HEADERS = {
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
 }
-HEALTH = ("/healthz", "/readyz")  # asked by machines, under any name; they tell nothing
+HEALTH = ("/healthz",)  # asked by machines, under any name; it tells nothing
 OPEN = ("/login", "/logout")  # who is not signed in may come here
 ASSETS = re.compile(r"/_static/|/_nicegui/\d[^/]*/|/favicon\.ico$")  # the same for everybody
 SOCKET = "/_nicegui_ws/"

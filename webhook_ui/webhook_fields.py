@@ -94,7 +94,10 @@ def tenant(value: Any) -> str | None:
     """Whose it is; None for nobody's. Raises ValueError."""
     if value is None:
         return None
-    return clean_text(value, 200) or None
+    name = clean_text(value, 200)
+    if not name:
+        raise ValueError("A tenant must not be empty. Leave it out (null) for what belongs to no tenant.")
+    return name
 
 
 def _title(value: Any) -> str:

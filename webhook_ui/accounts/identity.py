@@ -53,7 +53,7 @@ class Identity:
 
     def _hear(self, changes: frozenset[Changed]) -> None:
         # on the writing thread: an answer that is being fetched meanwhile carries the old number and is not used again
-        if any(change.kind is Kind.account for change in changes):
+        if any(change.kind in (Kind.account, Kind.anything) for change in changes):
             self._generation += 1
 
     async def _ask(self, sort: str, text: str, ask: Callable[[str], Awaitable[Actor | None]]) -> Actor | None:

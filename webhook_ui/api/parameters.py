@@ -53,8 +53,8 @@ def read(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
                 problems |= error.fields
             except ValueError as error:
                 problems[name] = str(error)
-    if values.get("from") and values.get("to") and values["from"] > values["to"]:
-        problems["to"] = "This lies before from; swap the two."
+    if values.get("from") and values.get("to") and values["from"] >= values["to"]:
+        problems["to"] = "This must lie after from; swap the two."
     if problems:
         raise Invalid(problems)
     return values

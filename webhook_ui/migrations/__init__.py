@@ -126,5 +126,5 @@ def _unreachable(url: sa.URL, error: DBAPIError) -> UsageError:
     cause = str(error.orig).strip().splitlines()
     return UsageError(
         f"The database {url.set(query={}).render_as_string(hide_password=True)} cannot be used: "
-        f"{cause[-1] if cause else 'no reason given'}. Check WEBHOOK_UI_DATABASE_URL or WEBHOOK_UI_DATA_DIR."
+        f"{cause[0] if cause else 'no reason given'}. Check WEBHOOK_UI_DATABASE_URL or WEBHOOK_UI_DATA_DIR."
     )

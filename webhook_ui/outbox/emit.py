@@ -61,7 +61,8 @@ def emit(
     actor.require(Role.operator)
     if idempotency_key is not None:
         _take_key(session, trigger, idempotency_key, now)
-        if (known := _known(session, trigger, idempotency_key, payload)) is not None:
+        digest = payloads.digest(f"{tenant or ''}\n{payload}")  # whose it is makes it another event
+        if (known := _known(session, trigger, idempotency_key, digest)) is not None:
             return known
     event_id = ids.new_id()
     event = {"id": event_id, "trigger": trigger, "tenant": tenant, "payload": payload, "actor": actor.name}
@@ -69,7 +70,7 @@ def emit(
     webhook_ids = _listeners(session, trigger, tenant)
     _store_deliveries(session, event_id, trigger, webhook_ids, due_at=max(deliver_at or now, now), now=now)
     if idempotency_key is not None:
-        _keep_key(session, trigger, idempotency_key, payload, event_id=event_id, deliveries=len(webhook_ids), now=now)
+        _keep_key(session, trigger, idempotency_key, digest, event_id=event_id, deliveries=len(webhook_ids), now=now)
     note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in webhook_ids))
     return Emitted(event_id=event_id, deliveries=len(webhook_ids), stored=True)
 
@@ -110,28 +111,28 @@ def _take_key(session: Session, trigger: str, key: str, now: datetime) -> None:
     )
 
 
-def _known(session: Session, trigger: str, key: str, payload: str) -> Emitted | None:
+def _known(session: Session, trigger: str, key: str, digest: str) -> Emitted | None:
     statement = sa.select(_idempotency).where(_idempotency.c.trigger == trigger, _idempotency.c.key == key)
     row = session.execute(statement).one_or_none()
     if row is None:
         return None
-    if row.payload_digest != payloads.digest(payload):
+    if row.payload_digest != digest:
         raise Conflict(
-            f"The idempotency key {key!r} was used within the last 24 hours for another payload "
+            f"The idempotency key {key!r} was used within the last 24 hours for another payload or tenant "
             f"(event {ids.event_text(row.event_id)}). Use a new key for a new event."
         )
     return Emitted(event_id=row.event_id, deliveries=row.deliveries, stored=False)
 
 
 def _keep_key(
-    session: Session, trigger: str, key: str, payload: str, *, event_id: int, deliveries: int, now: datetime
+    session: Session, trigger: str, key: str, digest: str, *, event_id: int, deliveries: int, now: datetime
 ) -> None:
     session.execute(
         _idempotency.insert().values(
             trigger=trigger,
             key=key,
             event_id=event_id,
-            payload_digest=payloads.digest(payload),
+            payload_digest=digest,
             deliveries=deliveries,
             expires_at=now + KEY_LIFE,
         )

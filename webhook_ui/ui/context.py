@@ -1,5 +1,6 @@
 """What pages are given: the parts behind the dashboard, and who looks at it from where."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
@@ -10,13 +11,14 @@ from sqlmodel import Session
 
 from webhook_ui.accounts import COOKIE, Identity
 from webhook_ui.actors import Actor, Role
+from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, WebhookUIError
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.ui import toasts
-from webhook_ui.ui.live import Live
+from webhook_ui.ui.live import Live, Look
 from webhook_ui.webhook_fields import Rules
 
 P = ParamSpec("P")
@@ -63,6 +65,21 @@ class Tab:
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`."""
         return await self.services.database.write(fn, *args, **kwargs)
+
+    def follow(self, element: ui.element, look: Look) -> None:
+        """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""
+
+        async def look_if_signed_in(changes: frozenset[Changed]) -> None:
+            if any(change.kind in (Kind.account, Kind.anything) for change in changes):
+                role = self.actor.role
+                if (await self.current_actor()).role is not role:
+                    ui.navigate.reload()
+                    return
+            looking = look(changes)
+            if inspect.isawaitable(looking):
+                await looking
+
+        self.services.live.follow(element, look_if_signed_in)
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""

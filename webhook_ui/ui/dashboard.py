@@ -1,16 +1,20 @@
 """The one page application: the frame with its navigation, and which page stands at which address."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
 from fastapi import FastAPI
+from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
-from nicegui import background_tasks, context, core, ui
 
-from webhook_ui.errors import WebhookUIError
+from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
+
+log = structlog.get_logger()
 
 RECONNECT_SECONDS = 45.0
 
@@ -41,17 +45,31 @@ async def _root(services: Services) -> None:
     shell = Shell(ENTRIES, Person(name=tab.actor.name, role=role), _sign_out if signs_in else None)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
+
+    async def triggers(arguments: PageArguments) -> None:
+        await _let_in(tab, triggers_page.show, arguments)
+
     with shell.content:
         ui.sub_pages(
             {
-                "/": webhooks_page.show,
+                "/": lambda: _let_in(tab, webhooks_page.show),
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
-                "/webhooks/{webhook_id}": lambda webhook_id: webhook_page.show(tab, webhook_id),
-                "/triggers": triggers_page.show,
+                "/webhooks/{webhook_id}": lambda webhook_id: _let_in(tab, webhook_page.show, webhook_id),
+                "/triggers": triggers,
             },
-            data={"tab": tab},
             show_404=True,
         )
+
+
+async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    """Builds a page, unless the session has ended: going from page to page makes no request that the door sees."""
+    try:
+        await tab.current_actor()
+    except Forbidden:
+        return  # on the way to the sign-in
+    except Unavailable:
+        log.warning("page.unchecked")  # the page itself says that the database is away
+    await show(tab, *arguments)
 
 
 async def _open_tab(services: Services) -> Tab:

@@ -50,6 +50,9 @@ def hearers(session: Session, trigger: str) -> Hearers:
     return Hearers(named=named, count=count_webhooks(session, criteria) if page.next_cursor else len(named))
 
 
+HELD = "paused: held until Resume"
+
+
 def _judge(webhook: Webhook) -> Hearer:
     icon, why_not = icons.SENT, ""
     if not webhook.enabled:
@@ -57,7 +60,7 @@ def _judge(webhook: Webhook) -> Hearer:
     elif webhook.tenant is not None:
         icon, why_not = icons.FILTER, f"only events of tenant {webhook.tenant}"
     elif webhook.paused:
-        icon, why_not = icons.PAUSED, "paused: held until Resume"
+        icon, why_not = icons.PAUSED, HELD
     return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not)
 
 
@@ -139,7 +142,8 @@ def _first_delivery(session: Session, event_id: int) -> DeliveryRow | None:
 
 def _show_hearers(heard: Hearers) -> None:
     getting = [one for one in heard.named if not one.why_not]
-    others = [one for one in heard.named if one.why_not]
+    held = [one for one in heard.named if one.why_not == HELD]
+    others = [one for one in heard.named if one.why_not not in ("", HELD)]
     with box("section"):
         with box("div", "w-row"):
             count = formats.counted(len(getting), "webhook") if getting else "no webhook"
@@ -149,6 +153,10 @@ def _show_hearers(heard: Hearers) -> None:
         if not heard.count:
             prose("Nobody listens. The event is stored all the same.", "w-muted")
         _show_list(getting, "w-hearers w-hearers-two")
+    if held:
+        with box("section"):
+            text(f"Held for {'this one' if len(held) == 1 else f'these {len(held)}'}", tag="h3")
+            _show_list(held, "w-hearers")
     if others:
         with box("section"):
             text(f"Not to {'this one' if len(others) == 1 else f'these {len(others)}'}", tag="h3")

@@ -40,7 +40,7 @@ def show_first_steps(tab: Tab, on_add: Callable[[], Any]) -> None:
             Step(
                 title="Add the webhook",
                 detail=f"Give it a title, the URL (`{RECEIVER}` for that receiver) and at least one trigger.",
-                build=lambda: button("Add webhook", on_add, icon=icons.ADD, kind="primary"),
+                build=lambda: button("Add the first webhook", on_add, icon=icons.ADD, kind="primary"),
             ),
             Step(
                 title="Fire the trigger",

@@ -30,7 +30,6 @@ class DialogFrame:
     ) -> None:
         self.dialog = ui.dialog().props("persistent transition-duration=120")
         self.dialog.props["aria-label"] = title
-        self.dialog.on("escape-key", self.close)
         with self.dialog, box("div", "w-dialog w-dialog-wide" if wide else "w-dialog"):
             with box("div", "w-dialog-head"):
                 with box("h2", "w-row"):

@@ -10,7 +10,7 @@ import structlog
 from nicegui import background_tasks, ui
 
 from webhook_ui.changes import Announcer, Changed
-from webhook_ui.errors import Unavailable
+from webhook_ui.errors import Forbidden, Unavailable
 
 PULSE_SECONDS = 0.5
 
@@ -50,7 +50,8 @@ class Live:
         loop = asyncio.get_running_loop()
 
         def hear(changes: frozenset[Changed]) -> None:
-            loop.call_soon_threadsafe(self._gather, changes)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._gather, changes)
 
         quiet = self._announcer.subscribe(hear)
         try:
@@ -89,6 +90,9 @@ class Live:
                         await looking
                 changes, follower.missed = follower.missed, frozenset()
         except Unavailable as error:
+            follower.missed |= changes  # still to be shown, once the database is back
             log.warning("page.waits", reason=str(error))
+        except Forbidden:
+            return  # signed out meanwhile: the page is on its way to the sign-in
         finally:
             follower.busy = False

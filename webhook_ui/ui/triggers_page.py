@@ -80,7 +80,7 @@ class _Page:
     async def start(self) -> None:
         """Fills in the figures and keeps them true."""
         await self._refresh()
-        self._tab.services.live.follow(self._root, self._look)
+        self._tab.follow(self._root, self._look)
 
     def _show_group(self, info: PluginInfo, group: Sequence[RegisteredTrigger]) -> None:
         with self._table.group(_heading(info), info.where):
@@ -152,7 +152,11 @@ class _Page:
         self._nothing.clear()
         if not shown:
             with self._nothing:
-                nothing_found(f"No trigger matches “{words}”", f"{len(self._rows)} triggers are there.", self._clear)
+                nothing_found(
+                    f"No trigger matches “{words}”",
+                    f"{formats.counted(len(self._rows), 'trigger')} without this search.",
+                    self._clear,
+                )
 
     def _fits(self, name: str, sought: Sequence[str]) -> bool:
         registered = self._tab.services.plugins.triggers[name]

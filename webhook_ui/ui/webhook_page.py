@@ -38,7 +38,7 @@ async def show(tab: Tab, webhook_id: str) -> None:
         with view.root, notice("This webhook cannot be shown now", str(error), role="alert"):
             button("Try again", ui.navigate.reload)
         return
-    tab.services.live.follow(view.root, view.look)
+    tab.follow(view.root, view.look)
 
 
 def _load(session: Session, webhook_id: int) -> WebhookRow | None:

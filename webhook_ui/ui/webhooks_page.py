@@ -101,7 +101,7 @@ class WebhooksPage:
     def follow(self) -> None:
         """From now on: changes of the address, news, and the clock."""
         self._tab.on_address = self._moved
-        self._tab.services.live.follow(self.root, self._hear)
+        self._tab.follow(self.root, self._hear)
         ui.timer(AGAIN_SECONDS, self.refresh, immediate=False)
 
     async def refresh(self) -> None:

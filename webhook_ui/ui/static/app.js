@@ -104,14 +104,17 @@
   }
 
   tellZone();
-  /* a panel beside the page leaves Escape to whatever lies above it */
-  function closePanel(event) {
-    if (event.key !== "Escape" || document.querySelector(".q-menu, .q-dialog__backdrop")) return;
-    document.querySelector('.w-panel-head > .w-btn[aria-label="Close"]')?.click();
+  /* a dialog and a panel beside the page leave Escape to whatever lies above them */
+  function closeByEscape(event) {
+    if (event.key !== "Escape" || document.querySelector(".q-menu")) return;
+    const dialog = document.querySelector(".w-dialog");
+    if (!dialog && document.querySelector(".q-dialog__backdrop")) return;
+    const head = dialog ? dialog.querySelector(".w-dialog-head") : document.querySelector(".w-panel-head");
+    head?.querySelector('.w-btn[aria-label="Close"]')?.click();
   }
 
   document.addEventListener("keydown", moveInMenu);
-  document.addEventListener("keydown", closePanel);
+  document.addEventListener("keydown", closeByEscape);
   document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);
   document.addEventListener("DOMContentLoaded", dressBanner);

@@ -1,0 +1,100 @@
+"""The dispatcher by itself: how it stops, and what it does with what cannot be sent. The main job has its own file."""
+
+import asyncio
+import threading
+
+import httpx
+import pytest
+from sqlmodel import Session
+
+from tests.stored import add_webhook, attempts, delivery, emit
+from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.database import Database
+from webhook_ui.dispatcher import Dispatcher
+from webhook_ui.guard import Policy
+from webhook_ui.outbound import Sender
+from webhook_ui.schedule import Clock
+from webhook_ui.settings import Settings
+
+
+@pytest.fixture
+def sent() -> list[str]:
+    """The ids of what was sent."""
+    return []
+
+
+class Gate:
+    """A write that holds the writing thread until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = threading.Event(), threading.Event()
+
+    def hold(self, _: Session) -> None:
+        self.reached.set()
+        self.open.wait(10)
+
+
+def make(database: Database, sent: list[str]) -> tuple[Dispatcher, Sender]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["webhook-id"])
+        return httpx.Response(200)
+
+    sender = Sender(Policy(), connections=8, user_agent="test", transport=httpx.MockTransport(answer))
+    dispatcher = Dispatcher(database, sender, Clock(), Settings(_env_file=None), user_agent="test", schedules={})
+    return dispatcher, sender
+
+
+async def test_what_a_last_turn_claims_is_given_back_unsent(database: Database, sent: list[str]) -> None:
+    """Told to stop while a turn's claims are being committed: they must not stay behind, nor be sent."""
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    dispatcher, sender = make(database, sent)
+    before, after = Gate(), Gate()
+    async with sender:
+        occupied = asyncio.create_task(database.write(before.hold))
+        await asyncio.to_thread(before.reached.wait)
+        running = asyncio.create_task(dispatcher.run())
+        await asyncio.sleep(0)  # the turn stands in the line, and behind it what keeps its commit waiting
+        committing = asyncio.create_task(database.write(after.hold))
+        await asyncio.sleep(0)
+        before.open.set()
+        await asyncio.to_thread(after.reached.wait)
+        stopping = asyncio.create_task(dispatcher.stop(grace=5))
+        await asyncio.sleep(0)
+        after.open.set()
+        await asyncio.gather(occupied, running, committing, stopping)
+    assert sent == []
+    row = delivery(database, webhook_id, event_id)
+    assert (row.claim, row.closed, row.tries, row.losses) == (None, None, 0, 0)
+
+
+async def test_what_is_in_flight_when_it_stops_is_recorded(database: Database, sent: list[str]) -> None:
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    dispatcher, sender = make(database, sent)
+    settled = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    database.announcer.subscribe(
+        lambda changes: (
+            any(change.kind is Kind.attempt for change in changes) and loop.call_soon_threadsafe(settled.set)
+        )
+    )
+    async with sender:
+        running = asyncio.create_task(dispatcher.run())
+        await asyncio.wait_for(settled.wait(), 10)
+        await dispatcher.stop(grace=5)
+        await running
+    assert len(sent) == len(attempts(database, webhook_id, event_id)) == 1
+    assert delivery(database, webhook_id, event_id).closed == "sent"
+
+
+def test_a_subscriber_that_fails_keeps_nobody_else_from_the_news() -> None:
+    announcer, heard = Announcer(), []
+
+    def fail(_: frozenset[Changed]) -> None:
+        raise RuntimeError("the loop is closed")
+
+    announcer.subscribe(fail)
+    announcer.subscribe(heard.append)
+    announcer.announce([Changed(Kind.event)])
+    assert heard == [frozenset({Changed(Kind.event)})]
