@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import ZONE, Enter, Receiver, Site, check_rules, check_width, picture, serve
+from tests.browser import EMAILS, ZONE, Enter, Receiver, Site, check_rules, check_width, picture, serve
 from webhook_ui.actors import CLI, Role
 from webhook_ui.history.webhooks import WebhookFilter, count_webhooks
 from webhook_ui.models import Statistics
@@ -580,6 +580,28 @@ def test_filters_open_on_a_narrow_screen(empty: Site, enter: Enter) -> None:
     expect(opener).to_have_attribute("aria-expanded", "true")
     check_rules(page)
     check_width(page)
+
+
+@pytest.mark.browser
+def test_an_open_tab_ends_with_its_session_and_starts_anew_with_another_role(empty: Site, enter: Enter) -> None:
+    page = enter("/", role=Role.operator).page
+    add = page.get_by_role("button", name="Add webhook")
+    expect(add).to_be_visible()
+    empty.run("user", "role", EMAILS[Role.operator], "viewer")
+    expect(add).to_have_count(0)
+    empty.run("user", "disable", EMAILS[Role.operator])
+    page.wait_for_url("**/login*")
+    empty.run("user", "enable", EMAILS[Role.operator])
+    empty.run("user", "role", EMAILS[Role.operator], "operator")
+    empty.cookies.pop(Role.operator)
+
+
+@pytest.mark.browser
+def test_escape_closes_the_form(page: Page, empty: Site) -> None:
+    page.get_by_role("button", name="Add webhook").click()
+    expect(form(page)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(form(page)).to_have_count(0)
 
 
 def furnish(site: Site, receiver: Receiver) -> None:

@@ -243,7 +243,7 @@ def test_the_api_takes_tokens_and_never_a_cookie(site: Site) -> None:
 
 def test_what_is_open_to_everybody_and_what_is_not(site: Site) -> None:
     with site.browser() as browser:
-        for path in ("/healthz", "/readyz", "/favicon.ico", "/_nicegui/3.18.0/static/vue.js", "/_static/anything"):
+        for path in ("/healthz", "/favicon.ico", "/_nicegui/3.18.0/static/vue.js", "/_static/anything"):
             assert browser.get(path).text in ("nobody", '{"detail":"Not Found"}'), path
         assert browser.get(f"{STATIC_URL}/sign_in.css").status_code == 200
         for path in (

@@ -991,6 +991,13 @@ def test_what_somebody_redelivered_lately_does_not_expire(database: Database) ->
     assert database.write_now(outbox.expire, older_than=at(21), now=at(30)) == 1
 
 
+def test_a_key_is_not_known_again_for_another_tenant(database: Database) -> None:
+    emit(database, tenant="red", idempotency_key="k")
+    for tenant in ("blue", None):
+        with pytest.raises(Conflict, match="tenant"):
+            emit(database, tenant=tenant, idempotency_key="k")
+
+
 def test_a_purge_closes_what_a_webhook_left_open(database: Database) -> None:
     gone, stays = add_webhook(database), add_webhook(database)
     sent = emit(database)
