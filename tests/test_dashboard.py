@@ -318,6 +318,7 @@ def test_the_address_holds_everything(page: Page, empty: Site, enter: Enter) -> 
     choose(page, "State", "Enabled")
     expect(page.get_by_role("row")).to_have_count(3)
     choose(page, "Trigger", "user.created")
+    page.wait_for_url("**trigger=user.created*")
     page.get_by_role("searchbox", name="Search").fill("ALPHA")
     expect(page.get_by_role("row")).to_have_count(2)
     page.wait_for_url("**/?view=list&sort=id&order=asc&q=ALPHA&trigger=user.created&state=enabled")
@@ -652,15 +653,15 @@ def test_whoever_tries_it_with_listen_is_told_the_option_that_opens_it(strict: S
     expect(page.get_by_text("start the server again with --allow-loopback")).to_be_visible()
     # the zone is told by the browser itself, where nobody signs in
     page.wait_for_function("document.cookie.includes('webhook_ui_tz=Europe/Berlin') && window.did_handshake")
+    strict.add("Seen")
+    created = card(page, "Seen").locator("time").last
+    expect(created).to_have_attribute("title", re.compile("Europe/Berlin"))
     dialog = fill_form(page, "Local", "http://127.0.0.1:9000/")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("textbox", name="URL", exact=True)).to_have_accessible_description(
         re.compile(r"127\.0\.0\.1 is this server itself, and deliveries to it are blocked\..*--allow-loopback")
     )
     dialog.get_by_role("button", name="Cancel").click()
-    strict.add("Seen")
-    created = card(page, "Seen").locator("time").last
-    expect(created).to_have_attribute("title", re.compile("Europe/Berlin"))
     page.close()
 
 

@@ -161,7 +161,8 @@ class WebhooksPage:
             ui.navigate.history.replace(present)
         if (question.first or question.last) and not question.tz:
             question = replace(question, tz=self._zone().key)
-        ui.navigate.to(write_address(question))
+        self._address = write_address(question)  # at once: the next change may be made before the browser is there
+        ui.navigate.to(self._address)
 
     def _ask(self, **changes: str) -> None:
         self._go(self._question().with_changes(**changes))
