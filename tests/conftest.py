@@ -19,9 +19,16 @@ SLOW = ("webhook_page", "dashboard", "cli", "main_job", "triggers_page", "parts"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files come first, so that at the end no core is left alone with one of them."""
+    """Long files come first, so that at the end no core is left alone with one of them.
+
+    A browser on a busy machine is the one thing here that may be late through no fault of the product: it gets a
+    second try, and pytest counts and names what needed it.
+    """
     ranks = {f"test_{name}": rank for rank, name in enumerate(SLOW)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(SLOW)))
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(autouse=True)
