@@ -25,7 +25,7 @@ class Receiver:
     def wait_for(self, count: int) -> None:
         """Returns once so many requests have arrived."""
         while self.count.value < count:
-            time.sleep(0.002)
+            time.sleep(0.002)  # another process counts; nothing here could be awaited
 
 
 @contextmanager

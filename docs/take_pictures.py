@@ -9,7 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.processes import Installation, add_webhook, payload, receiver  # noqa: E402
+from tests.processes import Installation, add_webhook, payload, receiver  # noqa: E402 - found by the line above
 
 CHROMIUM = {
     "executable_path": "/usr/bin/chromium",
@@ -46,7 +46,7 @@ def main() -> None:
 
 def _take(address: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)  # type: ignore[arg-type]
+        browser = playwright.chromium.launch(**CHROMIUM)
         page = browser.new_page(viewport={"width": 1280, "height": 640}, timezone_id="Europe/Berlin")
         page.goto(f"{address}/login")
         page.get_by_label("Email").fill(EMAIL)

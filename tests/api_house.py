@@ -131,7 +131,7 @@ def build(database: Database, folder: Path) -> House:
     (plugins_dir / "people.py").write_text(PLUGIN, encoding="utf-8")
     plugins = plugin_loader.load(plugins_dir, entry_points=False)
     assert not plugins.problems
-    settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES)  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES)
     host = Host(database, plugins, max_payload_bytes=MAX_PAYLOAD_BYTES)
     api = create_api(database, host, plugins, settings)
     return House(database=database, app=FakeDoor(Starlette(routes=[Mount("/api/v1", api)])))
@@ -145,7 +145,7 @@ def served(app: ASGIApp) -> Iterator[int]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         while not server.started:
-            time.sleep(0.005)
+            time.sleep(0.005)  # uvicorn says that it has started in a flag, not by an event
         try:
             yield listener.getsockname()[1]
         finally:

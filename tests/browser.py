@@ -257,7 +257,7 @@ def enter(chromium: Browser, site: Site) -> Iterator[Enter]:
     ) -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
             timezone_id=zone,
             locale="en-GB",
         )

@@ -57,7 +57,7 @@ def faces() -> list[CardFace]:
             "errors": [0] * 9 + [1] + [0] * 14, "result": "sent", "result_text": "200 in 84 ms",
             "when": ("", now - timedelta(seconds=12)),
         }  # fmt: skip
-        return CardFace(**{**values, **more})  # type: ignore[arg-type]
+        return CardFace(**{**values, **more})
 
     return [
         face("Billing ledger", url=URL, sent=[*GOOD[:18], 0, 0, 0, 0, 0, 0], errors=[0] * 17 + [2, 9, 9, 9, 9, 9, 9],

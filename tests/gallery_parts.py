@@ -51,7 +51,7 @@ def detail(number: str) -> None:
         button("Send test", icon=icons.SEND)
         button("Edit", icon=icons.EDIT).classes("w-lead")
         more_menu(actions(), small=False)
-    with heading.parent_slot.parent:  # type: ignore[union-attr]
+    with heading.parent_slot.parent:
         status_pill("failing")
     with notice("Failing since 09:12 today: 503 Service Unavailable", "Its proxy answers, the application does not."):
         button("Redeliver 806 failed", icon=icons.REDELIVER)
@@ -63,7 +63,7 @@ def detail(number: str) -> None:
     for status, result in (("pending", "Waits for the probe"), ("error", "503 " + LONG), ("sent", "200 OK")):
         row = table.row(chosen=status == "error", on_click=panel.open)
         with row.cell("status"):
-            status_pill(status)  # type: ignore[arg-type]
+            status_pill(status)
         with row.cell("time"):
             time_text(utcnow(), ZONE, shown="14:32:06")
         with row.cell("result"):
@@ -146,7 +146,7 @@ def parts_page() -> None:
             text("Status pills", tag="h2")
             with box("div", "w-row w-wrap"):
                 for status in ("sent", "error", "pending", "enabled", "disabled", "paused", "failing", "held", "none"):
-                    status_pill(status)  # type: ignore[arg-type]
+                    status_pill(status)
             text("Fields", tag="h2")
             text_field("Title", value="Billing ledger")
             wrong = text_field("URL", value=URL, code=True)

@@ -166,7 +166,7 @@ def test_two_processes_cannot_take_away_each_others_admin(database: Database, da
     half_way, go_on = threading.Event(), threading.Event()
 
     def demote_slowly(session: object) -> None:
-        accounts.change_role(session, "dana@acme.example", Role.viewer, actor=CLI, now=NOW)  # type: ignore[arg-type]
+        accounts.change_role(session, "dana@acme.example", Role.viewer, actor=CLI, now=NOW)
         half_way.set()
         go_on.wait(10)
 
@@ -433,7 +433,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(app: object, *arguments: str, stdin: str | None = None) -> tuple[str, str]:
-    result = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)  # type: ignore[arg-type]
+    result = CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout, result.stderr
 

@@ -338,7 +338,7 @@ async def test_a_wrong_method_learns_which_ones_there_are(house: House) -> None:
 
 
 def test_the_described_fields_of_a_webhook_are_those_that_are_checked() -> None:
-    rules = webhook_fields.Rules(policy=None, triggers=(), longest_timeout=1)  # type: ignore[arg-type]
+    rules = webhook_fields.Rules(policy=None, triggers=(), longest_timeout=1)
     checked = set(webhook_fields._checks(rules, ()))
     assert set(WebhookChange.__struct_fields__) == set(NewWebhook.__struct_fields__) == checked
 

@@ -75,7 +75,7 @@ class Site:
         origin = headers.pop("origin", None)
         with connect(
             f"ws://127.0.0.1:{self.port}{path}",
-            origin=origin,  # type: ignore[arg-type]
+            origin=origin,
             additional_headers=headers,
             proxy=None,
         ) as opened:

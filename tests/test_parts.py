@@ -87,8 +87,8 @@ class Tab:
         self.complaints: list[str] = []
         size = {"width": width, "height": 820}
         self.page: Page = browser.new_page(
-            viewport=size,  # type: ignore[arg-type]
-            color_scheme=scheme,  # type: ignore[arg-type]
+            viewport=size,
+            color_scheme=scheme,
             reduced_motion="reduce",
         )
         self.page.on("request", lambda request: self.asked.append(request.url))

@@ -70,7 +70,7 @@ ERROR = dataclasses.replace(
     ],
 )
 def test_what_became_of_a_delivery_is_said_in_words(changes: dict[str, object], words: str) -> None:
-    assert delivery_words.result(dataclasses.replace(PENDING, **changes), NOW, BERLIN) == words  # type: ignore[arg-type]
+    assert delivery_words.result(dataclasses.replace(PENDING, **changes), NOW, BERLIN) == words
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_became_of_a_delivery_is_said_in_words(changes: dict[str, object], 
     ],
 )
 def test_when_it_is_tried_again(changes: dict[str, object], expected: delivery_words.Next) -> None:
-    assert delivery_words.next_attempt(dataclasses.replace(PENDING, **changes), NOW) == expected  # type: ignore[arg-type]
+    assert delivery_words.next_attempt(dataclasses.replace(PENDING, **changes), NOW) == expected
 
 
 def test_which_attempt_it_is() -> None:
