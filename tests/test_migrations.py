@@ -29,8 +29,8 @@ LATER_STEP = '''"""A step that only tests know: it rebuilds a table that others 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "later"
+down_revision = "LATEST"
 branch_labels = None
 depends_on = None
 
@@ -71,7 +71,7 @@ def later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_url: sa.UR
     folder = tmp_path / "versions"
     folder.mkdir()
     recreate = "always" if empty_url.get_backend_name() == "sqlite" else "auto"
-    (folder / "rev_0002_later.py").write_text(LATER_STEP.replace("RECREATE", recreate))
+    (folder / "rev_later.py").write_text(LATER_STEP.replace("RECREATE", recreate).replace("LATEST", migrations.latest()))
     plain = migrations._config
 
     def config() -> Config:

@@ -98,7 +98,12 @@ class Subscription(Table, table=True):
 
 
 class Lane(Table, table=True):
-    """The engine's own record of one webhook's queue; it changes on transitions, never with an actor."""
+    """The engine's own record of one webhook's queue; it changes on transitions, never with an actor.
+
+    While the breaker is not closed, one delivery at a time is tried from `probe_at` on; `probes` counts those that
+    failed in a row. `rate_tat` is the limiter's theoretical arrival time, `resume_rate` bounds a backlog that was
+    held (deliveries a second, until nothing is due). From `disable_at` on, a failure disables the webhook.
+    """
 
     __tablename__ = PREFIX + "lane"
     __table_args__ = (
@@ -110,10 +115,14 @@ class Lane(Table, table=True):
     webhook_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     breaker: str = "closed"
     reason: str | None = None
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     probe_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    probes: int = Field(default=0, sa_type=BigInteger)
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     rate_tat: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    resume_rate: float | None = None
     failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disable_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_result: str | None = None
 
 
@@ -306,6 +315,21 @@ class Statistics(Table, table=True):
     sent: int = Field(default=0, sa_type=BigInteger)
     error: int = Field(default=0, sa_type=BigInteger)
     latency: list[int] = Field(sa_type=sa.JSON)
+
+
+class Heartbeat(Table, table=True):
+    """A dispatcher that runs, or ran a moment ago; `figures` is what it says of itself."""
+
+    __tablename__ = PREFIX + "heartbeat"
+    __table_args__ = (Index(None, "beat_at"),)
+
+    dispatcher: str = Field(primary_key=True)
+    host: str
+    pid: int = Field(sa_type=BigInteger)
+    version: str
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    beat_at: datetime = Field(sa_type=UtcDateTime)
+    figures: dict[str, Any] = Field(sa_type=sa.JSON)
 
 
 class Sending(Table, table=True):
