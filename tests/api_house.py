@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import sqlalchemy as sa
@@ -17,14 +18,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.stored import claim_due
 from webhook_ui import models, outbox, plugin_loader
 from webhook_ui.actors import Actor, Role
 from webhook_ui.api import create_api
 from webhook_ui.database import Database, moment
 from webhook_ui.host import Host
-from webhook_ui.outbox import Settlement
+from webhook_ui.outbox import Lease, Settlement
 from webhook_ui.retry import Decision
 from webhook_ui.settings import Settings
+from webhook_ui.tester import Tester
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
 MAX_PAYLOAD_BYTES = 64 * 1024
@@ -90,15 +93,8 @@ class House:
 
         def write(session: Session) -> None:
             now = moment(session)
-            claims = outbox.claim(
-                session,
-                token="worker",
-                now=now,
-                lease_until=now + timedelta(seconds=60),
-                seats=100,
-                seats_per_webhook=100,
-                busy={},
-            )
+            lease = Lease(token="worker", now=now, until=now + timedelta(seconds=60))
+            claims = claim_due(session, lease=lease, seats=100, seats_per_webhook=100, busy={})
             answer = Answer(
                 result=Result.error,
                 at=now,
@@ -124,16 +120,17 @@ class House:
         self.database.write_now(write)
 
 
-def build(database: Database, folder: Path) -> House:
-    """The API over `database`, with triggers of its own."""
+def build(database: Database, folder: Path, **more: Any) -> House:
+    """The API over `database`, with triggers of its own; `more` are settings."""
     plugins_dir = folder / "plugins"
     plugins_dir.mkdir()
     (plugins_dir / "people.py").write_text(PLUGIN, encoding="utf-8")
     plugins = plugin_loader.load(plugins_dir, entry_points=False)
     assert not plugins.problems
-    settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES)
+    settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES, **more)
     host = Host(database, plugins, max_payload_bytes=MAX_PAYLOAD_BYTES)
-    api = create_api(database, host, plugins, settings)
+    tester = Tester(database, plugins, settings, user_agent="webhook-ui/test")
+    api = create_api(database, host, plugins, settings, tester)
     return House(database=database, app=FakeDoor(Starlette(routes=[Mount("/api/v1", api)])))
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import sqlalchemy as sa
 import standardwebhooks
+
+from benchmarks import fleet
+from benchmarks.ledger import Key, View
+from webhook_ui import accounts, ids, plugin_loader, settings, storage, webhooks
+from webhook_ui.actors import CLI, Role
+from webhook_ui.app import Core
+from webhook_ui.host import Emission
+from webhook_ui.times import utcnow
 
 ROOT = Path(__file__).parent.parent
 CACHES = shutil.ignore_patterns("__pycache__")
@@ -148,7 +158,8 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                owner.take(body, {name.lower(): value for name, value in self.headers.items()}, self)
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                owner.take(body, {**headers, ":path": self.path}, self)
 
             def log_message(self, *_: object) -> None:
                 return
@@ -170,10 +181,15 @@ class Receiver:
         handler.end_headers()
         handler.wfile.write(self.body)
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids that arrived, in order; one that arrived twice stands there twice."""
+        return [one[0] for one in self.requests]
+
     def wait_for(self, enough: Callable[[list[str]], bool], patience: float = PATIENCE) -> None:
         """Waits until the ids that arrived are enough."""
         with self._arrived:
-            arrived = self._arrived.wait_for(lambda: enough([one[0] for one in self.requests]), patience)
+            arrived = self._arrived.wait_for(lambda: enough(self.ids), patience)
         assert arrived, f"only {len(self.requests)} requests arrived"
 
     def close(self) -> None:
@@ -189,6 +205,100 @@ def receiver(answer: Callable[[int], int] = lambda _: 200) -> Iterator[Receiver]
         yield made
     finally:
         made.close()
+
+
+class Works:
+    """A database with commands on it that start quickly; webhooks and events go in from here, without a server."""
+
+    def __init__(self, folder: Path, url: sa.URL | None = None, **values: Any) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder = folder
+        given = {
+            "data_dir": folder / "data",
+            "plugins_dir": ROOT / "plugins",
+            "request_timeout": 2,
+            "lease": 12,
+            **values,
+        }
+        if url is not None:
+            plain = url if url.get_backend_name() == "sqlite" else url.set(drivername="postgresql")
+            given["database_url"] = plain.render_as_string(hide_password=False)
+        self.environment = fleet.environment(**{name: str(value) for name, value in given.items()})
+        self.settings = settings.load(**given, allowed_networks="127.0.0.0/8")
+        database = storage.open_database(self.settings)
+        self.core = Core(
+            settings=self.settings, database=database, plugins=plugin_loader.load(self.settings.plugins_dir)
+        )
+        self.view = View(self.settings.database)
+        self.started: list[fleet.Running] = []
+
+    def start(self, *arguments: str, prepare: Callable[[], object] | None = None) -> fleet.Running:
+        """Starts a command; `prepare` is called in its process first."""
+        log = self.folder / f"{len(self.started)}.log"
+        running = fleet.start(*arguments, "--allow-loopback", environment=self.environment, log=log, prepare=prepare)
+        self.started.append(running)
+        return running
+
+    def serve(self, *arguments: str, prepare: Callable[[], object] | None = None) -> tuple[fleet.Running, httpx.Client]:
+        """Starts the server on a free port, and returns it with a client of its API once it answers."""
+        server = self.start("serve", "--port", "0", *arguments, prepare=prepare)
+        server.wait_for("Open http")
+        address = re.search(r"Dashboard +(http://\S+)", server.text)
+        assert address, server.text
+        api = self.client(address[1])
+        assert api.get("/webhooks").status_code == 200
+        return server, api
+
+    def client(self, address: str) -> httpx.Client:
+        """A client of the REST API with a token of its own."""
+        _, token = self.core.database.write_now(
+            accounts.create_token, name="test", role=Role.admin, actor=CLI, now=utcnow()
+        )
+        return httpx.Client(
+            base_url=f"{address}/api/v1",
+            headers={"authorization": f"Bearer {token}"},
+            transport=httpx.HTTPTransport(retries=20),
+            timeout=PATIENCE,
+        )
+
+    def add_webhook(self, url: str, **fields: Any) -> int:
+        """A webhook's id."""
+        values = {"title": "Test", "url": url, "triggers": ["user.created"], **fields}
+        made = self.core.database.write_now(webhooks.add, values, rules=self.core.rules, actor=CLI, now=utcnow())
+        assert made.id is not None
+        return made.id
+
+    def emit(self, count: int = 1) -> list[str]:
+        """The ids of so many new events."""
+        emissions = [
+            Emission(trigger="user.created", payload=json.dumps(payload(one)).encode()) for one in range(count)
+        ]
+        emitted = [self.core.host.emit_now(emission, actor=CLI) for emission in emissions]
+        return [ids.event_text(one.event_id) for one in emitted]
+
+    def wait_until(self, reached: Callable[[View], object], patience: float = PATIENCE) -> None:
+        """Waits until the database says what `reached` wants to hear."""
+        deadline = time.monotonic() + patience
+        while not reached(self.view):
+            assert time.monotonic() < deadline, self.told()
+            time.sleep(0.02)
+
+    def told(self) -> str:
+        """All there is to say when something did not come."""
+        logs = "\n".join(running.text for running in self.started)
+        return f"{self.view.deliveries()}\n{logs}"
+
+    def end(self) -> None:
+        """Ends whatever is still running."""
+        for running in self.started:
+            running.signal(signal.SIGCONT)
+            running.kill()
+        self.core.database.close()
+
+
+def key(webhook_id: int, event: str) -> Key:
+    """A delivery as a view of the database names it."""
+    return webhook_id, ids.event_number(event)
 
 
 def add_webhook(api: httpx.Client, url: str, **fields: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What tests of storage share: stored webhooks and events, a worker, and a look at what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from webhook_ui import guard, outbox, retry, webhooks
 from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database
 from webhook_ui.models import Attempt, Delivery, Lane, Sending, table
-from webhook_ui.outbox import Claimed, Claims, Settlement
+from webhook_ui.outbox import Claimed, Claims, Lease, NewEvent, Settlement, Targets
 from webhook_ui.webhook_fields import Rules
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
@@ -52,8 +52,12 @@ def change(database: Database, webhook_id: int, *, now: datetime = NOW, **values
 
 def emit(database: Database, trigger: str = "user.created", *, now: datetime = NOW, **values: Any) -> int:
     """A stored event's id."""
-    arguments = {"payload": '{"id":7}', "actor": OPERATOR} | values
-    return database.write_now(outbox.emit, trigger=trigger, now=now, **arguments).event_id
+    return database.write_now(outbox.emit, new_event(trigger, **values), now=now).event_id
+
+
+def new_event(trigger: str = "user.created", **values: Any) -> NewEvent:
+    """An event to be stored."""
+    return NewEvent(trigger=trigger, **({"payload": '{"id":7}', "actor": OPERATOR} | values))
 
 
 def answer(status: int, *, now: datetime = NOW, retry_after: float | None = None, duration_ms: float = 12.0) -> Answer:
@@ -80,11 +84,45 @@ def settlement(
 
 def settle_all(session: Session, settlements: list[Settlement], *, dispatcher: str, now: datetime) -> list[Settlement]:
     """Settles, and disables webhooks whose receiver wants no more, as the dispatcher does: in one transaction."""
-    counted = outbox.settle(session, settlements, dispatcher=dispatcher, now=now)
+    counted = list(outbox.settle(session, settlements, dispatcher=dispatcher, now=now).counted)
     for one in counted:
         if one.decision.disable_webhook:
             webhooks.disable(session, one.claimed.webhook_id, reason="410 Gone", actor=ENGINE, now=now)
     return counted
+
+
+def claim_due(
+    session: Session, *, lease: Lease, seats: int = 64, seats_per_webhook: int = 16, busy: Mapping[int, int]
+) -> Claims:
+    """Claims of all lanes in which something is due: seats are shared out evenly, to those with the fewest first."""
+    due = [lane for lane in outbox.open_lanes(session, lease.now) if lane.due_at <= lease.now]
+    due.sort(key=lambda lane: (busy.get(lane.webhook_id, 0), lane.due_at))
+    wanted: dict[int, int] = {}
+    for place, lane in enumerate(due):
+        free = seats - sum(wanted.values())
+        share = -(-free // (len(due) - place))
+        room = min(share, seats_per_webhook - busy.get(lane.webhook_id, 0))
+        if room > 0:
+            wanted[lane.webhook_id] = room
+    return outbox.claim(session, wanted, lease=lease, targets=Targets())
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a claim brought, which lanes hold suspects then, and when the next delivery of a free lane falls due."""
+
+    deliveries: Sequence[Claimed]
+    suspects: Sequence[int]
+    next_due: datetime | None
+
+
+def take_due(session: Session, *, lease: Lease, **room: Any) -> Taken:
+    """Claims what is due, and looks at what is left."""
+    claims = claim_due(session, lease=lease, **room)
+    later = [lane.due_at for lane in outbox.open_lanes(session, lease.now) if lane.due_at > lease.now]
+    suspects = {webhook_id for webhook_id, _ in outbox.suspects(session, lease.now)}
+    free = {lane.webhook_id for lane in outbox.open_lanes(session, lease.now)}
+    return Taken(list(claims.deliveries), sorted(suspects & free), min(later, default=None))
 
 
 @dataclass
@@ -104,23 +142,21 @@ class Worker:
         seats: int = 64,
         seats_per_webhook: int = 16,
         busy: Mapping[int, int] | None = None,
-    ) -> Claims:
-        """Claims what is due; remembers nothing."""
+    ) -> Taken:
+        """Claims what is due, as a dispatcher that looks through all lanes each time."""
         return self.database.write_now(
-            outbox.claim,
-            token=self._token(),
-            now=now,
-            lease_until=now + self.lease,
-            seats=seats,
-            seats_per_webhook=seats_per_webhook,
-            busy=busy or {},
+            take_due, lease=self.take_lease(now), seats=seats, seats_per_webhook=seats_per_webhook, busy=busy or {}
         )
 
-    def claim_alone(self, suspects: Any, now: datetime = NOW) -> Claims:
-        """Claims one suspect."""
-        return self.database.write_now(
-            outbox.claim_alone, suspects, token=self._token(), now=now, lease_until=now + self.lease
-        )
+    def claim_alone(self, webhook_ids: Any, now: datetime = NOW) -> Taken:
+        """Claims one suspect of these lanes."""
+
+        def claim(session: Session, lease: Lease) -> Taken:
+            among = [one for one in outbox.suspects(session, lease.now) if one[0] in webhook_ids]
+            claims = outbox.claim_alone(session, among, lease=lease, targets=Targets())
+            return Taken(list(claims.deliveries), [], None)
+
+        return self.database.write_now(claim, self.take_lease(now))
 
     def settle(self, *settlements: Settlement, now: datetime = NOW) -> list[Settlement]:
         """Settles, and returns what counted."""
@@ -133,9 +169,10 @@ class Worker:
         self.settle(*(settlement(one, said, now=now, schedule=schedule) for one in found), now=now)
         return len(found)
 
-    def _token(self) -> str:
+    def take_lease(self, now: datetime) -> Lease:
+        """A new lease from `now` on, with a token of its own."""
         self.claims += 1
-        return f"{self.name}{self.claims}"
+        return Lease(token=f"{self.name}{self.claims}", now=now, until=now + self.lease)
 
 
 def delivery(database: Database, webhook_id: int, event_id: int) -> Any:

@@ -168,7 +168,8 @@ async def test_a_webhook_lives_its_life(house: House) -> None:
         assert hook["headers"] == {"X-Key": "k"}
         assert set(hook) == {
             *("id", "uid", "version", "title", "url", "triggers", "enabled", "paused", "description", "headers"),
-            *("tenant", "ordered", "timeout", "retry_schedule", "disabled_reason", "created_at", "updated_at"),
+            *("tenant", "ordered", "rate_limit", "timeout", "retry_schedule", "disabled_reason", "breaker"),
+            *("failing_since", "disable_at", "created_at", "updated_at"),
         }
         changed = await client.patch(path, json={"title": "CRM, new", "retry_schedule": [1, 2.5]})
         assert changed.json() == {
@@ -180,7 +181,7 @@ async def test_a_webhook_lives_its_life(house: House) -> None:
         }
         assert (await client.post(f"{path}/pause")).json()["paused"] is True
         assert (await client.post(f"{path}/resume", content=b"{}", headers=JSON)).json()["paused"] is False
-        assert (await client.post(f"{path}/resume", json={"rate": 5})).status_code == 422
+        assert (await client.post(f"{path}/resume", json={"rte": 5})).status_code == 422
         secret = (await client.get(f"{path}/secret")).json()["secret"]
         rotated = (await client.post(f"{path}/secret/rotate")).json()
         assert secret.startswith("whsec_")
@@ -231,6 +232,8 @@ async def test_a_viewer_reads_and_changes_nothing(house: House) -> None:
             viewer.patch(path, json={"title": "X"}),
             viewer.delete(path),
             viewer.post(f"{path}/pause"),
+            viewer.post(f"{path}/resume", json={"drop_before": "2026-11-23T00:00:00Z"}),
+            viewer.post(f"{path}/test"),
             viewer.post(f"{path}/restore"),
             viewer.get(f"{path}/secret"),
             viewer.post(f"{path}/secret/rotate"),
@@ -331,7 +334,7 @@ async def test_a_wrong_method_learns_which_ones_there_are(house: House) -> None:
         response = await client.put(f"/webhooks/{hook['id']}", json={})
         assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET, HEAD, PATCH")
         assert response.json()["type"] == "urn:webhook-ui:problem:method-not-allowed"
-        for method, path in (("GET", "/stats"), ("POST", "/redeliveries"), ("GET", "/sending"), ("GET", "/webhooks/")):
+        for method, path in (("GET", "/stats"), ("POST", "/redeliveries"), ("GET", "/webhooks/")):
             response = await client.request(method, path)
             assert response.status_code == 404
             assert response.headers["content-type"] == "application/problem+json"

@@ -85,7 +85,9 @@ def test_everybody_is_admin_only_on_loopback(installation: Installation) -> None
 
 def test_a_setting_may_stand_in_a_file(installation: Installation) -> None:
     (installation.folder / ".env").write_text("WEBHOOK_UI_PLUGINS_DIR=elsewhere\n")
-    assert "elsewhere" in installation.run("plugin", "list").stdout
+    listed = installation.run("plugin", "list").stdout
+    assert "elsewhere" in listed
+    assert "webhook.disabled" in listed, "the engine's own triggers are there without any plugin"
     (installation.folder / ".env").write_text("WEBHOOK_UI_PLUGIN_DIR=elsewhere\n")
     assert "WEBHOOK_UI_PLUGINS_DIR" in refused(installation, "plugin", "list")
 

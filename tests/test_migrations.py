@@ -1,10 +1,12 @@
 """Migrations build what the models say, and nothing goes wrong when they run twice, at once or too late."""
 
 import multiprocessing
+import re
+import shutil
 import sqlite3
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from webhook_ui import migrations
@@ -23,6 +26,8 @@ from webhook_ui.errors import UsageError
 from webhook_ui.models import metadata
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+STEPS = [script.revision for script in ScriptDirectory.from_config(migrations._config()).walk_revisions()][::-1]
+COPY = f"empty.before-{STEPS[-1]}.db"
 
 LATER_STEP = '''"""A step that only tests know: it rebuilds a table that others refer to."""
 
@@ -71,7 +76,9 @@ def later_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_url: sa.UR
     folder = tmp_path / "versions"
     folder.mkdir()
     recreate = "always" if empty_url.get_backend_name() == "sqlite" else "auto"
-    (folder / "rev_later.py").write_text(LATER_STEP.replace("RECREATE", recreate).replace("LATEST", migrations.latest()))
+    (folder / "rev_later.py").write_text(
+        LATER_STEP.replace("RECREATE", recreate).replace("LATEST", migrations.latest())
+    )
     plain = migrations._config
 
     def config() -> Config:
@@ -98,6 +105,73 @@ def store_one_of_each(url: sa.URL) -> None:
     )
 
 
+def apply_only(url: sa.URL, revision: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes a database as the version made it that knew no step after `revision`."""
+    plain, shipped = migrations._config, Path(str(migrations.__file__)).parent / "versions"
+    folder.mkdir()
+    for known in STEPS[: STEPS.index(revision) + 1]:
+        for file in shipped.glob(f"rev_{known}_*.py"):
+            shutil.copy(file, folder)
+
+    def config() -> Config:
+        changed = plain()
+        changed.set_main_option("version_locations", str(folder))
+        changed.set_main_option("path_separator", ";")
+        return changed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "_config", config)
+        migrations.apply(url)
+    assert migrations.current(url) == revision
+
+
+def first_rows(moment: Any) -> dict[str, dict[str, Any]]:
+    """A row for each table that an engine's life fills, every column filled that may be."""
+    webhook = {"title": "Orders", "url": "https://x.test", "description": "d", "triggers": ["user.*"], "enabled": True}
+    rules = {"signer": "standard", "filter": "f", "template": "t", "tenant": "acme", "ordered": True, "rate_limit": 2.5}
+    secrets = {"headers": "sealed", "secret": "sealed", "old_secret": "sealed", "old_secret_until": moment}
+    stamps = {"created_at": moment, "updated_at": moment}
+    request = {"url": "https://x.test", "request_headers": [["a", "b"]], "request_body": "{}"}
+    response = {"response_status": 500, "response_headers": [["c", "d"]], "response_body": "no"}
+    failure = {"status": "error", "error_class": "http", "error_message": "500", "timings": {"dns": 1.5}}
+    state = {"status": "error", "due_at": moment, "claim": "a1", "answer": "error", "last_attempt_id": 3}
+    cursor = {"upper_bound": 9, "cursor_webhook": 7, "cursor_event": 1, "matched": 5, "done": 2}
+    plan = {"rate": 1.5, "at": moment, "cron": "0 4 * * *", "timezone": "UTC", "within": "24h", "next_run_at": moment}
+    return {
+        "webhook": {
+            **{"id": 7, "uid": "u", "version": 3, "paused": True, "disabled_reason": "r", "timeout": 9.5},
+            **{"retry_schedule": [5.0], "deleted_at": moment, **webhook, **rules, **secrets, **stamps},
+        },
+        "lane": {
+            **{"webhook_id": 7, "breaker": "open", "reason": "down", "probe_at": moment, "not_before": moment},
+            **{"rate_tat": moment, "failing_since": moment, "last_result": "error"},
+        },
+        "delivery": {
+            **{"webhook_id": 7, "event_id": 1, "trigger": "user.created", "round": 2, "tries": 4, "losses": 1},
+            **{"redelivery_id": 5, "closed": None, "test": True, **state, **stamps},
+        },
+        "attempt": {
+            **{"webhook_id": 7, "event_id": 1, "id": 3, "round": 2, "late": True, "at": moment, "duration_ms": 12.5},
+            **{**request, **response, **failure},
+        },
+        "redelivery": {
+            "id": 5,
+            "state": "running",
+            "scope": {"webhook_id": 7},
+            "actor": "x",
+            **cursor,
+            **plan,
+            **stamps,
+        },
+    }
+
+
+def stored(url: sa.URL, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The one row of each of our tables, as the database has it."""
+    rows = {name: outside(url, f"SELECT * FROM webhook_ui_{name}") for name in names}
+    return {name: dict(row._mapping) for name, (row,) in rows.items()}
+
+
 def shape(connection: Connection) -> list[Any]:
     """Everything the database itself says about our tables, in an order that does not depend on how they were made."""
     if connection.dialect.name == "sqlite":
@@ -119,7 +193,7 @@ def shape(connection: Connection) -> list[Any]:
 
 
 def _lines(sql: str) -> Iterator[str]:
-    for line in sql.splitlines():
+    for line in re.sub(r'"(\w+)"', r"\1", sql).splitlines():  # a rebuilt table's name comes back in quotes
         if stripped := line.strip().rstrip(","):
             yield stripped
 
@@ -164,7 +238,7 @@ def test_every_constraint_has_a_name() -> None:
 
 def test_a_second_apply_does_nothing(empty_url: sa.URL) -> None:
     assert migrations.current(empty_url) is None
-    assert migrations.apply(empty_url) == ["0001"]
+    assert migrations.apply(empty_url) == STEPS
     assert migrations.apply(empty_url) == []
     assert migrations.current(empty_url) == migrations.latest()
 
@@ -178,10 +252,33 @@ def test_a_database_newer_than_the_code_is_left_alone(empty_url: sa.URL) -> None
     assert migrations.current(empty_url) == "9999"
 
 
+def test_a_database_of_the_first_form_keeps_all_it_holds(
+    empty_url: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_only(empty_url, STEPS[0], tmp_path / "first", monkeypatch)
+    rows = first_rows(1763888400000000 if empty_url.get_backend_name() == "sqlite" else NOW)
+    engine = sa.create_engine(empty_url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        for name, row in rows.items():
+            first = sa.Table(f"webhook_ui_{name}", sa.MetaData(), autoload_with=connection, resolve_fks=False)
+            assert {column.name for column in first.c} == set(row), f"each column of {name} is filled"
+            connection.execute(first.insert().values(**row))
+    before = stored(empty_url, rows)
+    assert migrations.apply(empty_url) == STEPS[1:]
+    after = stored(empty_url, rows)
+    for column in ("cursor_webhook", "cursor_event"):  # nothing has used them: a run has a cursor for each lane
+        assert column not in after["redelivery"]
+        del before["redelivery"][column]
+    assert {name: {column: after[name][column] for column in row} for name, row in before.items()} == before
+    added = {column: value for column, value in after["lane"].items() if column not in before["lane"]}
+    assert added["probes"] == 0
+    assert set(added.values()) == {None, 0}, "what is new says nothing yet"
+
+
 @pytest.mark.usefixtures("later_step")
 def test_an_upgrade_keeps_what_is_stored(empty_url: sa.URL) -> None:
     store_one_of_each(empty_url)
-    assert migrations.apply(empty_url) == ["0002"]
+    assert migrations.apply(empty_url) == ["later"]
     rows = outside(
         empty_url,
         "SELECT title, colour, status FROM webhook_ui_webhook JOIN webhook_ui_delivery ON webhook_id = id",
@@ -192,34 +289,36 @@ def test_an_upgrade_keeps_what_is_stored(empty_url: sa.URL) -> None:
 @pytest.mark.usefixtures("later_step")
 def test_a_sqlite_file_is_copied_aside_before_an_upgrade(empty_url: sa.URL, tmp_path: Path) -> None:
     if empty_url.get_backend_name() != "sqlite":
-        assert migrations.apply(empty_url) == ["0002"]
+        assert migrations.apply(empty_url) == ["later"]
         return
     store_one_of_each(empty_url)
     migrations.apply(empty_url)
-    copy = tmp_path / "empty.before-0001.db"
+    copy = tmp_path / COPY
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT title FROM webhook_ui_webhook").fetchall() == [("Orders",)]
-        assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [("0001",)]
+        assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [(STEPS[-1],)]
 
 
 @pytest.mark.usefixtures("later_step")
 def test_the_copy_shows_the_state_before_also_when_two_upgrade(empty_url: sa.URL, tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrations.apply, [empty_url] * 4))
-    assert sorted(applied) == [[], [], [], ["0002"]]
+    assert sorted(applied) == [[], [], [], ["later"]]
     if empty_url.get_backend_name() == "sqlite":
-        with closing(sqlite3.connect(tmp_path / "empty.before-0001.db")) as connection:
-            assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [("0001",)]
+        with closing(sqlite3.connect(tmp_path / COPY)) as connection:
+            assert connection.execute(f"SELECT version_num FROM {migrations.VERSION_TABLE}").fetchall() == [
+                (STEPS[-1],)
+            ]
 
 
 @pytest.mark.usefixtures("later_step")
 def test_without_room_for_a_copy_nothing_is_upgraded(empty_url: sa.URL, tmp_path: Path) -> None:
     if empty_url.get_backend_name() == "sqlite":
-        (tmp_path / "empty.before-0001.db").mkdir()
+        (tmp_path / COPY).mkdir()
         with pytest.raises(UsageError, match="not upgraded, because it cannot be copied"):
             migrations.apply(empty_url)
-        assert migrations.current(empty_url) == "0001"
+        assert migrations.current(empty_url) == STEPS[-1]
 
 
 def test_a_new_sqlite_file_is_not_copied(tmp_path: Path) -> None:
@@ -230,13 +329,13 @@ def test_a_new_sqlite_file_is_not_copied(tmp_path: Path) -> None:
 def test_several_threads_may_migrate_at_once(empty_url: sa.URL) -> None:
     with ThreadPoolExecutor(6) as pool:
         applied = list(pool.map(migrations.apply, [empty_url] * 6))
-    assert sorted(applied) == [[], [], [], [], [], ["0001"]]
+    assert sorted(applied) == [[], [], [], [], [], STEPS]
 
 
 def test_several_processes_may_migrate_at_once(empty_url: sa.URL) -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         applied = list(pool.map(migrations.apply, [empty_url] * 2))
-    assert sorted(applied) == [[], ["0001"]]
+    assert sorted(applied) == [[], STEPS]
 
 
 @pytest.mark.parametrize(

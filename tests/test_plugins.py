@@ -249,6 +249,16 @@ def test_two_plugins_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     assert "There is a plugin same already" in plugins.problems[0].message
 
 
+def test_built_in_plugins_are_listed_last(tmp_path: Path) -> None:
+    module = ModuleType("acme.builtin.samples", "Samples.")
+    exec(GOOD.format(name="a.builtin"), module.__dict__)
+    write(tmp_path, "zebra.py", GOOD.format(name="z.mine"))
+    plugins = load(tmp_path, builtin=[module])
+    assert list(plugins.triggers) == ["z.mine", "a.builtin"]
+    assert [info.name for info in plugins.loaded] == ["zebra", "samples"]
+    assert [info.name for info in plugins.added] == ["zebra"]
+
+
 def test_built_in_plugins_come_first(tmp_path: Path) -> None:
     module = ModuleType("acme.builtin.samples", "Samples.")
     exec(GOOD.format(name="user.created"), module.__dict__)

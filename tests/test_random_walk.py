@@ -22,6 +22,7 @@ from tests.stored import (
     add_webhook,
     answer,
     change,
+    new_event,
     settlement,
     start_sending,
     stop_sending,
@@ -143,7 +144,7 @@ class Walk(RuleBasedStateMachine):
 
     def _emit(self, trigger: str, tenant: str | None, **values: Any) -> int:
         found = self.database.write_now(
-            outbox.emit, trigger=trigger, payload="{}", actor=OPERATOR, now=self.now, tenant=tenant, **values
+            outbox.emit, new_event(trigger, payload="{}", tenant=tenant, **values), now=self.now
         )
         hearing = [hook.id for hook in self.hooks.values() if hook.hears(trigger, tenant)]
         assert found.deliveries == len(hearing)

@@ -105,3 +105,56 @@ def test_what_holds_for_every_answer(  # noqa: PLR0917 - hypothesis names them
         assert wait >= min(retry_after or 0, LONGEST_WAIT) - 1e-5
     if decision.lane_not_before is not None:
         assert 0 <= seconds(decision.lane_not_before) <= LONGEST_WAIT
+
+
+@given(
+    schedule=st.lists(st.floats(0, 1e6), max_size=12),
+    jitter=st.floats(0, 1),
+    draw=st.data(),
+)
+def test_a_delivery_that_always_fails_is_tried_once_more_than_the_schedule_is_long(
+    schedule: list[float], jitter: float, draw: st.DataObject
+) -> None:
+    now, tries = NOW, 0
+    while True:
+        asked = draw.draw(st.none() | st.floats(0, 3 * LONGEST_WAIT))
+        status = draw.draw(st.sampled_from([None, 302, 404, 429, 500, 503]))
+        chance = draw.draw(st.floats(0, 1, exclude_max=True))
+        decision = decide(answer(status, asked), schedule=schedule, tries=tries, now=now, jitter=jitter, chance=chance)
+        if decision.closed:
+            break
+        assert decision.due_at
+        wait = (decision.due_at - now).total_seconds()
+        if asked is None:
+            assert schedule[tries] - 1e-5 <= wait <= schedule[tries] * (1 + jitter) + 1e-5
+        assert wait >= min(asked or 0.0, LONGEST_WAIT) - 1e-5
+        now, tries = decision.due_at, tries + 1
+    assert (decision.closed, tries) == ("exhausted", len(schedule))
+
+
+@given(
+    tries=st.integers(0, 20),
+    retry_after=st.none() | st.floats(0, 1e9),
+    schedule=st.lists(st.floats(0, 1e7), max_size=12),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_410_is_always_the_end(tries: int, retry_after: float | None, schedule: list[float], chance: float) -> None:
+    decision = decide(answer(410, retry_after), schedule=schedule, tries=tries, now=NOW, jitter=0.1, chance=chance)
+    assert decision == Decision(status=Result.error, closed="gone", disable_webhook=True)
+
+
+@given(
+    asked=st.floats(0, 1e9),
+    more=st.floats(0, 1e9),
+    status=st.sampled_from([404, 429, 500, 502, 503, 504]),
+    tries=st.integers(0, 8),
+)
+def test_asking_for_more_never_means_sooner_and_at_most_a_day(
+    asked: float, more: float, status: int, tries: int
+) -> None:
+    sooner, later = (after(answer(status, wait), tries) for wait in (asked, asked + more))
+    assert sooner.due_at
+    assert later.due_at
+    assert sooner.due_at <= later.due_at <= NOW + timedelta(seconds=max(LONGEST_WAIT, SCHEDULE[tries]))
+    if sooner.lane_not_before and later.lane_not_before:
+        assert sooner.lane_not_before <= later.lane_not_before <= NOW + timedelta(seconds=LONGEST_WAIT)

@@ -17,6 +17,7 @@ from webhook_ui import ids, outbox, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.models import Webhook
+from webhook_ui.outbox import NewEvent
 from webhook_ui.ui import delivery_words, message_view
 from webhook_ui.ui.webhook_page_address import Address, read_id
 
@@ -138,7 +139,7 @@ def fire(site: Site, webhook_id: int, payload: str = '{"id": 7, "name": "Zoë"}'
 def store_events(session: Session, count: int) -> None:
     """Many at once, as a batch does."""
     for _ in range(count):
-        outbox.emit(session, trigger="user.created", payload="{}", actor=CLI, now=datetime.now(UTC))
+        outbox.emit(session, NewEvent(trigger="user.created", payload="{}", actor=CLI), now=datetime.now(UTC))
 
 
 @pytest.fixture(autouse=True)

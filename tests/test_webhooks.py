@@ -1,7 +1,7 @@
 """The write side of webhooks: what may stand in each field, who may change it, and what history keeps of that."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -49,6 +49,10 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("headers", {}, {}),
     ("tenant", "acme", "acme"),
     ("tenant", None, None),
+    ("rate_limit", 5, 5.0),
+    ("rate_limit", 0.00001, 0.00001),
+    ("rate_limit", 10_000, 10_000.0),
+    ("rate_limit", None, None),
     ("timeout", 1, 1.0),
     ("timeout", 50, 50.0),
     ("timeout", None, None),
@@ -111,6 +115,15 @@ BAD: list[tuple[str, Any, str]] = [
     ("tenant", " ", "must not be empty"),
     ("tenant", "x" * 201, "longer than 200"),
     ("tenant", "a\0b", "control characters"),
+    ("rate_limit", 0, "between 0.00001 and 10,000"),
+    ("rate_limit", -1, "between 0.00001 and 10,000"),
+    ("rate_limit", 1e-300, "between 0.00001 and 10,000"),
+    ("rate_limit", 10_001, "between 0.00001 and 10,000"),
+    ("rate_limit", float("nan"), "between 0.00001 and 10,000"),
+    ("rate_limit", float("inf"), "between 0.00001 and 10,000"),
+    ("rate_limit", 10**400, "between 0.00001 and 10,000"),
+    ("rate_limit", True, "number of deliveries a second"),
+    ("rate_limit", "5", "number of deliveries a second"),
     ("timeout", 0.5, "at least 1 second"),
     ("timeout", 51, "between 0 and 50"),
     ("timeout", -1, "between 0 and 50"),
@@ -178,7 +191,7 @@ def test_every_field_has_a_good_and_a_bad_value_here() -> None:
 
 
 NOT_FIELDS = (
-    "id uid version secret old_secret created_at updated_at deleted_at disabled_reason filter rate_limit signer"
+    "id uid version secret old_secret created_at updated_at deleted_at disabled_reason filter template signer"
 )
 
 
@@ -328,6 +341,7 @@ ACTIONS: list[tuple[str, Callable[[Database, int, Actor], Any]]] = [
     ),
     ("delete", lambda db, one, actor: db.write_now(webhooks.delete, one, actor=actor, now=NOW)),
     ("restore", lambda db, one, actor: db.write_now(webhooks.restore, one, actor=actor, now=NOW)),
+    ("resume", lambda db, one, actor: db.write_now(webhooks.resume, one, rate=5, actor=actor, now=NOW)),
     ("rotate_secret", lambda db, one, actor: db.write_now(webhooks.rotate_secret, one, actor=actor, now=NOW)),
     ("reveal_secret", lambda db, one, actor: db.read_now(webhooks.reveal_secret, one, actor=actor)),
 ]
@@ -420,6 +434,21 @@ def test_both_secrets_sign_for_a_day_after_a_rotation(database: Database) -> Non
                 sa.text("UPDATE webhook_ui_delivery SET due_at = NULL, claim = NULL, status = 'sent', closed = 'sent'")
             )
         )
+
+
+def test_a_second_rotation_within_a_day_would_break_who_has_the_first(database: Database) -> None:
+    webhook_id = add_webhook(database)
+
+    def rotate(now: datetime, **how: bool) -> tuple[str, str]:
+        webhook = database.write_now(webhooks.rotate_secret, webhook_id, actor=OPERATOR, now=now, **how)
+        return webhook.old_secret, webhook.secret
+
+    first, second = rotate(at(0))
+    with pytest.raises(Conflict, match=r"rotated 3 hours ago.* until 2026-11-24T09:00:00Z.* with force"):
+        rotate(at(3 * 3600 + 60))
+    assert (get(database, webhook_id).old_secret, get(database, webhook_id).secret) == (first, second)
+    assert rotate(at(4 * 3600), force=True)[0] == second
+    assert rotate(at(28 * 3600))[0] not in (first, second), "a day later it needs no force"
 
 
 # --- history

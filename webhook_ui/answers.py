@@ -1,7 +1,7 @@
 """What a receiver says, made harmless and readable: texts, Retry-After, sentences for statuses. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -37,8 +37,16 @@ def one_line(text: str, length: int = 200) -> str:
     return line if len(line) <= length else f"{line[:length]}…"
 
 
-def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> wire.Headers:
+def find(raw: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    """The value of the header `name` (in lower case), or nothing."""
+    return next((value.decode("latin-1") for key, value in raw if key.lower() == name), "")
+
+
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> wire.Headers:
     """The answer's headers as text, as many as fit into 16 KiB."""
+    together = b"".join([part for pair in raw for part in pair])
+    if len(together) <= STORED_HEADER_BYTES and together.isascii() and b"\x00" not in together:
+        return tuple([(name.decode(), value.decode()) for name, value in raw])
     headers: list[tuple[str, str]] = []
     room = STORED_HEADER_BYTES
     for name, value in raw:

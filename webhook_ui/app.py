@@ -1,43 +1,41 @@
 """The composition root: builds all parts, joins them, starts and stops them in order."""
 
 import asyncio
-import os
-import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from types import FrameType
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from webhook_ui import __version__, accounts, api, door, logs, plugin_loader, storage, upkeep
+from webhook_ui import __version__, accounts, api, builtin, door, logs, plugin_loader, storage, upkeep, workers
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.errors import UsageError
+from webhook_ui.heartbeats import BEAT_SECONDS, Pulse
 from webhook_ui.host import Host
+from webhook_ui.metrics import Metrics
 from webhook_ui.outbound import Sender
 from webhook_ui.plugin_loader import Plugins
+from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
+from webhook_ui.tester import Tester
 from webhook_ui.ui import dashboard, sign_in
 from webhook_ui.ui.context import Services
 from webhook_ui.ui.live import Live
+from webhook_ui.vitals import Figures
 from webhook_ui.watch import Watch
 from webhook_ui.webhook_fields import Rules
 
 USER_AGENT = f"webhook-ui/{__version__}"
-log = structlog.get_logger()
-
-STOP_GRACE = 10.0  # seconds that attempts in flight get when the process is asked to stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,26 +60,30 @@ def build(settings: Settings) -> Core:
     """Opens the database and loads the plugins. Raises UsageError."""
     logs.configure(settings.log_format)
     database = storage.open_database(settings)
-    return Core(settings=settings, database=database, plugins=plugin_loader.load(settings.plugins_dir))
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
+    return Core(settings=settings, database=database, plugins=plugins)
 
 
 @asynccontextmanager
-async def running(core: Core, *, dispatching: bool) -> AsyncIterator[None]:
-    """The parts that run: the watch for other processes' commits, and the dispatcher with its clock and sender."""
+async def running(core: Core, *, dispatching: bool) -> AsyncIterator[Pulse | None]:
+    """The parts that run: the watch for other processes' commits, and the dispatcher with its clock and sender.
+
+    Answers the dispatcher's pulse, if there is one.
+    """
     watch = Watch(core.database)
     watch.start()
     try:
         if dispatching:
-            async with _dispatching(core):
-                yield
+            async with _dispatching(core) as pulse:
+                yield pulse
         else:
-            yield
+            yield None
     finally:
         await asyncio.to_thread(watch.stop)
 
 
 @asynccontextmanager
-async def _dispatching(core: Core) -> AsyncIterator[None]:
+async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
     settings, clock = core.settings, Clock()
     schedules = {
         name: registered.trigger.retry_schedule
@@ -93,31 +95,40 @@ async def _dispatching(core: Core) -> AsyncIterator[None]:
         clock.start()
         retention = timedelta(days=settings.retention_days)
         clock.every(upkeep.EVERY_SECONDS, "upkeep", lambda: upkeep.run(core.database, retention=retention))
+        pulse = Pulse(core.database, dispatcher.name, getattr(dispatcher, "figures", Figures))
+        clock.every(BEAT_SECONDS, "heartbeat", pulse.beat)
         running = asyncio.create_task(dispatcher.run())
         first_upkeep = asyncio.create_task(upkeep.run(core.database, retention=retention))
+        await pulse.beat()
         try:
-            yield
+            yield pulse
         finally:
             clock.stop()
             await first_upkeep
-            await dispatcher.stop(STOP_GRACE)
+            await dispatcher.stop(workers.STOP_GRACE)
             await running
+            await pulse.leave()
 
 
 def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode) -> ASGIApp:
     """Dashboard and REST API as one ASGI application, behind the door. Once a process: NiceGUI knows only one."""
     settings, database = core.settings, core.database
     identity = accounts.Identity(database, accounts=settings.auth == "accounts")
+    tester = Tester(database, core.plugins, settings, user_agent=USER_AGENT)
+    readiness = Readiness(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(core, dispatching=dispatching):
+        async with running(core, dispatching=dispatching) as readiness.pulse:
             yield
+        await tester.close()
         identity.close()
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     app.add_api_route("/healthz", lambda: PlainTextResponse("ok\n"), include_in_schema=False)
-    app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings))
+    app.add_route("/readyz", readiness.answer, methods=["GET"])
+    app.add_route("/metrics", Metrics(database).answer, methods=["GET"])
+    app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings, tester))
     app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     dashboard.install(
         app,
@@ -128,26 +139,36 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
             plugins=core.plugins,
             rules=core.rules,
             identity=identity,
+            tester=tester,
             live=Live(database.announcer),
         ),
     )
     return door.Door(app, identity, settings)
 
 
-def serve(settings: Settings, *, workers: int | None) -> None:
-    """Runs the web process, and the dispatcher in it or in `workers` processes beside it, until it is told to stop."""
+class _Server(uvicorn.Server):
+    """uvicorn, with the same answer to a second signal as every process here gives."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            workers.leave()
+        super().handle_exit(sig, frame)
+
+
+def serve(settings: Settings, *, beside: int | None) -> None:
+    """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop."""
     # uvicorn hands a signal on once it has stopped; what comes after it here must still be done
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    workers.on_stop(lambda: sys.exit(0))
     listener = _listen(settings)
     core = build(settings)
     try:
         setup_code = accounts.SetupCode(time.monotonic())
-        app = create_app(core, dispatching=workers is None, setup_code=setup_code)
+        app = create_app(core, dispatching=beside is None, setup_code=setup_code)
         address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}"
-        _greet(core, address, workers)
+        _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
-        with _beside(settings, workers or 0):
+        with workers.beside(settings, beside or 0):
             config = uvicorn.Config(
                 app,
                 log_config=None,
@@ -155,13 +176,16 @@ def serve(settings: Settings, *, workers: int | None) -> None:
                 timeout_graceful_shutdown=3,
                 server_header=False,
             )
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config).run(sockets=[listener])
     finally:
         core.database.close()
 
 
-def work(settings: Settings) -> None:
-    """Runs a dispatcher alone until it is told to stop."""
+def work(settings: Settings, *, attached: bool = False) -> None:
+    """Runs a dispatcher alone until it is told to stop; an `attached` one also when its standard input ends."""
+    workers.on_stop(lambda: sys.exit(0))
+    if attached:
+        workers.follow_parent()
     core = build(settings)
     try:
         asyncio.run(_work(core))
@@ -172,17 +196,10 @@ def work(settings: Settings) -> None:
 async def _work(core: Core) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _stop_or_leave, stop)
+    workers.on_stop(lambda: loop.call_soon_threadsafe(stop.set))
     async with running(core, dispatching=True):
         print(f"Dispatcher started: {_describe_database(core)}. Ctrl+C ends it.", flush=True)
         await stop.wait()
-
-
-def _stop_or_leave(stop: asyncio.Event) -> None:
-    if stop.is_set():  # asked a second time: at once; what is in flight is claimed again after its lease
-        os._exit(1)
-    stop.set()
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -202,8 +219,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _greet(core: Core, address: str, workers: int | None) -> None:
-    sending = {None: "in this process", 0: "not here; run webhook-ui worker"}.get(workers, f"in {workers} processes")
+def _greet(core: Core, address: str, beside: int | None) -> None:
+    sending = {None: "in this process", 0: "not here; run webhook-ui worker"}.get(beside, f"in {beside} processes")
     print(f"Webhook UI {__version__}")
     print(f"  Dashboard   {core.settings.public_url or address}")
     print(f"  Database    {_describe_database(core)}")
@@ -214,7 +231,7 @@ def _greet(core: Core, address: str, workers: int | None) -> None:
     for problem in core.plugins.problems:
         line = f" line {problem.line}" if problem.line else ""
         print(f"  NOT LOADED  {problem.name} ({problem.where}{line}): {problem.message}")
-    if not core.plugins.loaded:
+    if not core.plugins.added:
         print(f"  Plugins     none in {core.settings.plugins_dir.absolute()}; webhook-ui init writes an example")
     sys.stdout.flush()
 
@@ -228,32 +245,3 @@ def _describe_database(core: Core) -> str:
 
 def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
-
-
-@contextmanager
-def _beside(settings: Settings, count: int) -> Iterator[None]:
-    """`count` dispatcher processes with the same settings; one that dies is started again."""
-    stop = threading.Event()
-    keepers = [threading.Thread(target=_keep_worker, args=(settings, stop), daemon=True) for _ in range(count)]
-    for keeper in keepers:
-        keeper.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for keeper in keepers:
-            keeper.join()
-
-
-def _keep_worker(settings: Settings, stop: threading.Event) -> None:
-    networks = ",".join(str(network) for network in settings.allowed_networks)
-    environment = {**os.environ, f"{PREFIX}ALLOWED_NETWORKS": networks}
-    while not stop.is_set():
-        worker = subprocess.Popen([sys.executable, "-m", "webhook_ui", "worker"], env=environment)
-        while worker.poll() is None and not stop.wait(0.2):
-            pass
-        if worker.poll() is None:
-            worker.send_signal(signal.SIGTERM)
-            worker.wait(STOP_GRACE + 5)
-        elif not stop.wait(1.0):
-            log.warning("worker.restarts", exit_code=worker.returncode)

@@ -13,14 +13,15 @@ log = structlog.get_logger()
 class Kind(StrEnum):
     """What sort of thing changed.
 
-    `delivery` is a new duty or an order (emit, redeliver, cancel), `attempt` what the engine has settled; `anything`
-    is all that is known of another process's commit.
+    `delivery` is a new duty or an order (emit, redeliver, cancel), `attempt` what the engine has settled, `redelivery`
+    a plan or how far it has come; `anything` is all that is known of another process's commit.
     """
 
     webhook = "webhook"
     event = "event"
     delivery = "delivery"
     attempt = "attempt"
+    redelivery = "redelivery"
     account = "account"
     anything = "anything"
 

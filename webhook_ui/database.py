@@ -22,14 +22,16 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
 from webhook_ui import times
-from webhook_ui.changes import Announcer, Changed
+from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.columns import Sealer
 from webhook_ui.errors import Unavailable
+from webhook_ui.steady import SteadyClock
 
 GROUP = 256  # jobs in one transaction at the most
 READERS = 4
 BUSY_SECONDS = 5
 CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
+LONGEST_NOTICE = 4000  # bytes; PostgreSQL takes 8000
 AWAY = (OperationalError, InterfaceError, sa.exc.TimeoutError)  # the last: all connections are taken
 
 P = ParamSpec("P")
@@ -51,9 +53,11 @@ def note(session: Session, *changes: Changed) -> None:
 
 def moment(session: Session) -> datetime:
     """The present moment by the clock that leases go by: PostgreSQL's own, so that machines may disagree."""
-    if session.get_bind().dialect.name == "sqlite":
-        return times.utcnow()
-    return times.check(session.execute(sa.text("SELECT clock_timestamp()")).scalar_one())
+    connection = session.connection()
+    steady: SteadyClock = connection.dialect.steady  # type: ignore[attr-defined]  # hung there by Database
+    if connection.dialect.name == "sqlite":
+        return steady.read(times.utcnow())
+    return steady.read(times.check(connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()))
 
 
 class Database:
@@ -64,13 +68,15 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.origin = secrets.token_hex(8)  # tells our own notifications from those of others
         self.announcer = Announcer()
-        self.reader = _open(self.url, sealer, begin="BEGIN", size=READERS)
-        self.writer = _open(self.url, sealer, begin="BEGIN IMMEDIATE", size=1)
+        self.steady = SteadyClock()
+        self.reader = _open(self.url, sealer, self.steady, begin="BEGIN", size=READERS)
+        self.writer = _open(self.url, sealer, self.steady, begin="BEGIN IMMEDIATE", size=1)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._closed = False
+        self._version: int | None = None  # SQLite's count of other connections' commits, as the writer saw it last
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn(session, …)` on a reading thread. Raises Unavailable when the database is away."""
@@ -93,6 +99,20 @@ class Database:
         """`write` for code without an event loop."""
         result: T = self._submit(lambda session: fn(session, *args, **kwargs)).result()
         return result
+
+    def look_for_others(self) -> None:
+        """SQLite: announces `Kind.anything` if another process has committed something since the last look.
+
+        Only the writer's own connection can tell that from what this process has committed.
+        """
+        with suppress(Unavailable):  # it is being closed
+            self._submit(self._notice_others)
+
+    def _notice_others(self, session: Session) -> None:
+        version = session.connection().exec_driver_sql("PRAGMA data_version").scalar_one()
+        if self._version is not None and version != self._version:
+            note(session, Changed(Kind.anything))
+        self._version = version
 
     def close(self) -> None:
         """Finishes what was submitted and lets go of all connections."""
@@ -132,14 +152,15 @@ class Database:
         changes: set[Changed] = set()
         try:
             with self.writer.begin() as connection:
-                outcomes = [(job, *_run(job, connection, changes)) for job in group]
+                alone = len(group) == 1
+                outcomes = [(job, *_run(job, connection, changes, alone=alone)) for job in group]
         except Exception as error:  # the commit failed, so nothing of the group is stored
             failure = _unavailable(error) if isinstance(error, DBAPIError) else error
             for job in group:
                 job.future.set_exception(failure)
             return
         if changes and not self.is_sqlite:
-            self._notify()
+            self._notify(changes)
         again = []
         for job, result, problem in outcomes:
             if problem is None:
@@ -154,15 +175,36 @@ class Database:
         for job in again:  # a deadlock with another process's group may be over once the job is alone
             self._write_group([job])
 
-    def _notify(self) -> None:
+    def _notify(self, changes: set[Changed]) -> None:
         """Tells other processes; after the commit, so that no lock is held for it. Their tickers cover a failure."""
+        notice = write_notice(self.origin, changes)
         with suppress(DBAPIError), self.writer.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.execute(sa.select(sa.func.pg_notify(CHANNEL, self.origin)))
+            connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, notice))
 
 
-def _run(job: _Job, connection: Connection, changes: set[Changed]) -> tuple[Any, Exception | None]:
-    session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+def write_notice(origin: str, changes: set[Changed]) -> str:
+    """What other processes are told: who says it and what has changed, as long as that is short."""
+    words = [f"{change.kind}:{change.webhook_id or ''}" for change in changes]
+    notice = " ".join((origin, *words))
+    return notice if len(notice) <= LONGEST_NOTICE else f"{origin} {Kind.anything}:"
+
+
+def read_notice(notice: str) -> tuple[str, set[Changed]]:
+    """The origin and the changes in a notice; what cannot be read may be anything."""
+    origin, *words = notice.split(" ")
+    changes = set()
+    for word in words:
+        kind, _, webhook_id = word.partition(":")
+        known = kind in Kind.__members__ and (not webhook_id or webhook_id.isdigit())
+        changes.add(Changed(Kind(kind), int(webhook_id) if webhook_id else None) if known else Changed(Kind.anything))
+    return origin, changes or {Changed(Kind.anything)}
+
+
+def _run(job: _Job, connection: Connection, changes: set[Changed], *, alone: bool) -> tuple[Any, Exception | None]:
+    # one that is alone in its transaction needs no savepoint: it is rolled back whole
+    mode: Any = "rollback_only" if alone else "create_savepoint"
+    session = Session(connection, join_transaction_mode=mode, expire_on_commit=False)
     try:
         with session, session.begin():
             result = job.run(session)
@@ -193,7 +235,7 @@ def _unavailable(error: Exception) -> Unavailable:
     )
 
 
-def _open(url: sa.URL, sealer: Sealer, *, begin: str, size: int) -> Engine:
+def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size: int) -> Engine:
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
             url,
@@ -213,6 +255,7 @@ def _open(url: sa.URL, sealer: Sealer, *, begin: str, size: int) -> Engine:
             max_overflow=0,
         )
     engine.dialect.sealer = sealer  # type: ignore[attr-defined]  # read by SealedJson
+    engine.dialect.steady = steady  # type: ignore[attr-defined]  # read by moment
     return engine
 
 

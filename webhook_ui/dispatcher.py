@@ -1,50 +1,41 @@
 """The dispatcher: claims what is due, sends it, settles what came of it. It keeps nothing that a crash could lose.
 
-Each turn is one transaction: the answers that have gathered since the last turn are settled, and the seats they left
-are filled again. While nothing is due it sleeps until a new event, an answer, or the clock wakes it.
+Each turn is one transaction (see `turn`): the answers that have gathered since the last turn are settled, and the
+seats they left are filled again. While nothing is due it sleeps until a new event, an answer, or the clock wakes it.
 """
 
 import asyncio
-import random
 import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlmodel import Session
 
-from webhook_ui import ids, outbox, retry, signing, webhooks, wire
-from webhook_ui.actors import SYSTEM
+from webhook_ui import breaker, ids, letters, times, wire
+from webhook_ui.board import Board
+from webhook_ui.breaker import Window
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.database import Database, moment
+from webhook_ui.database import Database
 from webhook_ui.errors import Unavailable
 from webhook_ui.outbound import Sender
-from webhook_ui.outbox import Claimed, Claims, Settlement
+from webhook_ui.outbox import Claimed
 from webhook_ui.schedule import Clock
+from webhook_ui.seats import Seats
 from webhook_ui.settings import Settings
-from webhook_ui.times import utcnow
-from webhook_ui.wire import Answer, ErrorClass, Failure, Outgoing, Result
+from webhook_ui.steady import elapsed
+from webhook_ui.turn import Outcome, Plan, Sent, Turns
+from webhook_ui.vitals import GROUP_SIZES, Figures, group_bucket
+from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
-TICK_SECONDS = 5.0  # looks at the database at least so often, whatever the clock and the wake-ups say
+TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
 LONGEST_BACKOFF = 30.0
 ALARM = "next delivery due"
-MASK = "•••"
-CALLS = frozenset({Kind.event, Kind.webhook, Kind.delivery, Kind.anything})  # what may have made something due
+WATCHED = 50_000  # webhooks whose latest outcomes are remembered
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Sent:
-    """A claimed delivery with its answer, not settled yet."""
-
-    claimed: Claimed
-    answer: Answer
-    headers: wire.Headers
 
 
 class Dispatcher:
@@ -62,17 +53,33 @@ class Dispatcher:
     ) -> None:
         self.name = secrets.token_hex(4)
         self._database, self._sender, self._clock, self._settings = database, sender, clock, settings
-        self._user_agent, self._schedules = user_agent, schedules
+        self._user_agent = user_agent
+        self._turns = Turns(self.name, settings, database.steady, schedules)
+        self._seats = Seats(settings.concurrency, settings.concurrency_per_webhook)
+        self._board, self._windows = Board(), dict[int, Window]()
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
-        self._answers: list[_Sent] = []
-        self._suspects: Sequence[int] = ()
+        self._answers: list[Sent] = []
+        self._suspects: Sequence[tuple[int, int]] = ()
         self._alone = False  # what is in flight was claimed alone
         self._unused: list[Claimed] = []  # claimed by a turn that ended after it was told to stop
+        self._discover, self._discovered_at = True, float("-inf")
+        self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._tally = _Tally()
 
     def wake(self) -> None:
         """Lets the dispatcher look whether something is due. Call it in its event loop."""
         self._woken.set()
+
+    def figures(self) -> Figures:
+        """What it says of itself."""
+        return self._tally.figures(
+            seats=self._settings.concurrency,
+            seats_taken=self._seats.taken,
+            slow_seats_taken=self._seats.slow_taken,
+            lanes=len(self._board),
+            answers_waiting=len(self._answers),
+        )
 
     async def run(self) -> None:
         """Delivers until `stop`; a database that is away is waited for, and no try is counted meanwhile."""
@@ -85,12 +92,16 @@ class Dispatcher:
                     await self._turn()
                 except Exception as error:  # whatever it is, what is due must still be delivered
                     backoff = min(max(backoff * 2, 0.5), LONGEST_BACKOFF)
+                    self._tally.note_failure()
+                    self._discover = True
                     unforeseen = None if isinstance(error, Unavailable) else error
                     log.warning("dispatcher.waits", reason=str(error), again_in_seconds=backoff, exc_info=unforeseen)
                     await _within(backoff, self._stop)
                 else:
                     backoff = 0.0
-                    await _within(TICK_SECONDS, self._woken)
+                    if not self._woken.is_set():
+                        self._set_alarm()
+                        await _within(TICK_SECONDS, self._woken)
         finally:
             quiet()
             self._clock.set_alarm(ALARM, None, self.wake)
@@ -110,123 +121,218 @@ class Dispatcher:
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*unfinished, return_exceptions=True)
+        plan = Plan(answers=self._answers, pressure=self._pressure(self._answers))
         try:
-            await self._database.write(self._finish, self._answers, [*unfinished.values(), *self._unused])
+            await self._database.write(self._turns.finish, plan, [*unfinished.values(), *self._unused])
         except Unavailable as error:
             log.warning("dispatcher.unrecorded", reason=str(error), answers=len(self._answers))
 
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
-        if not loop.is_closed() and any(change.kind in CALLS for change in changes):
-            loop.call_soon_threadsafe(self.wake)
+        if loop.is_closed():
+            return
+        called = [change for change in changes if change.kind in (Kind.delivery, Kind.webhook, Kind.anything)]
+        if called:
+            loop.call_soon_threadsafe(self._take_news, called)
+
+    def _take_news(self, changes: Sequence[Changed]) -> None:
+        """Something may have fallen due: of these webhooks, or of any."""
+        if any(change.webhook_id is None for change in changes):
+            self._discover = True
+        self._board.call(change.webhook_id for change in changes if change.webhook_id is not None)
+        self.wake()
 
     async def _turn(self) -> None:
         self._woken.clear()
-        answers, self._answers = self._answers, []
-        try:
-            claims = await self._database.write(self._settle_and_claim, answers, self._busy())
-        except BaseException:
-            self._answers = answers + self._answers  # not recorded, so still to be recorded
-            raise
-        if self._stop.is_set():
-            self._unused += claims.deliveries
+        began = time.perf_counter()
+        plan = self._plan()
+        if plan is None:
             return
-        for claimed in claims.deliveries:
+        self._answers = []
+        try:
+            outcome = await self._database.write(self._turns.take, plan)
+        except BaseException:
+            self._answers = [*plan.answers, *self._answers]  # not recorded, so still to be recorded
+            self._board.call(plan.wanted)
+            raise
+        self._tally.note_turn(plan.answers, outcome, time.perf_counter() - began)
+        self._moment = outcome.now, elapsed()
+        self._learn(plan, outcome)
+        if self._stop.is_set():
+            self._unused += outcome.claims.deliveries
+            return
+        self._send_off(outcome.claims.deliveries)
+
+    def _plan(self) -> Plan | None:
+        """What the next turn is to do; None if there is nothing to do."""
+        if elapsed() - self._discovered_at >= TICK_SECONDS:
+            self._discover = True
+        wanted: Mapping[int, int] = {}
+        suspects: Sequence[tuple[int, int]] = ()
+        if self._stop.is_set():
+            self._discover = False
+        elif self._alone or self._suspects:
+            # what may kill this process must have no neighbours
+            suspects = self._suspects if not self._in_flight else ()
+        elif due := self._board.due(self._now()):
+            wanted = self._seats.shares(due, time.monotonic())
+            self._board.take(wanted)
+        if not (self._answers or self._discover or wanted or suspects):
+            return None
+        return Plan(
+            answers=self._answers,
+            pressure=self._pressure(self._answers),
+            discover=self._discover,
+            wanted=wanted,
+            suspects=suspects,
+        )
+
+    def _learn(self, plan: Plan, outcome: Outcome) -> None:
+        """Takes over what a turn found out about lanes."""
+        if outcome.lanes is not None:
+            self._discover, self._discovered_at = False, elapsed()
+            self._board.replace({lane.webhook_id: lane.due_at for lane in outcome.lanes})
+            self._suspects = outcome.suspects or ()
+            self._woken.set()  # what was found is claimed now
+        if plan.suspects:
+            self._alone = bool(outcome.claims.deliveries)
+            self._suspects = ()
+            self._discover = True  # there may be more of them
+            self._woken.set()
+        for webhook_id, at in outcome.claims.looks.items():
+            self._board.look(webhook_id, at)
+        for one in outcome.settled.counted:
+            if one.claimed.narrow:
+                self._board.call([one.claimed.webhook_id])
+            elif one.decision.due_at is not None:
+                self._board.look(one.claimed.webhook_id, one.decision.due_at)
+        for webhook_id, (_, verdict) in outcome.settled.verdicts.items():
+            if verdict.opened or verdict.recovered:
+                self._windows.pop(webhook_id, None)
+                self._board.call([webhook_id])
+
+    def _send_off(self, deliveries: Sequence[Claimed]) -> None:
+        for webhook_id, count in Counter(claimed.webhook_id for claimed in deliveries).items():
+            self._seats.take(webhook_id, count, time.monotonic())
+        for claimed in deliveries:
             task = asyncio.create_task(self._deliver(claimed))
             self._in_flight[task] = claimed
-            task.add_done_callback(self._in_flight.pop)
-        self._clock.set_alarm(ALARM, claims.next_due, self.wake)
+            task.add_done_callback(self._land)
 
-    def _busy(self) -> Mapping[int, int]:
-        return Counter(claimed.webhook_id for claimed in self._in_flight.values())
-
-    def _settle_and_claim(self, session: Session, answers: Sequence[_Sent], busy: Mapping[int, int]) -> Claims:
-        """Runs on the writing thread: one transaction."""
-        now = moment(session)
-        self._settle(session, answers, now)
-        if self._stop.is_set():
-            return Claims(deliveries=(), suspects=(), next_due=None)
-        token, lease_until = secrets.token_hex(8), now + timedelta(seconds=self._settings.lease)
-        flying = sum(busy.values())
-        if self._suspects or self._alone:
-            if flying:  # what may kill this process must have no neighbours
-                return Claims(deliveries=(), suspects=(), next_due=now + timedelta(seconds=TICK_SECONDS))
-            suspects, self._suspects, self._alone = self._suspects, (), False
-            if suspects:
-                claims = outbox.claim_alone(session, suspects, token=token, now=now, lease_until=lease_until)
-                self._alone = bool(claims.deliveries)
-                if self._alone:
-                    return claims
-        claims = outbox.claim(
-            session,
-            token=token,
-            now=now,
-            lease_until=lease_until,
-            seats=self._settings.concurrency - flying,
-            seats_per_webhook=self._settings.concurrency_per_webhook,
-            busy=busy,
-        )
-        self._suspects = claims.suspects
-        return claims
-
-    def _finish(self, session: Session, answers: Sequence[_Sent], unfinished: Sequence[Claimed]) -> None:
-        now = moment(session)
-        self._settle(session, answers, now)
-        outbox.give_back(session, unfinished, now=now)
-
-    def _settle(self, session: Session, answers: Sequence[_Sent], now: datetime) -> None:
-        settlements = [self._decide(one, now) for one in answers]
-        if not settlements:
-            return
-        for one in outbox.settle(session, settlements, dispatcher=self.name, now=now):
-            if one.decision.disable_webhook:
-                reason = "Its receiver answered 410 Gone: it wants no more events."
-                webhooks.disable(session, one.claimed.webhook_id, reason=reason, actor=SYSTEM, now=now)
-
-    def _decide(self, one: _Sent, now: datetime) -> Settlement:
-        claimed = one.claimed
-        schedule = claimed.target.retry_schedule
-        if schedule is None:
-            schedule = self._schedules.get(claimed.trigger, self._settings.retry_schedule)
-        decision = retry.decide(
-            one.answer,
-            schedule=schedule,
-            tries=claimed.tries,
-            now=now,
-            jitter=self._settings.retry_jitter,
-            chance=random.random(),  # noqa: S311 - spreads load, guards nothing
-        )
-        return Settlement(
-            claimed=claimed,
-            answer=one.answer,
-            decision=decision,
-            url=claimed.target.url,
-            request_headers=one.headers,
-        )
-
-    async def _deliver(self, claimed: Claimed) -> None:
-        try:
-            outgoing = self._prepare(claimed)
-        except ValueError as error:  # a secret that cannot sign, for example
-            log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
-            self._answers.append(_Sent(claimed=claimed, answer=_unsendable(error), headers=()))
-            self.wake()
-            return
-        answer = await self._sender.send(outgoing)
-        secret = {name.lower() for name in claimed.target.headers}
-        shown = tuple((name, MASK if name.lower() in secret else value) for name, value in outgoing.headers)
-        self._answers.append(_Sent(claimed=claimed, answer=answer, headers=shown))
-        _log_attempt(claimed, answer)
+    def _land(self, task: asyncio.Task[None]) -> None:
+        del self._in_flight[task]
+        if not self._in_flight:
+            self._alone = False
         self.wake()
 
-    def _prepare(self, claimed: Claimed) -> Outgoing:
-        body = wire.envelope(claimed.trigger, claimed.occurred_at, claimed.payload)
-        signed = signing.headers(claimed.target.secrets, ids.event_text(claimed.event_id), int(time.time()), body)
-        own = (("content-type", "application/json"), ("user-agent", self._user_agent), *signed)
-        return Outgoing(
-            url=claimed.target.url,
-            headers=(*own, *claimed.target.headers.items()),
-            body=body,
-            timeout=claimed.target.timeout or self._settings.request_timeout,
+    def _now(self) -> datetime:
+        """The database's time, as far as that can be told without asking."""
+        if self._moment is None:
+            return times.utcnow()
+        then, at = self._moment
+        return then + timedelta(seconds=elapsed() - at)
+
+    def _set_alarm(self) -> None:
+        look = self._board.next_look()
+        at = None if look is None else times.utcnow() + max(look - self._now(), timedelta())
+        self._clock.set_alarm(ALARM, at, self.wake)
+
+    def _pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
+        failed = {one.claimed.webhook_id for one in answers if one.answer.result is Result.error}
+        now = time.monotonic()
+        return {webhook_id: self._window(webhook_id).counts(now) for webhook_id in failed}
+
+    def _window(self, webhook_id: int) -> Window:
+        if webhook_id not in self._windows:
+            if len(self._windows) >= WATCHED:
+                self._windows.clear()
+            self._windows[webhook_id] = Window()
+        return self._windows[webhook_id]
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        began = time.monotonic()
+        answer, headers = await self._attempt(claimed)
+        now = time.monotonic()
+        self._seats.release(
+            claimed.webhook_id,
+            seconds=now - began,
+            sent=answer.result is Result.sent,
+            timed_out=answer.failure is not None and answer.failure.kind is ErrorClass.timeout,
+            now=now,
+        )
+        if breaker.tells(answer):
+            self._window(claimed.webhook_id).add(answer.result is Result.sent, now)
+        self._answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
+        _log_attempt(claimed, answer)
+
+    async def _attempt(self, claimed: Claimed) -> tuple[Answer, wire.Headers]:
+        target = claimed.target
+        try:
+            head = letters.letterhead(
+                url=target.url, headers=target.headers, secrets=target.secrets, user_agent=self._user_agent
+            )
+        except ValueError as error:  # a secret that cannot sign, for example
+            log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
+            return _unsendable(error), ()
+        outgoing = letters.prepare(
+            head,
+            event_id=claimed.event_id,
+            trigger=claimed.trigger,
+            occurred_at=claimed.occurred_at,
+            payload=claimed.payload,
+            now=time.time(),
+            timeout=target.timeout or self._settings.request_timeout,
+        )
+        answer = await self._sender.send(outgoing)
+        return answer, letters.shown_headers(head, outgoing)
+
+
+class _Tally:
+    """Counts what a dispatcher does, from the start of its process."""
+
+    def __init__(self) -> None:
+        self._turns, self._seconds, self._sent = 0, 0.0, 0
+        self._errors: Counter[str] = Counter()
+        self._groups = [0] * (len(GROUP_SIZES) + 1)
+        self._lost = 0
+        self._turned_at = elapsed()
+        self._away_since: float | None = None
+
+    def note_turn(self, answers: Sequence[Sent], outcome: Outcome, seconds: float) -> None:
+        self._turns += 1
+        self._seconds += seconds
+        self._turned_at, self._away_since = elapsed(), None
+        if not answers:
+            return
+        self._groups[group_bucket(len(answers))] += 1
+        self._lost += len(answers) - len(outcome.settled.counted)
+        for one in outcome.settled.counted:
+            if one.answer.failure is None:
+                self._sent += 1
+            else:
+                self._errors[one.answer.failure.kind.value] += 1
+
+    def note_failure(self) -> None:
+        if self._away_since is None:
+            self._away_since = elapsed()
+
+    def figures(
+        self, *, seats: int, seats_taken: int, slow_seats_taken: int, lanes: int, answers_waiting: int
+    ) -> Figures:
+        now = elapsed()
+        return Figures(
+            seats=seats,
+            seats_taken=seats_taken,
+            slow_seats_taken=slow_seats_taken,
+            lanes=lanes,
+            answers_waiting=answers_waiting,
+            turns=self._turns,
+            turn_seconds=self._seconds,
+            sent=self._sent,
+            errors=dict(self._errors),
+            groups=tuple(self._groups),
+            claims_lost=self._lost,
+            since_turn=now - self._turned_at,
+            away_for=None if self._away_since is None else now - self._away_since,
         )
 
 
@@ -240,7 +346,7 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 def _unsendable(error: ValueError) -> Answer:
     message = f"Nothing could be sent: {error}. Correct the webhook, then redeliver."
     failure = Failure(kind=ErrorClass.plugin, message=message)
-    return Answer(result=Result.error, at=utcnow(), duration_ms=0.0, failure=failure)
+    return Answer(result=Result.error, at=times.utcnow(), duration_ms=0.0, failure=failure)
 
 
 def _log_attempt(claimed: Claimed, answer: Answer) -> None:

@@ -27,7 +27,8 @@ SECURITY_HEADERS = {
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
 }
-HEALTH = ("/healthz",)  # asked by machines, under any name; it tells nothing
+HEALTH = ("/healthz", "/readyz")  # asked by machines, under any name; they tell strangers nothing
+METRICS = "/metrics"  # for a program with a token, or who is signed in
 OPEN = ("/login", "/logout")  # who is not signed in may come here
 ASSETS = re.compile(r"/_static/|/_nicegui/\d[^/]*/|/favicon\.ico$")  # the same for everybody
 SOCKET = "/_nicegui_ws/"
@@ -80,19 +81,22 @@ class Door:
         headers = Headers(scope=scope)
         actor: Actor | None = None
         if path not in HEALTH:
-            if self._open_to_all or not _is_api(path):  # what takes tokens only may be called by any name
+            if self._open_to_all or not _takes_token(path, headers):  # who holds a token may call it by any name
                 self._check_host(headers)
             if not _is_api(path):
                 self._check_origin(scope, headers)
             if not ASSETS.match(path):
                 actor = await self._who(scope, headers)
         scope["state"] = {**scope.get("state", {}), "actor": actor}
+        if actor is None and path == METRICS:
+            message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."
+            raise Refusal(401, message, {"www-authenticate": "Bearer"})
         if actor is None and not (path in HEALTH or path in OPEN or ASSETS.match(path) or _is_api(path)):
             return _ask_to_sign_in(scope)
         return None
 
     async def _who(self, scope: Scope, headers: Headers) -> Actor | None:
-        if _is_api(scope["path"]):
+        if _takes_token(scope["path"], headers):
             # never a cookie: browsers send those for other sites too
             scheme, _, token = headers.get("authorization", "").partition(" ")
             return await self._identity.token_actor(token.strip()) if scheme.lower() == "bearer" else None
@@ -160,6 +164,10 @@ def _host_name(headers: Headers) -> str:
 
 def _is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
+
+
+def _takes_token(path: str, headers: Headers) -> bool:
+    return _is_api(path) or (path == METRICS and "authorization" in headers)
 
 
 def _ask_to_sign_in(scope: Scope) -> Response:

@@ -9,10 +9,10 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from webhook_ui import outbox, payloads, times
-from webhook_ui.actors import Actor
+from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Conflict, Invalid
-from webhook_ui.outbox import Emitted
+from webhook_ui.outbox import Emitted, NewEvent
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.webhook_fields import clean_text
 from webhook_ui.webhook_fields import tenant as check_tenant
@@ -36,18 +36,6 @@ class Emission:
     deliver_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Checked:
-    """An emission that may be stored."""
-
-    trigger: str
-    payload: str
-    idempotency_key: str | None
-    tenant: str | None
-    occurred_at: datetime | None
-    deliver_at: datetime | None
-
-
 class Host:
     """Takes events in. Raises Invalid (nothing is stored), Conflict, Forbidden or Unavailable."""
 
@@ -55,45 +43,72 @@ class Host:
         self.plugins = plugins
         self._database = database
         self._max_payload_bytes = max_payload_bytes
+        self._waiting: list[tuple[NewEvent, asyncio.Future[Emitted]]] = []
+        self._storing: asyncio.Task[None] | None = None
 
     async def emit(self, emission: Emission, *, actor: Actor) -> Emitted:
-        """Stores one event and its deliveries; when this returns they are durable."""
+        """Stores one event and its deliveries; when this returns they are durable.
+
+        Those that wait at the same time are stored together, each for itself.
+        """
+        actor.require(Role.operator)
         if len(emission.payload) > LARGE:
-            checked = await asyncio.to_thread(self._check, emission)
+            event = await asyncio.to_thread(self._check, emission, actor)
         else:
-            checked = self._check(emission)
-        return await self._database.write(_store, checked, actor)
+            event = self._check(emission, actor)
+        stored: asyncio.Future[Emitted] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, stored))
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store_waiting())
+        return await stored
 
     async def emit_many(self, emissions: Sequence[Emission], *, actor: Actor) -> list[Emitted]:
         """Stores all of `emissions` or none; problems are named `events[index].field`."""
-        checked = await asyncio.to_thread(self._check_all, emissions)
-        return await self._database.write(_store_all, checked, actor)
+        events = await asyncio.to_thread(self._check_all, emissions, actor)
+        return await self._database.write(_store_all, events)
 
     def emit_now(self, emission: Emission, *, actor: Actor) -> Emitted:
         """`emit` for code without an event loop."""
-        return self._database.write_now(_store, self._check(emission), actor)
+        return self._database.write_now(_store, self._check(emission, actor))
 
-    def _check_all(self, emissions: Sequence[Emission]) -> list[_Checked]:
+    async def _store_waiting(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            outcomes: Sequence[Emitted | Exception]
+            try:
+                outcomes = await self._database.write(_store_each, [event for event, _ in group])
+            except Exception as error:
+                outcomes = [error] * len(group)
+            for (_, stored), outcome in zip(group, outcomes, strict=True):
+                if stored.done():  # whoever waited has gone
+                    continue
+                if isinstance(outcome, Emitted):
+                    stored.set_result(outcome)
+                else:
+                    stored.set_exception(outcome)
+
+    def _check_all(self, emissions: Sequence[Emission], actor: Actor) -> list[NewEvent]:
         if not 1 <= len(emissions) <= MAX_BATCH:
             raise Invalid({"events": f"A batch holds 1 to {MAX_BATCH} events; this one holds {len(emissions)}."})
-        checked: list[_Checked] = []
+        events: list[NewEvent] = []
         problems: dict[str, str] = {}
         for index, emission in enumerate(emissions):
             try:
-                checked.append(self._check(emission))
+                events.append(self._check(emission, actor))
             except Invalid as error:
                 problems |= {f"events[{index}].{name}": message for name, message in error.fields.items()}
         if problems:
             raise Invalid(problems)
-        return checked
+        return events
 
-    def _check(self, emission: Emission) -> _Checked:
+    def _check(self, emission: Emission, actor: Actor) -> NewEvent:
         trigger = self.plugins.find(emission.trigger)
         payload = payloads.accept(emission.payload, max_bytes=self._max_payload_bytes)
         payloads.check_model(trigger, payload)
-        return _Checked(
+        return NewEvent(
             trigger=trigger.name,
             payload=payload,
+            actor=actor,
             idempotency_key=_field("idempotency_key", emission.idempotency_key, _key),
             tenant=_field("tenant", emission.tenant, check_tenant),
             occurred_at=_field("occurred_at", emission.occurred_at, times.check),
@@ -115,30 +130,18 @@ def _key(value: str) -> str:
     return key
 
 
-def _store(session: Session, checked: _Checked, actor: Actor) -> Emitted:
-    return _emit(session, checked, actor, moment(session))
+def _store(session: Session, event: NewEvent) -> Emitted:
+    return outbox.emit(session, event, now=moment(session))
 
 
-def _store_all(session: Session, checked: Sequence[_Checked], actor: Actor) -> list[Emitted]:
-    now = moment(session)
-    stored = []
-    for index, one in enumerate(checked):
-        try:
-            stored.append(_emit(session, one, actor, now))
-        except Conflict as error:
-            raise Conflict(f"events[{index}]: {error}") from None
+def _store_each(session: Session, events: Sequence[NewEvent]) -> list[Emitted | Conflict]:
+    return outbox.emit_each(session, events, now=moment(session))
+
+
+def _store_all(session: Session, events: Sequence[NewEvent]) -> list[Emitted]:
+    stored: list[Emitted] = []
+    for index, outcome in enumerate(outbox.emit_each(session, events, now=moment(session))):
+        if isinstance(outcome, Conflict):
+            raise Conflict(f"events[{index}]: {outcome}")
+        stored.append(outcome)
     return stored
-
-
-def _emit(session: Session, checked: _Checked, actor: Actor, now: datetime) -> Emitted:
-    return outbox.emit(
-        session,
-        trigger=checked.trigger,
-        payload=checked.payload,
-        actor=actor,
-        now=now,
-        tenant=checked.tenant,
-        idempotency_key=checked.idempotency_key,
-        occurred_at=checked.occurred_at,
-        deliver_at=checked.deliver_at,
-    )

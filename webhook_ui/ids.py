@@ -13,6 +13,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O
 LENGTH = 13
 COUNTER_BITS = 21
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 
 _lock = threading.Lock()
 _last_ms = 0
@@ -34,11 +35,15 @@ def new_id() -> int:
 
 def encode(number: int) -> str:
     """`number` as 13 characters; text order is number order."""
-    characters = []
-    for _ in range(LENGTH):
-        number, digit = divmod(number, 32)
-        characters.append(ALPHABET[digit])
-    return "".join(reversed(characters))
+    return (
+        ALPHABET[number >> 60 & 31]
+        + _PAIRS[number >> 50 & 1023]
+        + _PAIRS[number >> 40 & 1023]
+        + _PAIRS[number >> 30 & 1023]
+        + _PAIRS[number >> 20 & 1023]
+        + _PAIRS[number >> 10 & 1023]
+        + _PAIRS[number & 1023]
+    )
 
 
 def decode(text: str) -> int:

@@ -157,7 +157,8 @@ class Delivery(Table, table=True):
     """The duty to bring one event to one webhook. It is open while `due_at` is set.
 
     `claim` is the token of the worker that holds it until `due_at`; `tries` counts settled attempts of this `round`,
-    `losses` claims in a row that were never settled; `answer` is the last settled result.
+    `losses` claims in a row that were never settled; `answer` is the last settled result. `redelivery_id` is the plan
+    that gave it this round, if one did.
     """
 
     __tablename__ = PREFIX + "delivery"
@@ -252,31 +253,53 @@ class Attempt(Table, table=True):
 
 
 class Redelivery(Table, table=True):
-    """A plan to redeliver many: a stored scan with its scope, upper bound, cursor, rate and state."""
+    """A plan for many: to redeliver them, or (`kind`) to cancel them. A run of it is a stored scan over lanes.
+
+    While a run goes on, or what a cancelled plan reopened is still being closed, `upper_bound` is the last event that
+    belongs to it, and `RedeliveryLane` says how far it has come. `matched` and `done` are the run's; `pace` is how many
+    a second its lanes were expected to take.
+    """
 
     __tablename__ = PREFIX + "redelivery"
     __table_args__ = (
+        one_of("kind", "redeliver", "cancel"),
         one_of("state", "scheduled", "running", "paused", "done", "cancelled"),
         {"sqlite_autoincrement": True},
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    kind: str = "redeliver"
     state: str
     scope: dict[str, Any] = Field(sa_type=sa.JSON)
-    upper_bound: int | None = Field(default=None, sa_type=BigInteger)
-    cursor_webhook: int | None = Field(default=None, sa_type=BigInteger)
-    cursor_event: int | None = Field(default=None, sa_type=BigInteger)
+    within: str | None = None
     rate: float | None = None
     at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cron: str | None = None
     timezone: str | None = None
-    within: str | None = None
+    next_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    upper_bound: int | None = Field(default=None, sa_type=BigInteger)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     matched: int = Field(default=0, sa_type=BigInteger)
     done: int = Field(default=0, sa_type=BigInteger)
-    next_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    pace: float | None = None
     actor: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RedeliveryLane(Table, table=True):
+    """What a run has still to do in one lane: events after `cursor`. The row is gone once the lane is through."""
+
+    __tablename__ = PREFIX + "redelivery_lane"
+    __table_args__ = (
+        ForeignKeyConstraint(["redelivery_id"], [PREFIX + "redelivery.id"]),
+        ForeignKeyConstraint(["webhook_id"], [PREFIX + "webhook.id"]),
+        {"sqlite_with_rowid": False},
+    )
+
+    redelivery_id: int = Field(primary_key=True, sa_type=BigInteger)
+    webhook_id: int = Field(primary_key=True, sa_type=BigInteger)
+    cursor: int = Field(sa_type=BigInteger)
 
 
 class Idempotency(Table, table=True):

@@ -38,11 +38,16 @@ class RegisteredTrigger:
 
 @dataclass(frozen=True, kw_only=True)
 class Plugins:
-    """All that is loaded, in load order, and what could not be."""
+    """All that is loaded, in load order but the built-in last, as people look for their own; and what could not be."""
 
     triggers: Mapping[str, RegisteredTrigger]
     loaded: tuple[PluginInfo, ...]
     problems: tuple[PluginProblem, ...]
+
+    @property
+    def added(self) -> tuple[PluginInfo, ...]:
+        """Those that an operator has put in."""
+        return tuple(info for info in self.loaded if info.source is not Source.builtin)
 
     def find(self, name: str) -> Trigger:
         """The trigger called `name`. Raises Invalid with the nearest names."""
@@ -92,9 +97,9 @@ class _Loading:
         self._problems: list[PluginProblem] = []
 
     def result(self) -> Plugins:
-        return Plugins(
-            triggers=MappingProxyType(self._triggers), loaded=tuple(self._loaded), problems=tuple(self._problems)
-        )
+        loaded = sorted(self._loaded, key=lambda info: info.source is Source.builtin)
+        found = sorted(self._triggers.items(), key=lambda item: item[1].plugin.source is Source.builtin)
+        return Plugins(triggers=MappingProxyType(dict(found)), loaded=tuple(loaded), problems=tuple(self._problems))
 
     def report(self, name: str, where: str, mistake: Mistake, *, on_disk: bool = True) -> None:
         """Notes a problem; what is not in the operator's folder keeps its distribution's name beside the file's."""

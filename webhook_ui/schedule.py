@@ -1,11 +1,20 @@
 """The clock: APScheduler says when, never what is due. Whoever asks is only woken and looks into the database."""
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from apscheduler.executors.asyncio import AsyncIOExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as crontab numbers them
+CRON_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
 
 
 class Clock:
@@ -54,3 +63,78 @@ class Clock:
             self._scheduler.remove_job(name)
         except JobLookupError:
             return
+
+
+def next_time(cron: str, timezone: str, after: datetime) -> datetime:
+    """The first moment after `after` that a crontab's five fields name, by the clocks of `timezone`.
+
+    When clocks are put forward, what falls into the hour they skip comes an hour later by the clock (at a day's very
+    beginning, not that day); when they are put back, what falls into the hour they repeat comes twice. Raises
+    ValueError for what is no crontab or never comes, LookupError for an unknown timezone.
+    """
+    zone = _zone(timezone)
+    try:
+        trigger = CronTrigger.from_crontab(_readable(cron), timezone=zone)
+        found = trigger.get_next_fire_time(None, after.astimezone(UTC) + timedelta(microseconds=1))
+    except (ValueError, OverflowError) as error:
+        reason = str(error).strip().rstrip(".")
+        raise ValueError(f"This is no crontab: {reason}. Write for example 0 9 * * mon-fri.") from None
+    if found is None:
+        raise ValueError("There is no such day in any year; choose another one.")
+    following: datetime = found.astimezone(UTC)
+    return following
+
+
+def _readable(cron: str) -> str:
+    """`cron` in APScheduler's words: it numbers weekdays otherwise, and overlooks what stands after a name."""
+    fields = cron.lower().split()
+    if len(fields) != len(CRON_FIELDS):
+        raise ValueError(f"it needs five fields ({', '.join(CRON_FIELDS)}), and has {len(fields)}")
+    for name, field in zip(CRON_FIELDS, fields, strict=True):
+        names = {"month": MONTHS, "day of week": WEEKDAYS}.get(name, ())
+        item = rf"(\*|{_one(names)}(-{_one(names)})?)(/[1-9][0-9]?)?"
+        if not re.fullmatch(rf"{item}(,{item})*", field):
+            raise ValueError(f"{field[:50]} cannot be read as {name}")
+    minute, hour, day, month, weekday = fields
+    if day != "*" and weekday != "*":
+        raise ValueError("give either a day of the month or a day of the week; programs disagree on what both mean")
+    for number, name in enumerate(MONTHS, start=1):
+        month = month.replace(name, str(number))
+    days = {WEEKDAYS[number % 7] for item in weekday.split(",") for number in _weekday_numbers(item)}
+    return f"{minute} {hour} {day} {month} {'*' if len(days) == 7 else ','.join(sorted(days))}"
+
+
+def _one(names: Sequence[str]) -> str:
+    return f"(?:{'|'.join(['[0-9]{1,2}', *names])})"
+
+
+def _weekday_numbers(item: str) -> range:
+    """The days that one part of a crontab's weekdays names, 0 or 7 for Sunday."""
+    days, _, step = item.partition("/")
+    first, _, last = days.partition("-")
+    if days == "*":
+        return range(0, 7, int(step or 1))
+    start = int(first) if first.isdigit() else WEEKDAYS.index(first)
+    end = 6 if step and not last else start
+    if last:
+        end = int(last) if last.isdigit() else WEEKDAYS.index(last) or 7
+    if not start <= end <= 7:
+        raise ValueError(
+            f"{days} is no range of weekdays; the week runs from sun (0) to sat (6), or mon (1) to sun (7)"
+        )
+    return range(start, end + 1, int(step or 1))
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones() | {"UTC"})
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    if name not in _zones():
+        near = difflib.get_close_matches(name, _zones(), n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]}?" if near else "Write it like Europe/Berlin."
+        raise LookupError(f"There is no such timezone. {hint}")
+    return ZoneInfo(name)

@@ -55,7 +55,10 @@ class Settings(BaseSettings):
         60.0, gt=0, le=3600, description="Seconds after which a claim of a dispatcher that died is free again."
     )
     retention_days: int = Field(
-        90, ge=1, le=3650, description="Days after which a delivery that is held or waiting expires."
+        90,
+        ge=1,
+        le=3650,
+        description="Days an event is kept after the last thing that happened to it; what is still open expires.",
     )
     max_payload_bytes: int = Field(1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest payload accepted.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")

@@ -1,231 +1,139 @@
-"""httpx is the interface, aiohttp the engine: a transport that dials only what the guard lets through.
+"""httpx is the interface, aiohttp the engine: a transport that puts a request on a connection of `dialling`.
 
-The guard sits where sockets are made, so that every address is judged: of names and literals, at each new connection.
+aiohttp brings the connections and reads the answers; its session is left out, because it costs more than all else.
 What an answer or an error means is judged in `outbound`.
 """
 
-import asyncio
-import errno
 import functools
-import io
-import select
-import socket
 import ssl
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_proto import ResponseHandler
+from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
 
 from webhook_ui import answers, guard
-from webhook_ui.wire import Timings
+from webhook_ui.dialling import KNOWN_TARGETS, Connector, Proxy, Resolver, look_up
 
-CONNECT_SECONDS = 5.0
-KEEP_ALIVE_SECONDS = 4.0  # shorter than most receivers', so that they seldom close what is about to be used
+__all__ = ["Resolver", "Transport", "look_up"]
+
 CHUNK_BYTES = 16 * 1024
-LARGE_BODY_BYTES = 1024 * 1024
-
-# Threads of their own: a name server that hangs must not hold up other work that is done in threads.
-_look_ups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="look-up")
+INTERIM_ANSWERS = 100
+_CONTROLS = bytes(number for number in (*range(32), 127) if number != ord("\t"))
 
 
-@dataclass(slots=True)
-class Trip:
-    """Notes about one send, made from where the sender cannot see; the moments are those of `perf_counter`."""
-
-    started: float
-    is_tls: bool = False
-    refusal: str | None = None
-    looked_up_from: float | None = None
-    looked_up: float | None = None
-    dialled_from: float | None = None
-    dialled: float | None = None
-    connected: float | None = None
-    answered: float | None = None
-
-    def timings(self) -> Timings:
-        """The steps that were taken, in milliseconds; a connection used again has only the wait."""
-        return Timings(
-            dns=_milliseconds(self.looked_up_from, self.looked_up),
-            connect=_milliseconds(self.dialled_from, self.dialled),
-            tls=_milliseconds(self.dialled, self.connected) if self.is_tls else None,
-            wait=_milliseconds(self.connected or self.started, self.answered),
-        )
-
-    def elapsed(self) -> float:
-        """Milliseconds since the start."""
-        return round((time.perf_counter() - self.started) * 1000, 3)
-
-
-trip_of_task: ContextVar[Trip] = ContextVar("trip")
-
-
-def _milliseconds(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else round((end - start) * 1000, 3)
-
-
-async def look_up(host: str, port: int, timeout: float = 1.0) -> list[str]:  # noqa: ASYNC109 - the thread outlives it
-    """The addresses of `host`, asked off the loop. Raises OSError when there are none, TimeoutError."""
-    loop = asyncio.get_running_loop()
-    ask = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    async with asyncio.timeout(timeout):
-        found = await loop.run_in_executor(_look_ups, ask)
-    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-    if not addresses:
-        raise OSError(f"{host} has no address")
-    return addresses
-
-
-class Resolver(AbstractResolver):
-    """Asks the system anew for every connection; the guard then judges what it answers."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        addresses = await look_up(host, port, timeout=CONNECT_SECONDS)
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-class _Timed(AbstractResolver):
-    """Notes how long another resolver takes."""
-
-    def __init__(self, resolver: AbstractResolver) -> None:
-        self._resolver = resolver
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        trip = trip_of_task.get()
-        trip.looked_up_from = time.perf_counter()
-        found = await self._resolver.resolve(host, port, family)
-        trip.looked_up = time.perf_counter()
-        return found
-
-    async def close(self) -> None:
-        await self._resolver.close()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Judges every address before it is dialled, and never uses a connection again on which something waits.
-
-    It notes the moments itself: aiohttp's tracing says nothing of TLS and costs each request a sixth of its time.
-    """
-
-    def __init__(self, policy: guard.Policy, resolver: AbstractResolver, connections: int, tls: ssl.SSLContext | None):
-        super().__init__(
-            ssl=tls or True,
-            resolver=_Timed(resolver),
-            use_dns_cache=False,
-            limit=connections,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            socket_factory=functools.partial(_open_socket, policy),
-        )
-        self._factory = functools.partial(_dialled, loop=self._loop)
-
-    async def _get(self, key: Any, traces: Any) -> Any:
-        # An answer nobody asked for would be taken for that of the next delivery.
-        while (connection := await super()._get(key, traces)) is not None:
-            protocol = connection.protocol
-            if protocol is not None and not protocol.should_close and not _has_input(protocol.transport):
-                return connection
-            connection.close()
-        return None
-
-    async def _create_connection(self, *request: Any, **options: Any) -> ResponseHandler:
-        protocol = await super()._create_connection(*request, **options)
-        trip_of_task.get().connected = time.perf_counter()
-        return protocol
-
-
-def _open_socket(policy: guard.Policy, info: Any) -> socket.socket:
-    family, kind, protocol, _, address = info
-    trip = trip_of_task.get()
-    if reason := guard.check_address(address[0], policy):
-        trip.refusal = reason
-        raise PermissionError(errno.EACCES, reason)
-    if trip.dialled_from is None:
-        trip.dialled_from = time.perf_counter()
-    return socket.socket(family, kind, protocol)
-
-
-def _dialled(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
-    """Makes the protocol of a new connection: the socket is connected by then, TLS has not begun."""
-    trip = trip_of_task.get()
-    trip.dialled, trip.refusal = time.perf_counter(), None  # another address of the name was let through
-    return ResponseHandler(loop=loop)
-
-
-def _has_input(transport: asyncio.BaseTransport | None) -> bool:
-    """Whether bytes, or the peer's end of the connection, wait where the loop has not seen them yet."""
-    if transport is None:
-        return True
-    number: int = transport.get_extra_info("socket").fileno()
-    if not hasattr(select, "poll"):
-        return bool(select.select([number], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(number, select.POLLIN)
-    return bool(poll.poll(0))
+class TooManyInterimAnswers(aiohttp.ClientError):
+    """The receiver says 1xx again and again instead of answering."""
 
 
 class _Body(httpx.AsyncByteStream):
-    """An answer's body as it comes over the wire; closing it early closes its connection."""
+    """An answer's body as it comes over the wire; closing it early breaks its connection off."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
+    def __init__(self, connection: Connection, content: StreamReader) -> None:
+        self._connection, self._content = connection, content
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if chunk := await self._response.content.read(CHUNK_BYTES):
-            return chunk
-        raise StopAsyncIteration
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._content.read(CHUNK_BYTES):
+            yield chunk
 
     async def aclose(self) -> None:
-        self._response.close()
+        _break_off(self._connection)
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """httpx's interface over an aiohttp session. What it raises is aiohttp's: the types say more than httpx's.
+    """httpx's interface over aiohttp's connections. What it raises is aiohttp's: the types say more than httpx's.
 
-    A request brings its `yarl_url`, `headers` and `body` in `extensions` too, ready for aiohttp.
+    It sends POST requests and adds Host and Content-Length itself. `extensions["url"]` may hold the URL as text, so
+    that it need not be written out for each request.
     """
 
-    def __init__(self, policy: guard.Policy, resolver: AbstractResolver, connections: int, tls: ssl.SSLContext | None):
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(policy, resolver, connections, tls),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-        )
+    def __init__(
+        self,
+        policy: guard.Policy,
+        resolver: AbstractResolver,
+        connections: int,
+        tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
+        connector = self._connector = Connector(policy, resolver, connections, tls=tls, proxy=proxy)
+        self._route = functools.lru_cache(KNOWN_TARGETS)(lambda url: connector.route(guard.check_url(url, policy)))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body: bytes = request.extensions["body"]
-        response = await self._session.post(  # only POST: aiohttp repeats idempotent methods by itself
-            request.extensions["yarl_url"],
-            headers=request.extensions["headers"],
-            data=body if len(body) <= LARGE_BODY_BYTES else io.BytesIO(body),
-            allow_redirects=False,
-        )
-        reason = answers.clean(response.reason or "").encode()
+        route = self._route(request.extensions.get("url") or str(request.url))
+        content = _content(request)
+        connection = await self._connector.open(route)
+        try:
+            message, body = await _ask(connection, route.start + _serialize(request, len(content)) + content)
+        except BaseException:
+            _break_off(connection)
+            raise
+        reason = answers.clean(message.reason).encode()
         return httpx.Response(
-            response.status,
-            headers=list(response.raw_headers),
-            stream=_Body(response),
+            message.code,
+            headers=list(message.raw_headers),
+            stream=_stream(connection, body),
             extensions={"reason_phrase": reason},
         )
 
     async def aclose(self) -> None:
-        await self._session.close()
+        await self._connector.close()
+
+
+def _content(request: httpx.Request) -> bytes:
+    if not isinstance(request.stream, httpx.ByteStream):
+        raise TypeError("only a body that is in memory can be sent")
+    return b"".join(request.stream)
+
+
+def _serialize(request: httpx.Request, length: int) -> bytes:
+    pairs = request.headers.raw
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+    if len(lines.translate(None, _CONTROLS)) != len(lines) - 2 * len(pairs):
+        raise ValueError("a header contains a control character")
+    return b"%bContent-Length: %d\r\n\r\n" % (lines, length)
+
+
+async def _ask(connection: Connection, data: bytes) -> tuple[RawResponseMessage, StreamReader]:
+    """Sends `data` and returns the head of the answer with the body that follows.
+
+    It is written in one piece, and read at the same time: a receiver may answer before it has got everything.
+    """
+    protocol = connection.protocol
+    if protocol is None or protocol.transport is None:
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+    protocol.transport.write(data)
+    for _ in range(INTERIM_ANSWERS):
+        message, body = await protocol.read()
+        if message.code >= 200 or message.code == 101 or message.code < 100:
+            return message, body
+    raise TooManyInterimAnswers
+
+
+def _stream(connection: Connection, body: StreamReader) -> httpx.AsyncByteStream:
+    if body.is_eof():
+        _release(connection)
+        return httpx.ByteStream(body.read_nowait())
+    body.on_eof(functools.partial(_release, connection))
+    return _Body(connection, body)
+
+
+def _release(connection: Connection) -> None:
+    """Gives a connection back for the next request, unless the receiver has answered before it had read this one."""
+    protocol = connection.protocol
+    if protocol is not None and protocol.transport is not None and protocol.transport.get_write_buffer_size():
+        _break_off(connection)
+    else:
+        connection.release()
+
+
+def _break_off(connection: Connection) -> None:
+    """Ends a connection at once: what has not been written is not kept for a receiver that does not read."""
+    protocol: Any = connection.protocol
+    if protocol is not None:
+        protocol.abort()
+        connection.close()

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.database import CHANNEL, Database
+from webhook_ui.database import CHANNEL, Database, read_notice
 
 ASK_SECONDS = 0.05  # one question costs SQLite some microseconds
 AGAIN_SECONDS = 2.0
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 class Watch:
-    """A thread that announces `Kind.anything` whenever another process has committed something."""
+    """A thread that announces what other processes have committed: PostgreSQL says what, with SQLite it is anything."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class Watch:
             while not self._stop.is_set():
                 version = connection.execute("PRAGMA data_version").fetchone()
                 if seen is not None and version != seen:
-                    self._announce()
+                    self._database.look_for_others()  # it may have been this process itself
                 seen = version
                 self._stop.wait(ASK_SECONDS)
 
@@ -60,8 +60,9 @@ class Watch:
             connection.execute(f"LISTEN {CHANNEL}")
             while not self._stop.is_set():
                 for heard in connection.notifies(timeout=0.5, stop_after=1):
-                    if heard.payload != self._database.origin:
-                        self._announce()
+                    origin, changes = read_notice(heard.payload)
+                    if origin != self._database.origin:
+                        self._database.announcer.announce(changes)
 
     def _announce(self) -> None:
         self._database.announcer.announce([Changed(Kind.anything)])

@@ -13,6 +13,7 @@ from webhook_ui.patterns import PATTERN, matches
 MAX_TRIGGERS = 200
 MAX_RETRIES = 50
 LONGEST_WAIT = 30 * 86400
+LEAST_RATE, HIGHEST_RATE = 0.00001, 10_000.0  # deliveries a second; the least is one in some 28 hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,7 @@ def _checks(rules: Rules, present: Collection[str]) -> dict[str, Callable[[Any],
         "description": lambda value: clean_text(value, 2000, lines=True),
         "headers": _headers,
         "tenant": tenant,
+        "rate_limit": rate,
         "timeout": lambda value: _timeout(value, rules.longest_timeout),
         "retry_schedule": _retry_schedule,
     }
@@ -98,6 +100,17 @@ def tenant(value: Any) -> str | None:
     if not name:
         raise ValueError("A tenant must not be empty. Leave it out (null) for what belongs to no tenant.")
     return name
+
+
+def rate(value: Any) -> float | None:
+    """Deliveries a second; None for no limit. Raises ValueError."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("This must be a number of deliveries a second.")
+    if not LEAST_RATE <= value <= HIGHEST_RATE:
+        raise ValueError(f"This must lie between {LEAST_RATE:.5f} and {HIGHEST_RATE:,.0f} deliveries a second.")
+    return float(value)
 
 
 def _title(value: Any) -> str:

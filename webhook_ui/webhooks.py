@@ -8,16 +8,30 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from webhook_ui import changelog, signing
+from webhook_ui import changelog, signing, times
 from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
-from webhook_ui.errors import Conflict, NotFound
+from webhook_ui.errors import Conflict, Invalid, NotFound
 from webhook_ui.models import Lane, Subscription, Webhook, table
 from webhook_ui.webhook_fields import Rules, check_fields
+from webhook_ui.webhook_fields import rate as check_rate
 
 ROTATION = timedelta(hours=24)  # how long the old secret signs beside the new one
 RESTORABLE = timedelta(days=30)
+FREEING = frozenset({"enabled", "paused", "url"})  # fields whose change is a new start for the lane
+# a lane of which nothing bad is known; how its last attempt ended stays
+FRESH: dict[str, Any] = {
+    "breaker": "closed",
+    "reason": None,
+    "opened_at": None,
+    "probe_at": None,
+    "probes": 0,
+    "failing_since": None,
+    "disable_at": None,
+}
+
+_lane = table(Lane)
 
 
 def get(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
@@ -56,9 +70,12 @@ def change(
     now: datetime,
     version: int | None = None,
 ) -> Webhook:
-    """Changes the named fields. With `version`, raises Conflict if somebody changed the webhook since."""
+    """Changes the named fields. With `version`, raises Conflict if somebody changed the webhook since.
+
+    One that is enabled, resumed or sent elsewhere is tried at once, whatever the engine held against it.
+    """
     actor.require(Role.operator)
-    webhook = _locked(session, webhook_id)
+    webhook = _locked(session, webhook_id, lane=not values.keys().isdisjoint(FREEING))
     _check_version(webhook, version)
     before = snapshot(webhook)
     checked = check_fields(values, rules=rules, whole=False, present=webhook.triggers)
@@ -71,8 +88,41 @@ def change(
         webhook.disabled_reason = None
     if "triggers" in changed:
         _subscribe(session, webhook)
+    _free_lane(session, webhook_id, changed)
     _touch(webhook, now)
     _record(session, webhook, "webhook.changed", actor, now, before=before)
+    return webhook
+
+
+def resume(
+    session: Session,
+    webhook_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    rate: float | None = None,
+    version: int | None = None,
+) -> Webhook:
+    """Lets go what a pause has held, at most `rate` deliveries a second until nothing of it is due any more.
+
+    A disabled webhook stays disabled and keeps the rate for when it is enabled. Raises Invalid for a bad rate.
+    """
+    actor.require(Role.operator)
+    try:
+        checked = check_rate(rate)
+    except ValueError as error:
+        raise Invalid({"rate": str(error)}) from None
+    webhook = _locked(session, webhook_id, lane=True)
+    _check_version(webhook, version)
+    before = snapshot(webhook)
+    was_paused, webhook.paused = webhook.paused, False
+    _set_lane(session, webhook_id, resume_rate=checked, **(FRESH if was_paused else {}))
+    if was_paused:
+        _touch(webhook, now)
+    if was_paused or checked is not None:
+        _record(session, webhook, "webhook.resumed", actor, now, before=before, rate=checked)
+    else:
+        note(session, Changed(Kind.webhook, webhook_id))
     return webhook
 
 
@@ -125,10 +175,21 @@ def reveal_secret(session: Session, webhook_id: int, *, actor: Actor) -> str:
     return get(session, webhook_id).secret
 
 
-def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -> Webhook:
-    """A new secret; the old one signs beside it for 24 hours."""
+def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datetime, force: bool = False) -> Webhook:
+    """A new secret; the old one signs beside it for 24 hours.
+
+    Only two can sign at a time, so another rotation within these hours would break who still verifies with the
+    first one: it raises Conflict, unless `force` says that this is meant.
+    """
     actor.require(Role.operator)
     webhook = _locked(session, webhook_id)
+    until = webhook.old_secret_until
+    if until is not None and until > now and not force:
+        raise Conflict(
+            f"The secret was rotated {_hours(now - (until - ROTATION))} ago, and the old one signs until "
+            f"{times.to_text(until.replace(microsecond=0))}: receivers may still verify with it. Rotate again after "
+            "that, or with force, which ends the old one at once."
+        )
     before = snapshot(webhook)
     webhook.old_secret, webhook.old_secret_until = webhook.secret, now + ROTATION
     webhook.secret = signing.new_secret()
@@ -156,13 +217,32 @@ def snapshot(webhook: Webhook) -> dict[str, Any]:
         "headers": sorted(webhook.headers),
         "tenant": webhook.tenant,
         "ordered": webhook.ordered,
+        "rate_limit": webhook.rate_limit,
         "timeout": webhook.timeout,
         "retry_schedule": webhook.retry_schedule,
     }
 
 
-def _locked(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
+def _free_lane(session: Session, webhook_id: int, changed: Mapping[str, Any]) -> None:
+    values: dict[str, Any] = {}
+    if changed.get("paused") is False:
+        values |= FRESH | {"resume_rate": None}
+    if changed.get("enabled"):
+        values |= FRESH
+    if "url" in changed:  # nor is it this receiver who asked for a wait
+        values |= FRESH | {"not_before": None}
+    if values:
+        _set_lane(session, webhook_id, **values)
+
+
+def _set_lane(session: Session, webhook_id: int, **values: Any) -> None:
+    session.execute(_lane.update().where(_lane.c.webhook_id == webhook_id).values(**values))
+
+
+def _locked(session: Session, webhook_id: int, *, deleted: bool = False, lane: bool = False) -> Webhook:
     get(session, webhook_id, deleted=deleted)
+    if lane:  # before the webhook, as the engine does that disables one: else the two could wait for each other
+        session.execute(sa.select(_lane.c.webhook_id).where(_lane.c.webhook_id == webhook_id).with_for_update())
     # key_share: emitting, which only refers to the row, need not wait
     statement = sa.select(Webhook).where(table(Webhook).c.id == webhook_id).with_for_update(key_share=True)
     webhook: Webhook = session.execute(statement, execution_options={"populate_existing": True}).scalar_one()
@@ -181,6 +261,12 @@ def _id(webhook: Webhook) -> int:
     return int(webhook.id or 0)  # it is stored, so it has one
 
 
+def _hours(span: timedelta) -> str:
+    minutes = max(int(span.total_seconds() // 60), 1)
+    hours = minutes // 60
+    return f"{hours} hour{'' if hours == 1 else 's'}" if hours else f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
 def _touch(webhook: Webhook, now: datetime) -> None:
     webhook.version += 1
     webhook.updated_at = now
@@ -196,9 +282,16 @@ def _unsubscribe(session: Session, webhook_id: int) -> None:
 
 
 def _record(
-    session: Session, webhook: Webhook, action: str, actor: Actor, now: datetime, *, before: dict[str, Any] | None
+    session: Session,
+    webhook: Webhook,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    before: dict[str, Any] | None,
+    **more: Any,
 ) -> None:
-    after = None if webhook.deleted_at is not None else snapshot(webhook)
+    after = None if webhook.deleted_at is not None else snapshot(webhook) | more
     session.flush()
     changelog.record(
         session,

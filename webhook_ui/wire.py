@@ -34,15 +34,19 @@ class ErrorClass(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
-    """One request, ready: exactly these bytes go out. `timeout` in seconds bounds the whole attempt."""
+    """One request, ready: exactly these bytes go out. `timeout` in seconds bounds the whole attempt.
+
+    `headers` are those that all requests to the target share; `proof` are those that tell this one from the others.
+    """
 
     url: str
     headers: Headers
     body: bytes
     timeout: float
+    proof: Headers = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
     """Milliseconds of each step; None where the step was not reached or not needed (a connection used again)."""
 

@@ -74,6 +74,24 @@ _blank = re.compile(r"[ \t\n\r]*")
 async def read(request: Request, limit: int) -> bytes:
     """The body's bytes. Raises Refused for another media type, an encoding, or more than `limit` bytes."""
     _check_head(request, limit)
+    return await _content(request, limit)
+
+
+async def read_if_any(request: Request, limit: int) -> bytes:
+    """`read` for a call whose fields may all be left out, and the body with them: that is `{}`."""
+    body = await _content(request, limit)
+    if body:
+        _check_head(request, limit)
+    return body or b"{}"
+
+
+async def read_nothing(request: Request) -> None:
+    """Raises Invalid unless the body is empty or `{}`: this call takes no fields."""
+    if fields := parse_object(await read_if_any(request, MAX_BODY_BYTES)):
+        raise Invalid(dict.fromkeys(fields, "There is no such field; this call takes none."))
+
+
+async def _content(request: Request, limit: int) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -81,20 +99,6 @@ async def read(request: Request, limit: int) -> bytes:
             raise _too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-async def read_nothing(request: Request) -> None:
-    """Raises Invalid unless the body is empty or `{}`: this call takes no fields."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise _too_large(MAX_BODY_BYTES)
-        chunks.append(chunk)
-    if body := b"".join(chunks):
-        _check_head(request, MAX_BODY_BYTES)
-        if fields := parse_object(body):
-            raise Invalid(dict.fromkeys(fields, "There is no such field; this call takes none."))
 
 
 async def parsed(parse: Callable[[bytes], T], body: bytes) -> T:
@@ -118,6 +122,12 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return found
 
 
+def parse_order(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """The fields in `body`, by the shape of `decoder`. Raises Invalid naming the field."""
+    parse_object(body)  # decoding keeps the last of fields given twice
+    return _decode(decoder, body)
+
+
 def parse_event(body: bytes) -> Emission:
     """The event in `body`, its payload as it came. Raises Invalid naming the field."""
     _text(body)
@@ -130,8 +140,8 @@ def parse_event(body: bytes) -> Emission:
         payload=payload,
         idempotency_key=found.idempotency_key,
         tenant=found.tenant,
-        occurred_at=_moment("occurred_at", found.occurred_at),
-        deliver_at=_moment("deliver_at", found.deliver_at),
+        occurred_at=read_moment("occurred_at", found.occurred_at),
+        deliver_at=read_moment("deliver_at", found.deliver_at),
     )
 
 
@@ -220,7 +230,8 @@ def _skip(text: str, place: int) -> int:
     return match.end() if match else place
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
+def read_moment(name: str, text: str | None) -> datetime | None:
+    """The moment in a field's text. Raises Invalid naming the field."""
     if text is None:
         return None
     try:
@@ -232,7 +243,14 @@ def _moment(name: str, text: str | None) -> datetime | None:
 _PLACE = re.compile(r"(?P<what>.*) - at `\$\.?(?P<field>[^`]*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<field>[^`]*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
-_KINDS = {"str": "text", "object": "a JSON object", "array": "a list", "str | null": "text"}
+_KINDS = {
+    "str": "text",
+    "object": "a JSON object",
+    "array": "a list",
+    "str | null": "text",
+    "float | null": "a number",
+    "bool": "true or false",
+}
 _EXPECTED = re.compile(r"Expected `(?P<kind>[^`]*)`")
 
 

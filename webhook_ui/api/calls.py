@@ -16,6 +16,7 @@ from webhook_ui.database import Database
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import LEASE_GRACE, Settings
+from webhook_ui.tester import Tester
 from webhook_ui.webhook_fields import Rules
 
 
@@ -27,6 +28,7 @@ class Core:
     host: Host
     plugins: Plugins
     settings: Settings
+    tester: Tester
 
     @property
     def rules(self) -> Rules:
@@ -59,11 +61,15 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Body:
-    """A request body; `example` may depend on the triggers there are, `limit` on the settings."""
+    """A request body; `example` may depend on the triggers there are, `limit` on the settings.
+
+    One that is not `required` may be left out: no body is an empty object.
+    """
 
     shape: type[msgspec.Struct]
     example: Callable[[Core], Any]
     limit: Callable[[Settings], int] = lambda _: bodies.MAX_BODY_BYTES
+    required: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +113,8 @@ class Operation:
         query = parameters.read(request, self.query)
         body = b""
         if self.body is not None:
-            body = await bodies.read(request, self.body.limit(core.settings))
+            read = bodies.read if self.body.required else bodies.read_if_any
+            body = await read(request, self.body.limit(core.settings))
         elif self.method == "POST":
             await bodies.read_nothing(request)
         actor: Actor = request.state.actor

@@ -22,6 +22,7 @@ DELIVERY = {
     "in_flight": False,
     "tries": 1,
     "round": 1,
+    "test": False,
     "closed_reason": None,
     "waiting_for": "retry",
     "next_attempt_at": "2026-11-23T09:05:05.400000Z",

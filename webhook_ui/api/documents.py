@@ -27,7 +27,10 @@ GROUPS = {
     "Events": "What happened. Storing one makes a delivery for every webhook that listens.",
     "Webhooks": "Where to send and what for.",
     "Deliveries": "The duty to bring one event to one webhook, with every attempt that was made.",
+    "Redeliveries": "Plans for many deliveries: to send them again, now, at a time or by cron, or to cancel them.",
+    "Sending": "The big switch: nothing is sent anywhere while it is stopped; everything is accepted and held.",
     "Triggers": "The kinds of events that plugins can fire.",
+    "Statistics": "What was sent, what failed and how long it took, over time.",
 }
 PROBLEMS = {
     401: "This call needs the header Authorization: Bearer TOKEN.",
@@ -92,7 +95,7 @@ def _operation(one: Operation, core: Core) -> dict[str, Any]:
         described["description"] = one.description
     if one.body is not None:
         content = {"schema": _reference(one.body.shape), "example": one.body.example(core)}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": one.body.required, "content": {"application/json": content}}
     return described
 
 

@@ -16,6 +16,7 @@ EMITTED = {"id": parameters.EVENT_EXAMPLE, "deliveries": 2}
 EVENT = {
     "id": parameters.EVENT_EXAMPLE,
     "trigger": "user.created",
+    "test": False,
     "tenant": None,
     "occurred_at": "2026-11-23T09:00:00Z",
     "created_at": "2026-11-23T09:00:00.120000Z",

@@ -117,6 +117,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _plan_number(text: str) -> int:
+    if not NUMBER.fullmatch(text):
+        raise ValueError("This must be the number of a redelivery, for example 3.")
+    return int(text)
+
+
 def _event_number(text: str) -> int:
     try:
         return ids.event_number(text)
@@ -241,6 +247,14 @@ PATH = {
         schema={"type": "string"},
         example=EVENT_EXAMPLE,
         parse=_event_number,
+        place="path",
+    ),
+    "redelivery_id": Parameter(
+        name="redelivery_id",
+        description="The plan's id.",
+        schema={"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+        example=3,
+        parse=_plan_number,
         place="path",
     ),
     "delivery_id": Parameter(

@@ -11,6 +11,7 @@ from webhook_ui import ids, models, wire
 from webhook_ui.actors import Role
 from webhook_ui.history.deliveries import DeliveryDetail, DeliveryRow
 from webhook_ui.history.events import EventRow
+from webhook_ui.tester import Tested
 
 MASK = "•••"
 
@@ -22,6 +23,20 @@ Json = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"}, descrip
 
 class Shape(msgspec.Struct, kw_only=True):
     """Base of all answers."""
+
+
+class Breaker(Shape):
+    """What the engine makes of a receiver: while it is down, one delivery at a time is tried and the others wait."""
+
+    state: Annotated[
+        Literal["closed", "open", "half_open"],
+        Meta(
+            description="`closed`: deliveries flow; `open`: the next probe is awaited; `half_open`: one is under way."
+        ),
+    ]
+    reason: Annotated[str | None, Meta(description="Why it is not closed, for people.")]
+    opened_at: datetime | None
+    next_probe_at: datetime | None
 
 
 class Webhook(Shape):
@@ -41,13 +56,25 @@ class Webhook(Shape):
     ]
     tenant: Annotated[str | None, Meta(description="Whose events it gets, besides those of nobody.")]
     ordered: Annotated[bool, Meta(description="First in, first out, one at a time.")]
+    rate_limit: Annotated[float | None, Meta(description="Deliveries a second at the most; null: no limit.")]
     timeout: Annotated[float | None, Meta(description="Seconds one attempt may take; null: the setting.")]
     retry_schedule: Annotated[
         list[float] | None, Meta(description="Seconds before each further attempt; null: the trigger's or the setting.")
     ]
     disabled_reason: Annotated[str | None, Meta(description="Why the engine has disabled it.")]
+    breaker: Breaker
+    failing_since: Annotated[datetime | None, Meta(description="Since when nothing has arrived; null: it has.")]
+    disable_at: Annotated[
+        datetime | None, Meta(description="From then on a failure disables it, unless something arrives before.")
+    ]
     created_at: datetime
     updated_at: datetime
+
+
+class ResumedWebhook(Webhook):
+    """A webhook that sends again, and how many deliveries were cancelled for it."""
+
+    dropped: int
 
 
 class WebhookPage(Shape):
@@ -83,11 +110,20 @@ class EmittedBatch(Shape):
     items: list[Emitted]
 
 
+class Sending(Shape):
+    """The big switch; while it is stopped nothing is sent anywhere."""
+
+    stopped: bool
+    stopped_at: datetime | None
+    stopped_by: str | None
+
+
 class Event(Shape):
     """One occurrence, as it was fired."""
 
     id: str
     trigger: str
+    test: Annotated[bool, Meta(description="Whether it is the example of a test send.")]
     tenant: str | None
     occurred_at: datetime
     created_at: datetime
@@ -141,6 +177,7 @@ class Delivery(Shape):
     in_flight: Annotated[bool, Meta(description="Whether an attempt is being made right now.")]
     tries: Annotated[int, Meta(description="Attempts of this round that have ended.")]
     round: Annotated[int, Meta(description="Rises with every redelivery of what was over.")]
+    test: Annotated[bool, Meta(description="Whether it is a test send: made once, never again, and not counted.")]
     closed_reason: Literal["sent", "exhausted", "cancelled", "gone", "crashed", "expired"] | None
     waiting_for: Annotated[
         Literal["retry", "deliver_at", "stopped", "paused", "disabled", "breaker", "ordered", "rate_limit"] | None,
@@ -179,6 +216,14 @@ class Attempt(Shape):
     timings: Timings
 
 
+class TestAttempt(Attempt):
+    """The one attempt of a test send, and where it is kept."""
+
+    delivery_id: str
+    event_id: str
+    trigger: str
+
+
 class DeliveryWithAttempts(Delivery):
     """A delivery and everything that was tried for it, oldest first."""
 
@@ -203,12 +248,25 @@ class TriggerPage(Shape):
     next_cursor: Cursor
 
 
-def webhook(found: models.Webhook, role: Role) -> Webhook:
+def webhook(found: models.Webhook, lane: models.Lane, role: Role) -> Webhook:
     """A webhook as somebody with `role` may see it."""
-    values = {name: getattr(found, name) for name in Webhook.__struct_fields__}
-    if not role.covers(Role.operator):
-        values["headers"] = dict.fromkeys(found.headers, MASK)
-    return Webhook(**values)
+    return Webhook(**_webhook_values(found, lane, role))
+
+
+def resumed_webhook(found: models.Webhook, lane: models.Lane, role: Role, *, dropped: int) -> ResumedWebhook:
+    """A webhook that was just resumed."""
+    return ResumedWebhook(**_webhook_values(found, lane, role), dropped=dropped)
+
+
+def test_attempt(tested: Tested) -> TestAttempt:
+    """What came of a test send."""
+    attempt = tested.attempt
+    return TestAttempt(
+        **msgspec.structs.asdict(_attempt(attempt, tested.body)),
+        delivery_id=ids.delivery_text(attempt.webhook_id, attempt.event_id),
+        event_id=ids.event_text(attempt.event_id),
+        trigger=tested.trigger,
+    )
 
 
 def event(row: EventRow) -> Event:
@@ -216,6 +274,7 @@ def event(row: EventRow) -> Event:
     return Event(
         id=ids.event_text(row.event.id),
         trigger=row.event.trigger,
+        test=row.event.test,
         tenant=row.event.tenant,
         occurred_at=row.event.occurred_at,
         created_at=row.event.created_at,
@@ -234,6 +293,20 @@ def delivery_with_attempts(detail: DeliveryDetail) -> DeliveryWithAttempts:
     envelope = wire.envelope(detail.event.trigger, detail.event.occurred_at, detail.event.payload).decode()
     attempts = [_attempt(attempt, envelope) for attempt in detail.attempts]
     return DeliveryWithAttempts(**_delivery_values(detail.row), attempts=attempts)
+
+
+def _webhook_values(found: models.Webhook, lane: models.Lane, role: Role) -> dict[str, Any]:
+    engines = {"breaker", "failing_since", "disable_at"}
+    values = {name: getattr(found, name) for name in Webhook.__struct_fields__ if name not in engines}
+    if not role.covers(Role.operator):
+        values["headers"] = dict.fromkeys(found.headers, MASK)
+    breaker = Breaker(
+        state=lane.breaker,  # type: ignore[arg-type]  # a CHECK of the table sees to it
+        reason=lane.reason,
+        opened_at=lane.opened_at,
+        next_probe_at=lane.probe_at,
+    )
+    return {**values, "breaker": breaker, "failing_since": lane.failing_since, "disable_at": lane.disable_at}
 
 
 def _delivery_values(row: DeliveryRow) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from webhook_ui.database import moment
 from webhook_ui.errors import Conflict
 from webhook_ui.history import paging
 from webhook_ui.history import webhooks as history
-from webhook_ui.webhook_fields import MAX_RETRIES, MAX_TRIGGERS
+from webhook_ui.webhook_fields import HIGHEST_RATE, LEAST_RATE, MAX_RETRIES, MAX_TRIGGERS
+
+Found = tuple[models.Webhook, models.Lane]
 
 WEBHOOK = {
     "id": 14,
@@ -31,9 +33,13 @@ WEBHOOK = {
     "headers": {},
     "tenant": None,
     "ordered": False,
+    "rate_limit": None,
     "timeout": None,
     "retry_schedule": None,
     "disabled_reason": None,
+    "breaker": {"state": "closed", "reason": None, "opened_at": None, "next_probe_at": None},
+    "failing_since": None,
+    "disable_at": None,
     "created_at": "2026-11-23T09:00:00.120000Z",
     "updated_at": "2026-11-23T09:00:00.120000Z",
 }
@@ -60,6 +66,10 @@ class WebhookChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     headers: Annotated[dict[str, str] | UnsetType, Meta(description="Sent with every delivery.")] = UNSET
     tenant: Annotated[str, Meta(max_length=200)] | UnsetType | None = UNSET
     ordered: Annotated[bool | UnsetType, Meta(description="First in, first out, one at a time.")] = UNSET
+    rate_limit: Annotated[
+        Annotated[float, Meta(ge=LEAST_RATE, le=HIGHEST_RATE)] | UnsetType | None,
+        Meta(description="Deliveries a second at the most, over all dispatchers."),
+    ] = UNSET
     timeout: Annotated[
         Annotated[float, Meta(ge=1)] | UnsetType | None, Meta(description="Seconds one attempt may take.")
     ] = UNSET
@@ -77,10 +87,13 @@ class NewWebhook(WebhookChange, kw_only=True, forbid_unknown_fields=True):
     triggers: Triggers
 
 
-def _example(core: Core) -> dict[str, Any]:
+def trigger_example(core: Core) -> str:
     known = core.plugins.triggers
-    trigger = "user.created" if "user.created" in known else min(known, default="user.created")
-    return {"title": "CRM", "url": "https://crm.example.com/hooks", "triggers": [trigger]}
+    return "user.created" if "user.created" in known else min(known, default="user.created")
+
+
+def _example(core: Core) -> dict[str, Any]:
+    return {"title": "CRM", "url": "https://crm.example.com/hooks", "triggers": [trigger_example(core)]}
 
 
 @operation(
@@ -126,7 +139,7 @@ async def list_webhooks(call: Call) -> Response:
             limit=query.get("limit", paging.DEFAULT_LIMIT),
             cursor=query.get("cursor"),
         )
-        items = [shapes.webhook(row.webhook, call.actor.role) for row in page.rows]
+        items = [shapes.webhook(row.webhook, row.lane, call.actor.role) for row in page.rows]
         return shapes.WebhookPage(items=items, next_cursor=page.next_cursor)
 
     return reply(await call.core.database.read(read))
@@ -143,17 +156,20 @@ async def list_webhooks(call: Call) -> Response:
 async def add_webhook(call: Call) -> Response:
     values = await bodies.parsed(bodies.parse_object, call.body)
 
-    def write(session: Session) -> models.Webhook:
-        return webhooks.add(session, values, rules=call.core.rules, actor=call.actor, now=moment(session))
+    def write(session: Session) -> Found:
+        return with_lane(
+            session, webhooks.add(session, values, rules=call.core.rules, actor=call.actor, now=moment(session))
+        )
 
-    webhook = await call.core.database.write(write)
-    location = f"{call.request.scope.get('root_path', '')}/webhooks/{webhook.id}"
-    return _one(call, webhook, status=201, headers={"location": location})
+    found = await call.core.database.write(write)
+    location = f"{call.request.scope.get('root_path', '')}/webhooks/{found[0].id}"
+    return reply_one(call, found, status=201, headers={"location": location})
 
 
 @operation("GET", "/webhooks/{webhook_id}", "Webhooks", "Show one webhook", answers=(ONE,))
 async def get_webhook(call: Call) -> Response:
-    return _one(call, await call.core.database.read(webhooks.get, call.ids["webhook_id"]))
+    webhook_id = call.ids["webhook_id"]
+    return reply_one(call, await call.core.database.read(lambda s: with_lane(s, webhooks.get(s, webhook_id))))
 
 
 @operation(
@@ -166,7 +182,7 @@ async def get_webhook(call: Call) -> Response:
     answers=(ONE,),
 )
 async def change_webhook(call: Call) -> Response:
-    return await _change(call, await bodies.parsed(bodies.parse_object, call.body))
+    return await change_one(call, await bodies.parsed(bodies.parse_object, call.body))
 
 
 @operation(
@@ -179,7 +195,7 @@ async def change_webhook(call: Call) -> Response:
     answers=(Answer(status=204, description="It is deleted."),),
 )
 async def delete_webhook(call: Call) -> Response:
-    await _write(call, webhooks.delete, version=True)
+    await write_one(call, webhooks.delete, version=True)
     return Response(status_code=204)
 
 
@@ -192,94 +208,25 @@ async def delete_webhook(call: Call) -> Response:
     problems=(409,),
 )
 async def restore_webhook(call: Call) -> Response:
-    return _one(call, await _write(call, webhooks.restore))
+    return reply_one(call, await write_one(call, webhooks.restore))
 
 
-@operation(
-    "POST",
-    "/webhooks/{webhook_id}/pause",
-    "Webhooks",
-    "Hold a webhook's deliveries",
-    description="Events are still taken in; nothing is sent until it is resumed.",
-    headers=IF_MATCH,
-    answers=(ONE,),
-)
-async def pause_webhook(call: Call) -> Response:
-    return await _change(call, {"paused": True})
-
-
-@operation(
-    "POST",
-    "/webhooks/{webhook_id}/resume",
-    "Webhooks",
-    "Send what a webhook's pause has held",
-    headers=IF_MATCH,
-    answers=(ONE,),
-)
-async def resume_webhook(call: Call) -> Response:
-    return await _change(call, {"paused": False})
-
-
-@operation(
-    "GET",
-    "/webhooks/{webhook_id}/secret",
-    "Webhooks",
-    "Show the secret that signs",
-    description="For operators and admins.",
-    answers=(
-        Answer(
-            status=200,
-            description="The secret.",
-            shape=shapes.Secret,
-            example={"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
-        ),
-    ),
-    problems=(403,),
-)
-async def get_secret(call: Call) -> Response:
-    secret = await call.core.database.read(webhooks.reveal_secret, call.ids["webhook_id"], actor=call.actor)
-    return reply(shapes.Secret(secret=secret))
-
-
-@operation(
-    "POST",
-    "/webhooks/{webhook_id}/secret/rotate",
-    "Webhooks",
-    "Replace the secret",
-    description="For 24 hours both secrets sign, so that receivers can change over.",
-    answers=(
-        Answer(
-            status=200,
-            description="The new secret.",
-            shape=shapes.RotatedSecret,
-            example={
-                "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                "old_valid_until": "2026-11-24T09:00:00.120000Z",
-            },
-        ),
-    ),
-)
-async def rotate_secret(call: Call) -> Response:
-    webhook = await _write(call, webhooks.rotate_secret)
-    return reply(shapes.RotatedSecret(secret=webhook.secret, old_valid_until=webhook.old_secret_until))
-
-
-async def _change(call: Call, values: Mapping[str, Any]) -> Response:
+async def change_one(call: Call, values: Mapping[str, Any]) -> Response:
     def change(session: Session, webhook_id: int, **rest: Any) -> models.Webhook:
         return webhooks.change(session, webhook_id, values, rules=call.core.rules, **rest)
 
-    return _one(call, await _write(call, change, version=True))
+    return reply_one(call, await write_one(call, change, version=True))
 
 
-async def _write(call: Call, order: Callable[..., models.Webhook], *, version: bool = False) -> models.Webhook:
+async def write_one(call: Call, order: Callable[..., models.Webhook], *, version: bool = False) -> Found:
     """Runs `order` for the webhook of the path; with `version` the request's If-Match is honoured."""
     webhook_id = call.ids["webhook_id"]
     seen = call.request.headers.get("if-match", "*").strip() if version else "*"
 
-    def write(session: Session) -> models.Webhook:
+    def write(session: Session) -> Found:
         expected = {} if seen == "*" else {"version": _expected(session, webhook_id, seen)}
         try:
-            return order(session, webhook_id, actor=call.actor, now=moment(session), **expected)
+            return with_lane(session, order(session, webhook_id, actor=call.actor, now=moment(session), **expected))
         except Conflict as error:
             raise (Refused(412, str(error)) if expected else error) from None
 
@@ -295,11 +242,14 @@ def _expected(session: Session, webhook_id: int, seen: str) -> int:
     )
 
 
-def _one(
-    call: Call, webhook: models.Webhook, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Response:
-    tag = {"etag": f'"{webhook.version}"'}
-    return reply(shapes.webhook(webhook, call.actor.role), status=status, headers={**tag, **(headers or {})})
+def with_lane(session: Session, webhook: models.Webhook) -> Found:
+    session.flush()
+    return webhook, session.get_one(models.Lane, webhook.id)
+
+
+def reply_one(call: Call, found: Found, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    tag = {"etag": f'"{found[0].version}"'}
+    return reply(shapes.webhook(*found, call.actor.role), status=status, headers={**tag, **(headers or {})})
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -309,8 +259,4 @@ OPERATIONS: tuple[Operation, ...] = (
     change_webhook,
     delete_webhook,
     restore_webhook,
-    pause_webhook,
-    resume_webhook,
-    get_secret,
-    rotate_secret,
 )

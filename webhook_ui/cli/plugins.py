@@ -2,7 +2,7 @@
 
 import typer
 
-from webhook_ui import plugin_loader
+from webhook_ui import builtin, plugin_loader
 from webhook_ui import settings as settings_module
 
 plugin_app = typer.Typer(no_args_is_help=True)
@@ -17,7 +17,7 @@ def plugin() -> None:
 def list_plugins() -> None:
     """Prints each plugin with its triggers; exit 1 when one could not be loaded."""
     settings = settings_module.load()
-    plugins = plugin_loader.load(settings.plugins_dir)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
     for info in plugins.loaded:
         typer.echo(f"{info.name}  ({info.source}: {info.where})")
         for registered in plugins.triggers.values():
@@ -26,6 +26,6 @@ def list_plugins() -> None:
     for problem in plugins.problems:
         line = f", line {problem.line}" if problem.line else ""
         typer.echo(f"{problem.name}  NOT LOADED ({problem.where}{line})\n    {problem.message}")
-    if not plugins.loaded and not plugins.problems:
+    if not plugins.added and not plugins.problems:
         typer.echo(f"No plugins in {settings.plugins_dir.absolute()}. `webhook-ui init` writes an example there.")
     raise typer.Exit(1 if plugins.problems else 0)

@@ -17,6 +17,9 @@ Workers = Annotated[
 AllowLoopback = Annotated[
     bool, typer.Option("--allow-loopback", help="Let deliveries reach this machine itself, to try it with `listen`.")
 ]
+Attached = Annotated[
+    bool, typer.Option("--attached", hidden=True, help="Stop when standard input ends, as `serve` wants its workers.")
+]
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
@@ -26,15 +29,15 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None, allow_l
     settings = _settings(host=host, port=port, allow_loopback=allow_loopback)
     from webhook_ui import app  # takes a second, so not before the settings are known to be right
 
-    app.serve(settings, workers=workers)
+    app.serve(settings, beside=workers)
 
 
-def worker(allow_loopback: AllowLoopback = False) -> None:
+def worker(allow_loopback: AllowLoopback = False, attached: Attached = False) -> None:
     """A dispatcher alone, against the same database as the server."""
     settings = _settings(allow_loopback=allow_loopback)
     from webhook_ui import app
 
-    app.work(settings)
+    app.work(settings, attached=attached)
 
 
 def _settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:

@@ -1,15 +1,20 @@
-"""`migrate` and `doctor`: the state of the installation."""
+"""`migrate`, `prune` and `doctor`: the state of the installation."""
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
 import sqlalchemy as sa
 import typer
+from sqlmodel import Session
 
-from webhook_ui import migrations, plugin_loader, sealing, storage
+from webhook_ui import builtin, heartbeats, migrations, plugin_loader, sealing, storage, upkeep
 from webhook_ui import settings as settings_module
 from webhook_ui.database import moment
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history import backlog
 from webhook_ui.settings import Settings
 from webhook_ui.times import utcnow
 
@@ -23,6 +28,42 @@ def migrate() -> None:
         storage.prepare_folder(settings.data_dir)
     applied = migrations.apply(storage.database_url(settings))
     typer.echo(f"Applied {', '.join(applied)}." if applied else f"Nothing to do: at {migrations.latest()}.")
+
+
+def prune(
+    older_than: Annotated[
+        int | None, typer.Option(min=1, max=3650, metavar="DAYS", help="Default: WEBHOOK_UI_RETENTION_DAYS.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed; change nothing.")] = False,
+) -> None:
+    """Removes events that are over and that nothing has happened to for so many days, with all that hangs on them.
+
+    A running server does it every hour by itself. Both may run at the same time.
+    """
+    settings = settings_module.load()
+    days = older_than or settings.retention_days
+    database = storage.open_database(settings)
+    try:
+        work = upkeep.count_older if dry_run else upkeep.prune_older
+        pruned = asyncio.run(work(database, timedelta(days=days)))
+    finally:
+        database.close()
+    gone = pruned.removed
+    what = f"{_many(gone.events, 'event')}, {_many(gone.attempts, 'attempt')} of {_many(gone.deliveries, 'delivery')}"
+    if dry_run:
+        typer.echo(f"Would remove {what}: nothing has happened to them for {_many(days, 'day')}. Nothing was changed.")
+    else:
+        typer.echo(
+            f"Removed {what}, {_many(pruned.statistics, 'row')} of statistics, {_many(pruned.changes, 'change')} "
+            f"of history: nothing had happened to them for {_many(days, 'day')}."
+        )
+    if pruned.kept:
+        typer.echo(f"Kept {_many(pruned.kept, 'older event')}: a delivery is open, or something happened to it since.")
+
+
+def _many(number: int, what: str) -> str:
+    several = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
+    return f"{number:,} {what if number == 1 else several}"
 
 
 def doctor() -> None:
@@ -89,12 +130,37 @@ def _clock(settings: Settings) -> str:
     return f"differs from the database's by {difference:.1f} s"
 
 
+def _sending(settings: Settings) -> str:
+    url = storage.database_url(settings)
+    if not _is_there(url) or migrations.current(url) != migrations.latest():
+        return "asked once the database is up to date"
+    database = storage.open_database(settings)
+    try:
+        return database.read_now(_judge_sending)
+    finally:
+        database.close()
+
+
+def _judge_sending(session: Session) -> str:
+    now = moment(session)
+    beats = heartbeats.list_beats(session)
+    alive = [f"{one.dispatcher} on {one.host}" for one in beats if one.is_alive(now)]
+    if alive:
+        return f"at work: {', '.join(alive)}"
+    waiting = backlog.backlog(session, now=now).due
+    if waiting:
+        raise WebhookUIError(
+            f"{waiting} deliveries are due, and no dispatcher is at work. Start webhook-ui serve, or webhook-ui worker."
+        )
+    return "no dispatcher is at work, and nothing is due; webhook-ui serve starts one"
+
+
 def _is_there(url: sa.URL) -> bool:
     return url.get_backend_name() != "sqlite" or Path(str(url.database)).exists()
 
 
 def _plugins(settings: Settings) -> str:
-    plugins = plugin_loader.load(settings.plugins_dir)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
     if plugins.problems:
         broken = ", ".join(problem.name for problem in plugins.problems)
         raise WebhookUIError(f"{broken} cannot be loaded; `webhook-ui plugin list` says why.")
@@ -106,5 +172,6 @@ CHECKS: dict[str, Callable[[Settings], str]] = {
     "secret key": _key,
     "database": _database,
     "clock": _clock,
+    "sending": _sending,
     "plugins": _plugins,
 }

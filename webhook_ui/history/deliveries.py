@@ -33,7 +33,9 @@ class DeliveryRow:
     """A delivery as the log shows it: its state, and its latest attempt if there was one.
 
     `next_attempt_at` is None while it is in flight and once it is over; `waiting_for` says what it waits for:
-    retry, deliver_at, stopped, paused, disabled, ordered, or None when it is due, in flight or over.
+    stopped, disabled, paused, breaker, ordered, deliver_at, retry, rate_limit, or None when it is due, in flight or
+    over. `lane_until` is until when its lane holds it: the next probe (breaker), the end of the wait its receiver
+    asked for (retry), its next turn (rate_limit).
     """
 
     webhook_id: int
@@ -54,6 +56,8 @@ class DeliveryRow:
     last_response_status: int | None
     last_error_class: str | None
     last_error_message: str | None
+    lane_until: datetime | None = None
+    test: bool = False
 
     @property
     def id(self) -> str:
@@ -146,9 +150,14 @@ def _rows(now: datetime) -> sa.Select[Any]:
         .correlate(_delivery)
         .scalar_subquery()
     )
+    due = _delivery.c.due_at <= now
+    rated = sa.or_(_webhook.c.rate_limit.is_not(None), _lane.c.resume_rate.is_not(None))
     return (
         sa.select(
             _delivery,
+            _lane.c.probe_at,
+            _lane.c.not_before,
+            _lane.c.rate_tat,
             _webhook.c.title.label("webhook_title"),
             _attempt.c.at.label("last_at"),
             _attempt.c.duration_ms.label("last_duration_ms"),
@@ -161,9 +170,11 @@ def _rows(now: datetime) -> sa.Select[Any]:
                 (sa.exists(sa.select(table(Sending).c.id)), "stopped"),
                 (sa.or_(sa.not_(_webhook.c.enabled), _webhook.c.deleted_at.is_not(None)), "disabled"),
                 (_webhook.c.paused, "paused"),
+                (sa.and_(_lane.c.breaker != "closed", due), "breaker"),
                 (sa.and_(_webhook.c.ordered, _delivery.c.event_id > head), "ordered"),
                 (sa.and_(_delivery.c.due_at > now, _delivery.c.answer.is_(None)), "deliver_at"),
                 (sa.or_(_delivery.c.due_at > now, _lane.c.not_before > now), "retry"),
+                (sa.and_(rated, _lane.c.rate_tat > now), "rate_limit"),
                 else_=None,
             ).label("waiting_for"),
         )
@@ -194,6 +205,8 @@ def _row(row: Any, now: datetime) -> DeliveryRow:
         closed_reason=row.closed,
         next_attempt_at=None if in_flight else row.due_at,
         waiting_for=row.waiting_for,
+        lane_until=_lane_until(row, now),
+        test=row.test,
         created_at=row.created_at,
         updated_at=row.updated_at,
         last_at=row.last_at,
@@ -202,3 +215,10 @@ def _row(row: Any, now: datetime) -> DeliveryRow:
         last_error_class=row.last_error_class,
         last_error_message=row.last_error_message,
     )
+
+
+def _lane_until(row: Any, now: datetime) -> datetime | None:
+    moment: datetime | None = {"breaker": row.probe_at, "retry": row.not_before, "rate_limit": row.rate_tat}.get(
+        row.waiting_for
+    )
+    return moment if moment is not None and moment > now else None

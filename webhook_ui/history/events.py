@@ -79,11 +79,11 @@ def get_event(session: Session, event_id: int) -> EventRow:
 
 
 def firings(session: Session, triggers: Sequence[str], *, now: datetime) -> dict[str, Firings]:
-    """For each trigger when it was fired last, and how often within the last 24 hours."""
+    """For each trigger when it was fired last, and how often within the last 24 hours; test sends do not count."""
     since = ids.floor(now - timedelta(hours=24))
     result = {}
     for trigger in triggers:
-        mine = _event.c.trigger == trigger
+        mine = sa.and_(_event.c.trigger == trigger, sa.not_(_event.c.test))
         last = session.execute(
             sa.select(_event.c.created_at).where(mine).order_by(_event.c.id.desc()).limit(1)
         ).scalar()

@@ -68,12 +68,9 @@ def overview(session: Session, *, now: datetime) -> Overview:
         _webhook.c.enabled,
         sa.not_(_webhook.c.paused),
         _webhook.c.deleted_at.is_(None),
+        _lane.c.breaker == "closed",
         sa.or_(_lane.c.not_before.is_(None), _lane.c.not_before <= now),
     )
-    kept = sa.select(_webhook.c.id).where(_webhook.c.deleted_at.is_(None))
-    waiting = session.execute(
-        sa.select(sa.func.count()).select_from(_delivery).where(opened, _delivery.c.webhook_id.in_(kept))
-    ).scalar_one()
     oldest = session.execute(
         sa.select(sa.func.min(_delivery.c.due_at))
         .join(_webhook, _webhook.c.id == _delivery.c.webhook_id)
@@ -86,4 +83,13 @@ def overview(session: Session, *, now: datetime) -> Overview:
         .join(_webhook, _webhook.c.id == _lane.c.webhook_id)
         .where(_lane.c.last_result == "error", _webhook.c.deleted_at.is_(None), _webhook.c.enabled)
     ).scalar_one()
-    return Overview(sent=int(sent), error=int(error), waiting=waiting, oldest_due=oldest, failing=failing)
+    return Overview(
+        sent=int(sent), error=int(error), waiting=count_waiting(session), oldest_due=oldest, failing=failing
+    )
+
+
+def count_waiting(session: Session) -> int:
+    """Open deliveries, whatever they wait for, less those of deleted webhooks."""
+    kept = sa.select(_webhook.c.id).where(_webhook.c.deleted_at.is_(None))
+    opened = sa.and_(_delivery.c.due_at.is_not(None), _delivery.c.webhook_id.in_(kept))
+    return int(session.execute(sa.select(sa.func.count()).select_from(_delivery).where(opened)).scalar_one())

@@ -64,12 +64,24 @@ class LastResult:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookRow:
-    """A webhook as a list shows it; `held` counts what waits while it is paused or disabled (0 while it is not)."""
+    """A webhook as a list shows it; `last` is no test send.
+
+    `held` counts what waits while it is paused or disabled or its breaker is not closed (0 while all is well).
+    """
 
     webhook: Webhook
+    lane: Lane
     last: LastResult | None
-    failing_since: datetime | None
     held: int
+
+    @property
+    def failing_since(self) -> datetime | None:
+        return self.lane.failing_since
+
+    @property
+    def is_down(self) -> bool:
+        """Whether its receiver is only probed at the moment."""
+        return self.lane.breaker != "closed"
 
     @property
     def id(self) -> int:
@@ -117,17 +129,14 @@ def count_webhooks(session: Session, criteria: WebhookFilter) -> int:
 def describe(session: Session, webhooks: Sequence[Webhook]) -> list[WebhookRow]:
     """`webhooks` with what the engine knows of them, in the same order."""
     ids = [webhook.id for webhook in webhooks]
-    lanes = {row.webhook_id: row for row in session.execute(sa.select(_lane).where(_lane.c.webhook_id.in_(ids)))}
+    lanes: dict[int | None, Lane] = {
+        lane.webhook_id: lane for lane in session.execute(sa.select(Lane).where(_lane.c.webhook_id.in_(ids))).scalars()
+    }
     last = _last_results(session, ids)
-    held = _held(session, [webhook.id for webhook in webhooks if webhook.paused or not webhook.enabled])
+    holding = [one for one in webhooks if one.paused or not one.enabled or lanes[one.id].breaker != "closed"]
+    held = _held(session, [one.id for one in holding])
     return [
-        WebhookRow(
-            webhook=webhook,
-            last=last.get(webhook.id),
-            failing_since=lanes[webhook.id].failing_since if webhook.id in lanes else None,
-            held=held.get(webhook.id, 0),
-        )
-        for webhook in webhooks
+        WebhookRow(webhook=one, lane=lanes[one.id], last=last.get(one.id), held=held.get(one.id, 0)) for one in webhooks
     ]
 
 
@@ -177,9 +186,13 @@ def _cursor(webhook: Webhook, sort: Sort, order: Order) -> str:
 
 
 def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[int | None, LastResult]:
+    tried, real = _attempt.alias("tried"), _delivery.alias("real")
     latest = (
-        sa.select(sa.func.max(_attempt.c.id))
-        .where(_attempt.c.webhook_id == _webhook.c.id)
+        sa.select(tried.c.id)
+        .join(real, sa.and_(real.c.webhook_id == tried.c.webhook_id, real.c.event_id == tried.c.event_id))
+        .where(tried.c.webhook_id == _webhook.c.id, sa.not_(real.c.test))
+        .order_by(tried.c.id.desc())
+        .limit(1)
         .correlate(_webhook)
         .scalar_subquery()
     )

@@ -1,45 +1,37 @@
 """Claiming: a dispatcher takes what is due, lane by lane, for as long as a lease; what it does not settle is lost.
 
-A claim that was lost is not a try. `losses` counts claims in a row that were never settled: after 2 a delivery is
-claimed alone, so that one that kills its worker takes no neighbour with it; after 2 more it is closed as crashed.
+Wide lanes give as many as they are asked for. Narrow ones (ordered, with a rate, or with a breaker that is not closed)
+are decided under a lock of their lane's row, so that all workers together keep to what they promise.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
-from webhook_ui import ids, wire
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
-from webhook_ui.models import Attempt, Delivery, Event, Lane, Webhook, table
-from webhook_ui.outbox.lanes import OpenLane, head, open_lanes
+from webhook_ui.models import Delivery, Lane, table
+from webhook_ui.outbox.limits import RateLimit
+from webhook_ui.outbox.store import ClaimedRow, LaneRow
+from webhook_ui.outbox.stores import store_of
+from webhook_ui.outbox.targets import Target, Targets
 
-ALONE_AFTER = 2
-CRASHED_AFTER = 4
+ELSEWHERE = timedelta(milliseconds=20)  # until a lane is looked at again that another worker is deciding about
+BLOCKED = timedelta(seconds=1)  # the same for one in which something is due that may not be taken now
 
-_event, _delivery, _webhook = table(Event), table(Delivery), table(Webhook)
-_lost = _delivery.c.losses + sa.case((_delivery.c.claim.is_not(None), 1), else_=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """Where a delivery goes and how, as the webhook says it at the moment of the claim."""
-
-    webhook_id: int
-    url: str
-    headers: Mapping[str, str]
-    secrets: Sequence[str]
-    timeout: float | None
-    retry_schedule: Sequence[float] | None
+_delivery, _lane = table(Delivery), table(Lane)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Claimed:
-    """One delivery in the hands of a dispatcher until its lease ends; `token` proves it."""
+    """One delivery in the hands of a dispatcher until its lease ends; `token` proves it.
+
+    A `narrow` one was claimed as the only one of its lane; as a `probe`, to see whether its receiver is up again.
+    """
 
     target: Target
     event_id: int
@@ -49,6 +41,8 @@ class Claimed:
     trigger: str
     payload: str
     occurred_at: datetime
+    narrow: bool = False
+    probe: bool = False
 
     @property
     def webhook_id(self) -> int:
@@ -57,65 +51,60 @@ class Claimed:
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """What a claim brought; `suspects` are lanes where something waits to be claimed alone, `next_due` is when
-    the next delivery of a free lane falls due (None: none is known)."""
+    """What a claim brought. `looks` says of each lane that was asked when to look again; held and empty ones lack."""
 
-    deliveries: Sequence[Claimed]
-    suspects: Sequence[int]
-    next_due: datetime | None
+    deliveries: Sequence[Claimed] = ()
+    looks: Mapping[int, datetime] = field(default_factory=dict)
 
 
-def claim(
-    session: Session,
-    *,
-    token: str,
-    now: datetime,
-    lease_until: datetime,
-    seats: int,
-    seats_per_webhook: int,
-    busy: Mapping[int, int],
-) -> Claims:
-    """Takes up to `seats` due deliveries, those of lanes with the fewest in flight (`busy`) first."""
-    lanes = open_lanes(session, now)
-    due = sorted(
-        (lane for lane in lanes if lane.due_at <= now), key=lambda lane: (busy.get(lane.webhook_id, 0), lane.due_at)
-    )
-    taken: list[Any] = []
-    for place, lane in enumerate(due):
-        free = seats - len(taken)
-        if free <= 0:
-            break
-        share = -(-free // (len(due) - place))  # what is left, divided among the lanes that are left
-        room = min(share, seats_per_webhook - busy.get(lane.webhook_id, 0))
-        if room > 0:
-            taken += _lock_due(session, lane, room, now)
-    _mark(session, taken, token=token, lease_until=lease_until)
-    later = [lane.due_at for lane in lanes if lane.due_at > now] + _following(session, taken, now)
-    return Claims(
-        deliveries=_load(session, taken, token, now),
-        suspects=sorted({webhook_id for webhook_id, _ in _suspects(session, [lane.webhook_id for lane in due], now)}),
-        next_due=min(later, default=None),
-    )
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """In whose name and until when something is claimed at `now`.
 
-
-def claim_alone(
-    session: Session, webhook_ids: Collection[int], *, token: str, now: datetime, lease_until: datetime
-) -> Claims:
-    """Takes the one suspect that waits longest, for a dispatcher that has nothing else in flight.
-
-    A suspect that was lost alone as often as with others is closed as crashed instead.
+    Without `reclaim`, leases that seem to be over are not believed: the clock has just jumped.
     """
-    lanes = {lane.webhook_id: lane for lane in open_lanes(session, now) if lane.due_at <= now}
-    taken: list[Any] = []
-    for webhook_id, event_id in _suspects(session, sorted(lanes.keys() & webhook_ids), now):
-        rows = _lock_suspect(session, lanes[webhook_id], event_id, now)
-        if rows and rows[0].lost >= CRASHED_AFTER:
-            _close_crashed(session, rows[0], now)
-        elif rows:
-            taken = rows
-            break
-    _mark(session, taken, token=token, lease_until=lease_until)
-    return Claims(deliveries=_load(session, taken, token, now), suspects=(), next_due=None)
+
+    token: str
+    now: datetime
+    until: datetime
+    reclaim: bool = True
+
+    @property
+    def terms(self) -> dict[str, Any]:
+        """As the statements take them."""
+        return {"token": self.token, "now": self.now, "lease_until": self.until, "reclaim": self.reclaim}
+
+
+def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets: Targets) -> Claims:
+    """Takes of each lane (webhook id → how many at most) what is due and may be taken."""
+    connection = session.connection()
+    store = store_of(connection)
+    if not wanted or store.is_stopped(connection):
+        return Claims()
+    looks: dict[int, datetime] = {}
+    wide: list[LaneRow] = []
+    narrow: list[LaneRow] = []
+    versions: dict[int, int] = {}
+    for lane in store.lanes(connection, wanted):
+        versions[lane.webhook_id] = lane.version
+        if (until := _held_until(lane, lease.now)) is not None:
+            looks[lane.webhook_id] = until
+        elif lane.free:
+            (narrow if _is_narrow(lane) else wide).append(lane)
+    rows = store.claim(connection, [(lane.webhook_id, wanted[lane.webhook_id]) for lane in wide], **lease.terms)
+    taken = Counter(row.webhook_id for row in rows)
+    looks |= {lane.webhook_id: lease.now for lane in wide if taken[lane.webhook_id] >= wanted[lane.webhook_id]}
+    singles: dict[int, bool] = {}  # lanes of which one was taken; whether as a probe
+    if narrow:
+        locked = {lane.webhook_id: lane for lane in store.lock_lanes(connection, [one.webhook_id for one in narrow])}
+        looks |= {one.webhook_id: lease.now + ELSEWHERE for one in narrow if one.webhook_id not in locked}
+        for lane in locked.values():
+            versions[lane.webhook_id] = lane.version
+            rows += _claim_narrow(session, lane, wanted[lane.webhook_id], lease, looks, singles)
+    rows.sort(key=lambda row: row.event_id)
+    unknown = [lane for lane in (*wide, *narrow) if lane.webhook_id not in looks]
+    looks |= _next_looks(session, unknown, lease.now)
+    return Claims(deliveries=_claimed(session, rows, versions, singles, lease, targets), looks=looks)
 
 
 def give_back(session: Session, claimed: Iterable[Claimed], *, now: datetime) -> None:
@@ -133,166 +122,86 @@ def give_back(session: Session, claimed: Iterable[Claimed], *, now: datetime) ->
         note(session, Changed(Kind.delivery, one.webhook_id))
 
 
-def _lock_due(session: Session, lane: OpenLane, room: int, now: datetime) -> list[Any]:
-    """Up to `room` deliveries of a lane that may be claimed in company."""
-    if lane.ordered:
-        return [row for row in _ordered_head(session, lane.webhook_id, now) if row.lost < ALONE_AFTER]
-    statement = (
-        sa.select(_delivery, _lost.label("lost"))
-        .where(_delivery.c.webhook_id == lane.webhook_id, _delivery.c.due_at <= now)
-        .where(_lost < ALONE_AFTER)
-        .order_by(_delivery.c.due_at)
-        .limit(room)
-    )
-    return list(session.execute(statement.with_for_update(skip_locked=True)))
+def _held_until(lane: LaneRow, now: datetime) -> datetime | None:
+    """Until when a free lane takes nothing, because its receiver asked for it or is down; None: not held by time."""
+    if not lane.free:
+        return None
+    holds = (lane.not_before, lane.probe_at if lane.breaker != "closed" else None)
+    return max((hold for hold in holds if hold is not None and hold > now), default=None)
 
 
-def _lock_suspect(session: Session, lane: OpenLane, event_id: int, now: datetime) -> list[Any]:
-    """This one delivery, if it must still be claimed alone and may be claimed now."""
-    if lane.ordered:
-        rows = _ordered_head(session, lane.webhook_id, now)
+def _is_narrow(lane: LaneRow) -> bool:
+    return lane.ordered or lane.breaker != "closed" or lane.rate_limit is not None or lane.resume_rate is not None
+
+
+def _claim_narrow(
+    session: Session, lane: LaneRow, count: int, lease: Lease, looks: dict[int, datetime], singles: dict[int, bool]
+) -> list[ClaimedRow]:
+    """Takes from a lane whose row is locked, and writes down what that means for the lane."""
+    connection, webhook_id = session.connection(), lane.webhook_id
+    if not lane.free:
+        return []
+    if (until := _held_until(lane, lease.now)) is not None:
+        looks[webhook_id] = until
+        return []
+    rates = [rate for rate in (lane.rate_limit, lane.resume_rate) if rate is not None]
+    limit = RateLimit(rate=min(rates)) if rates else None
+    room = min(count, limit.room(lane.rate_tat, lease.now)) if limit else count
+    if limit and lane.rate_tat and room == 0:
+        looks[webhook_id] = limit.next_room(lane.rate_tat, lease.now)
+        return []
+    if lane.ordered or lane.breaker != "closed":
+        rows = store_of(connection).claim_one(connection, webhook_id, ordered=lane.ordered, **lease.terms)
+        if rows:
+            looks[webhook_id] = lease.until  # whoever settles it looks at once
+            singles[webhook_id] = lane.breaker != "closed"
     else:
-        statement = sa.select(_delivery, _lost.label("lost")).where(
-            _delivery.c.webhook_id == lane.webhook_id, _delivery.c.event_id == event_id, _delivery.c.due_at <= now
-        )
-        rows = list(session.execute(statement.with_for_update(skip_locked=True)))
-    return [row for row in rows if row.event_id == event_id and row.lost >= ALONE_AFTER]
+        rows = store_of(connection).claim(connection, [(webhook_id, room)], **lease.terms)
+    values: dict[str, Any] = {}
+    if limit and rows:
+        values["rate_tat"] = limit.after(lane.rate_tat, lease.now, len(rows))
+        if len(rows) == room and webhook_id not in looks:
+            looks[webhook_id] = limit.next_room(values["rate_tat"], lease.now)
+    if lane.resume_rate is not None and len(rows) < room and not lane.ordered:
+        values["resume_rate"] = None  # nothing that was held is left
+    if lane.breaker != "closed" and rows:
+        values["breaker"] = "half_open"
+    if values:
+        session.execute(_lane.update().where(_lane.c.webhook_id == webhook_id).values(**values))
+    return rows
 
 
-def _ordered_head(session: Session, webhook_id: int, now: datetime) -> list[Any]:
-    """The first open delivery of an ordered lane, if it is due and nothing of the lane is in flight."""
-    if not _lock_lane(session, webhook_id):
-        return []
-    first = session.execute(
-        sa.select(_delivery, _lost.label("lost"))
-        .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == head(webhook_id))
-        .where(_delivery.c.due_at.is_not(None))
-        .with_for_update()
-    ).one_or_none()
-    in_flight = sa.select(_delivery.c.event_id).where(
-        _delivery.c.webhook_id == webhook_id, _delivery.c.claim.is_not(None), _delivery.c.due_at > now
-    )
-    if first is None or first.due_at > now or session.execute(in_flight.limit(1)).first():
-        return []
-    return [first]
+def _next_looks(session: Session, lanes: Sequence[LaneRow], now: datetime) -> dict[int, datetime]:
+    if not lanes:
+        return {}
+    connection = session.connection()
+    ordered = [lane.webhook_id for lane in lanes if lane.ordered]
+    due = store_of(connection).next_due(connection, [lane.webhook_id for lane in lanes], ordered)
+    # what is due but was not taken waits for something else: to be sent alone, or for what is in flight
+    return {webhook_id: at if at > now else now + BLOCKED for webhook_id, at in due.items()}
 
 
-def _lock_lane(session: Session, webhook_id: int) -> bool:
-    """Locks the lane's row, so that two workers never decide about one ordered lane at the same time."""
-    lane = table(Lane)
-    statement = sa.select(lane.c.webhook_id).where(lane.c.webhook_id == webhook_id).with_for_update(skip_locked=True)
-    return session.execute(statement).first() is not None
-
-
-_MARKED = (
-    _delivery.update()
-    .where(_delivery.c.webhook_id == sa.bindparam("of_webhook"), _delivery.c.event_id == sa.bindparam("of_event"))
-    .values(losses=_lost)
-)
-
-
-def _mark(session: Session, rows: Sequence[Any], *, token: str, lease_until: datetime) -> None:
-    if rows:
-        marks = [{"of_webhook": row.webhook_id, "of_event": row.event_id} for row in rows]
-        session.connection().execute(_MARKED.values(claim=token, due_at=lease_until), marks)
-
-
-def _following(session: Session, taken: Iterable[Any], now: datetime) -> list[datetime]:
-    """When lanes that were just claimed from have something due again: their leases, and what lay behind them."""
-    following = (
-        sa.select(_delivery.c.due_at)
-        .where(_delivery.c.webhook_id == _webhook.c.id, _delivery.c.due_at > now)
-        .order_by(_delivery.c.due_at)
-        .limit(1)
-        .correlate(_webhook)
-        .scalar_subquery()
-    )
-    webhook_ids = {row.webhook_id for row in taken}
-    return list(session.execute(sa.select(following).where(_webhook.c.id.in_(webhook_ids))).scalars())
-
-
-def _suspects(session: Session, webhook_ids: Sequence[int], now: datetime) -> list[tuple[int, int]]:
-    """Deliveries (webhook id, event id) that may only be claimed alone, those that wait longest first."""
-    among = set(webhook_ids)
-    rows = session.execute(_SUSPECTS, {"now": now}) if among else ()
-    return [(row.webhook_id, row.event_id) for row in rows if row.webhook_id in among]
-
-
-_SUSPECTS = (
-    sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
-    .where(_delivery.c.due_at <= sa.bindparam("now", type_=_delivery.c.due_at.type), _lost >= ALONE_AFTER)
-    .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
-    .order_by(_delivery.c.due_at, _delivery.c.event_id)
-)
-
-
-def _close_crashed(session: Session, row: Any, now: datetime) -> None:
-    attempt_id = ids.new_id()
-    url = session.execute(sa.select(_webhook.c.url).where(_webhook.c.id == row.webhook_id)).scalar_one()
-    message = (
-        f"Sending this ended {row.lost} times without a result: the process that sent it stopped each time. "
-        "Look for crashes in the server's log, then redeliver."
-    )
-    session.execute(
-        table(Attempt)
-        .insert()
-        .values(
-            webhook_id=row.webhook_id,
-            event_id=row.event_id,
-            id=attempt_id,
-            round=row.round,
-            late=False,
-            at=now,
-            duration_ms=0.0,
-            status=wire.Result.error.value,
-            url=url,
-            request_headers=[],
-            response_headers=[],
-            response_body="",
-            error_class=wire.ErrorClass.crash.value,
-            error_message=message,
-            timings={},
-        )
-    )
-    session.execute(
-        _delivery.update()
-        .where(_delivery.c.webhook_id == row.webhook_id, _delivery.c.event_id == row.event_id)
-        .values(status="error", closed="crashed", due_at=None, claim=None, last_attempt_id=attempt_id, updated_at=now)
-    )
-    note(session, Changed(Kind.attempt, row.webhook_id))
-
-
-def _load(session: Session, rows: Sequence[Any], token: str, now: datetime) -> list[Claimed]:
-    if not rows:
-        return []
-    events = {
-        event.id: event
-        for event in session.execute(sa.select(_event).where(_event.c.id.in_({row.event_id for row in rows})))
-    }
-    webhooks = session.execute(sa.select(_webhook).where(_webhook.c.id.in_({row.webhook_id for row in rows})))
-    targets = {webhook.id: _target(webhook, now) for webhook in webhooks}
+def _claimed(
+    session: Session,
+    rows: Sequence[ClaimedRow],
+    versions: Mapping[int, int],
+    singles: Mapping[int, bool],
+    lease: Lease,
+    targets: Targets,
+) -> list[Claimed]:
+    known = targets.of(session, {row.webhook_id: versions[row.webhook_id] for row in rows}, lease.now) if rows else {}
     return [
         Claimed(
-            target=targets[row.webhook_id],
+            target=known[row.webhook_id],
             event_id=row.event_id,
-            token=token,
+            token=lease.token,
             round=row.round,
             tries=row.tries,
             trigger=row.trigger,
-            payload=events[row.event_id].payload,
-            occurred_at=events[row.event_id].occurred_at,
+            payload=row.payload,
+            occurred_at=row.occurred_at,
+            narrow=row.webhook_id in singles,
+            probe=singles.get(row.webhook_id, False),
         )
         for row in rows
     ]
-
-
-def _target(webhook: Any, now: datetime) -> Target:
-    rotating = webhook.old_secret is not None and webhook.old_secret_until > now
-    return Target(
-        webhook_id=webhook.id,
-        url=webhook.url,
-        headers=webhook.headers,
-        secrets=(webhook.secret, webhook.old_secret) if rotating else (webhook.secret,),
-        timeout=webhook.timeout,
-        retry_schedule=webhook.retry_schedule,
-    )

@@ -1,27 +1,27 @@
-"""Emitting: one transaction stores the event and a delivery for every enabled webhook that listens."""
+"""Emitting: one transaction stores events and a delivery of each for every enabled webhook that listens."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from webhook_ui import ids, payloads
+from webhook_ui import ids
 from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict
-from webhook_ui.models import Delivery, Event, Idempotency, Subscription, Webhook, table
+from webhook_ui.models import Subscription, Webhook, table
+from webhook_ui.outbox import idempotency
+from webhook_ui.outbox.idempotency import KeyOf
+from webhook_ui.outbox.store import DeliveryRow, EventRow
+from webhook_ui.outbox.stores import store_of
 from webhook_ui.patterns import patterns
 
-KEY_LIFE = timedelta(hours=24)
-
-_event, _delivery, _idempotency = table(Event), table(Delivery), table(Idempotency)
 _webhook, _subscription = table(Webhook), table(Subscription)
 
-# built once: building a statement costs more than running it
-_STORE_EVENT, _STORE_DELIVERY = _event.insert(), _delivery.insert()
-_LISTENERS = (
+_LISTENERS = (  # built once: building a statement costs more than running it
     sa.select(_webhook.c.id)
     .join(_subscription, _subscription.c.webhook_id == _webhook.c.id)
     .where(_subscription.c.pattern.in_(sa.bindparam("patterns", expanding=True)))
@@ -33,6 +33,24 @@ _LISTENERS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewEvent:
+    """An event whose payload was accepted and checked. `about` is a webhook that must not hear of itself."""
+
+    trigger: str
+    payload: str
+    actor: Actor
+    tenant: str | None = None
+    idempotency_key: str | None = None
+    occurred_at: datetime | None = None
+    deliver_at: datetime | None = None
+    about: int | None = None
+
+    @property
+    def key(self) -> KeyOf | None:
+        return None if self.idempotency_key is None else (self.trigger, self.idempotency_key)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Emitted:
     """What became of an emit: the event, how many deliveries it has, and whether this call stored it."""
@@ -42,98 +60,95 @@ class Emitted:
     stored: bool
 
 
-def emit(
-    session: Session,
-    *,
-    trigger: str,
-    payload: str,
-    actor: Actor,
-    now: datetime,
-    tenant: str | None = None,
-    idempotency_key: str | None = None,
-    occurred_at: datetime | None = None,
-    deliver_at: datetime | None = None,
-) -> Emitted:
-    """Stores an event whose payload was accepted and checked before.
+def emit(session: Session, event: NewEvent, *, now: datetime) -> Emitted:
+    """Stores one event. Raises Conflict if its key was used for another payload within 24 hours."""
+    (outcome,) = emit_each(session, [event], now=now)
+    if isinstance(outcome, Conflict):
+        raise outcome
+    return outcome
 
-    The same trigger and key within 24 hours give the first event again; Conflict if the payload differs.
+
+def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) -> list[Emitted | Conflict]:
+    """Stores many events, each for itself: a conflict over a key is answered in its place and stores nothing.
+
+    The same trigger and key within 24 hours give the first event again.
     """
-    actor.require(Role.operator)
-    if idempotency_key is not None:
-        _take_key(session, trigger, idempotency_key, now)
-        digest = payloads.digest(f"{tenant or ''}\n{payload}")  # whose it is makes it another event
-        if (known := _known(session, trigger, idempotency_key, digest)) is not None:
-            return known
-    event_id = ids.new_id()
-    event = {"id": event_id, "trigger": trigger, "tenant": tenant, "payload": payload, "actor": actor.name}
-    session.execute(_STORE_EVENT, {**event, "occurred_at": occurred_at or now, "created_at": now, "test": False})
-    webhook_ids = _listeners(session, trigger, tenant)
-    _store_deliveries(session, event_id, trigger, webhook_ids, due_at=max(deliver_at or now, now), now=now)
-    if idempotency_key is not None:
-        _keep_key(session, trigger, idempotency_key, digest, event_id=event_id, deliveries=len(webhook_ids), now=now)
-    note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in webhook_ids))
-    return Emitted(event_id=event_id, deliveries=len(webhook_ids), stored=True)
+    for actor in {event.actor for event in events}:
+        actor.require(Role.operator)
+    known = idempotency.take(session, {event.key for event in events if event.key is not None}, now)
+    listeners: dict[tuple[str, str | None], list[int]] = {}
+    new = _New()
+    outcomes: list[Emitted | Conflict] = []
+    for event in events:
+        first = known.get(event.key) if event.key is not None else None
+        if first is not None:
+            outcomes.append(_again(event, first))
+            continue
+        kind = event.trigger, event.tenant
+        if kind not in listeners:
+            listeners[kind] = _listeners(session, *kind)
+        emitted = new.add(event, listeners[kind], now)
+        if event.key is not None:
+            known[event.key] = idempotency.Known(
+                event_id=emitted.event_id,
+                digest=idempotency.digest(event.tenant, event.payload),
+                deliveries=emitted.deliveries,
+            )
+            new.keys.append(event.key)
+        outcomes.append(emitted)
+    new.store(session, known, now)
+    return outcomes
+
+
+class _New:
+    """The rows that a group of events needs."""
+
+    def __init__(self) -> None:
+        self.keys: list[KeyOf] = []
+        self._events: list[EventRow] = []
+        self._deliveries: list[DeliveryRow] = []
+        self._heard_by: set[int] = set()
+
+    def add(self, event: NewEvent, webhook_ids: Iterable[int], now: datetime) -> Emitted:
+        event_id = ids.new_id()
+        due_at = now if event.deliver_at is None else max(event.deliver_at, now)
+        self._events.append(
+            EventRow(
+                event_id,
+                event.trigger,
+                event.tenant,
+                event.payload,
+                event.occurred_at or now,
+                now,
+                event.actor.name,
+            )
+        )
+        hearing = [webhook_id for webhook_id in webhook_ids if webhook_id != event.about]
+        self._deliveries += [DeliveryRow(webhook_id, event_id, event.trigger, due_at, now) for webhook_id in hearing]
+        self._heard_by.update(hearing)
+        return Emitted(event_id=event_id, deliveries=len(hearing), stored=True)
+
+    def store(self, session: Session, known: Mapping[KeyOf, idempotency.Known], now: datetime) -> None:
+        if not self._events:
+            return
+        connection = session.connection()
+        store = store_of(connection)
+        store.add_events(connection, self._events)
+        if self._deliveries:
+            store.add_deliveries(connection, self._deliveries)
+        if self.keys:
+            idempotency.keep(session, {key: known[key] for key in self.keys}, now)
+        note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in self._heard_by))
+
+
+def _again(event: NewEvent, first: idempotency.Known) -> Emitted | Conflict:
+    if first.digest == idempotency.digest(event.tenant, event.payload):
+        return Emitted(event_id=first.event_id, deliveries=first.deliveries, stored=False)
+    return Conflict(
+        f"The idempotency key {event.idempotency_key!r} was used within the last 24 hours for another payload or "
+        f"tenant (event {ids.event_text(first.event_id)}). Use a new key for a new event."
+    )
 
 
 def _listeners(session: Session, trigger: str, tenant: str | None) -> list[int]:
     return list(session.execute(_LISTENERS, {"patterns": patterns(trigger), "of_tenant": tenant}).scalars())
-
-
-def _store_deliveries(
-    session: Session, event_id: int, trigger: str, webhook_ids: list[int], *, due_at: datetime, now: datetime
-) -> None:
-    if not webhook_ids:
-        return
-    same = {
-        "event_id": event_id,
-        "trigger": trigger,
-        "status": "pending",
-        "due_at": due_at,
-        "round": 1,
-        "tries": 0,
-        "losses": 0,
-        "test": False,
-        "created_at": now,
-        "updated_at": now,
-    }
-    session.execute(_STORE_DELIVERY, [{"webhook_id": webhook_id, **same} for webhook_id in webhook_ids])
-
-
-def _take_key(session: Session, trigger: str, key: str, now: datetime) -> None:
-    """Makes a second emit with this key wait for the first one's commit, and forgets a key that has expired."""
-    if session.get_bind().dialect.name == "postgresql":
-        text = sa.func.hashtextextended(f"{trigger}\n{key}", 0)
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(text)))
-    session.execute(
-        _idempotency.delete().where(
-            _idempotency.c.trigger == trigger, _idempotency.c.key == key, _idempotency.c.expires_at <= now
-        )
-    )
-
-
-def _known(session: Session, trigger: str, key: str, digest: str) -> Emitted | None:
-    statement = sa.select(_idempotency).where(_idempotency.c.trigger == trigger, _idempotency.c.key == key)
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        return None
-    if row.payload_digest != digest:
-        raise Conflict(
-            f"The idempotency key {key!r} was used within the last 24 hours for another payload or tenant "
-            f"(event {ids.event_text(row.event_id)}). Use a new key for a new event."
-        )
-    return Emitted(event_id=row.event_id, deliveries=row.deliveries, stored=False)
-
-
-def _keep_key(
-    session: Session, trigger: str, key: str, digest: str, *, event_id: int, deliveries: int, now: datetime
-) -> None:
-    session.execute(
-        _idempotency.insert().values(
-            trigger=trigger,
-            key=key,
-            event_id=event_id,
-            payload_digest=digest,
-            deliveries=deliveries,
-            expires_at=now + KEY_LIFE,
-        )
-    )

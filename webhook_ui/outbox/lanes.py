@@ -13,7 +13,10 @@ _delivery, _lane, _webhook, _sending = table(Delivery), table(Lane), table(Webho
 
 @dataclass(frozen=True, kw_only=True)
 class OpenLane:
-    """A lane that may be claimed from; `due_at` is when its next delivery falls due (the head's, if ordered)."""
+    """A lane that may be claimed from; `due_at` is when its next delivery falls due (the head's, if ordered).
+
+    Where the breaker is open or the receiver asked to wait, it is not before that is over.
+    """
 
     webhook_id: int
     due_at: datetime
@@ -27,8 +30,8 @@ def open_lanes(session: Session, now: datetime) -> list[OpenLane]:
     lanes = []
     for row in session.execute(_FREE_LANES):
         due_at = row.head_due_at if row.ordered else row.due_at
-        if row.not_before is not None and row.not_before > now:
-            due_at = max(due_at, row.not_before)
+        holds = (row.not_before, row.probe_at if row.breaker != "closed" else None)
+        due_at = max(due_at, *(hold for hold in holds if hold is not None and hold > now), due_at)
         lanes.append(OpenLane(webhook_id=row.id, due_at=due_at, ordered=row.ordered))
     return lanes
 
@@ -44,7 +47,7 @@ def head(webhook_id: sa.ColumnElement[int] | int) -> sa.ScalarSelect[int]:
     )
 
 
-def _free_lanes() -> sa.Select[tuple[int, datetime, datetime, bool, datetime | None]]:
+def _free_lanes() -> sa.Select[tuple[int, datetime, datetime, bool, datetime | None, str, datetime | None]]:
     opened = _delivery.c.due_at.is_not(None)
     first = sa.select(sa.func.min(_delivery.c.webhook_id).label("webhook_id")).where(opened)
     hop = first.cte("hop", recursive=True)
@@ -69,6 +72,8 @@ def _free_lanes() -> sa.Select[tuple[int, datetime, datetime, bool, datetime | N
             sa.case((_webhook.c.ordered, head_due_at), else_=None).label("head_due_at"),
             _webhook.c.ordered,
             _lane.c.not_before,
+            _lane.c.breaker,
+            _lane.c.probe_at,
         )
         .join(hop, hop.c.webhook_id == _webhook.c.id)
         .join(_lane, _lane.c.webhook_id == _webhook.c.id)

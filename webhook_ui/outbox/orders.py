@@ -1,5 +1,9 @@
-"""What people and time do to deliveries: redeliver, cancel, expire, and the end of what a purged webhook left open."""
+"""What people and time do to deliveries: redeliver, cancel, expire, and the end of what a purged webhook left open.
 
+Orders for one are carried out here at once; those for many are plans, which a feeder carries out in steps.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +16,14 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, NotFound
 from webhook_ui.models import Delivery, Webhook, table
+from webhook_ui.outbox import transitions
 
-EXPIRED_AT_ONCE = 1000  # rows closed in one transaction
+EXPIRED_AT_ONCE = 500  # rows closed in one transaction
 
 _delivery, _webhook = table(Delivery), table(Webhook)
+_BY_KEY = sa.and_(
+    _delivery.c.webhook_id == sa.bindparam("of_webhook"), _delivery.c.event_id == sa.bindparam("of_event")
+)
 
 
 def redeliver(session: Session, webhook_id: int, event_id: int, *, actor: Actor, now: datetime) -> None:
@@ -25,10 +33,7 @@ def redeliver(session: Session, webhook_id: int, event_id: int, *, actor: Actor,
     deleted_at = session.execute(sa.select(_webhook.c.deleted_at).where(_webhook.c.id == webhook_id)).scalar_one()
     if deleted_at is not None:
         raise Conflict("Its webhook is deleted. Restore the webhook, then redeliver.")
-    values: dict[str, Any] = {"due_at": now, "updated_at": now}
-    if row.closed is not None:
-        values |= {"status": "pending", "closed": None, "round": row.round + 1, "tries": 0, "losses": 0}
-    _update(session, row, values)
+    _update(session, row, transitions.reopened(now, redelivery_id=None))
     _record(session, row, "delivery.redelivered", actor, now)
 
 
@@ -38,18 +43,18 @@ def cancel(session: Session, webhook_id: int, event_id: int, *, actor: Actor, no
     row = _locked(session, webhook_id, event_id, now)
     if row.closed is not None:
         raise Conflict(f"This delivery is over ({row.closed}); there is nothing to cancel.")
-    # what was sent in an earlier round stays sent
-    ended = {"status": "sent", "closed": "sent"} if row.answer == "sent" else {"status": "error", "closed": "cancelled"}
-    _update(session, row, {**ended, "due_at": None, "claim": None, "updated_at": now})
+    _update(session, row, transitions.ended("cancelled", now))
     _record(session, row, "delivery.cancelled", actor, now)
 
 
-def expire(session: Session, *, older_than: datetime, now: datetime) -> int:
+def expire(session: Session, *, older_than: datetime, now: datetime, events: Sequence[int] | None = None) -> int:
     """Closes some open deliveries of which nothing has been heard since `older_than`; returns how many, 0 for none.
 
-    What somebody redelivered counts from then.
+    What somebody redelivered counts from then. With `events`, only theirs are looked at.
     """
-    return _close_unclaimed(session, _delivery.c.updated_at < older_than, "expired", now)
+    silent = _delivery.c.updated_at < older_than
+    which = silent if events is None else sa.and_(silent, _delivery.c.event_id.in_(events))
+    return _close_unclaimed(session, which, "expired", now)
 
 
 def purge(session: Session, webhook_id: int, *, now: datetime) -> int:
@@ -58,17 +63,16 @@ def purge(session: Session, webhook_id: int, *, now: datetime) -> int:
 
 
 def _close_unclaimed(session: Session, which: sa.ColumnElement[bool], closed: str, now: datetime) -> int:
-    free = sa.or_(_delivery.c.claim.is_(None), _delivery.c.due_at <= now)
     statement = (
-        sa.select(_delivery.c.webhook_id, _delivery.c.event_id, _delivery.c.answer)
-        .where(_delivery.c.due_at.is_not(None), free, which)
+        sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
+        .where(_delivery.c.due_at.is_not(None), transitions.free(now), which)
         .limit(EXPIRED_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     rows = list(session.execute(statement))
-    for row in rows:
-        ended = {"status": "sent", "closed": "sent"} if row.answer == "sent" else {"status": "error", "closed": closed}
-        _update(session, row, {**ended, "due_at": None, "claim": None, "updated_at": now})
+    if rows:
+        close = _delivery.update().values(**transitions.ended(closed, now)).where(_BY_KEY)
+        session.connection().execute(close, [{"of_webhook": row.webhook_id, "of_event": row.event_id} for row in rows])
     note(session, *(Changed(Kind.delivery, webhook_id) for webhook_id in {row.webhook_id for row in rows}))
     return len(rows)
 

@@ -23,7 +23,7 @@ def planned_attempts(detail: DeliveryDetail, retries: Sequence[float], now: date
     if row.in_flight:
         at, first = now, Moment(state="pending", time="Now", title="", number=number, note="under way")
     else:
-        at = max(row.next_attempt_at or now, now)
+        at = max(row.next_attempt_at or now, row.lane_until or now, now)
         words = delivery_words.waits(row, now, zone)
         timed = row.waiting_for in {"retry", "deliver_at"} and at > now
         first = Moment(

@@ -17,6 +17,7 @@ from webhook_ui.errors import Forbidden, WebhookUIError
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
+from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.webhook_fields import Rules
@@ -38,6 +39,7 @@ class Services:
     plugins: Plugins
     rules: Rules
     identity: Identity
+    tester: Tester
     live: Live
 
 

@@ -13,6 +13,7 @@ from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
+from webhook_ui.ui.stop_bar import StopBar
 
 log = structlog.get_logger()
 
@@ -42,7 +43,8 @@ async def _root(services: Services) -> None:
     tab = await _open_tab(services)
     role = str(tab.actor.role).capitalize()
     signs_in = services.settings.auth == "accounts"
-    shell = Shell(ENTRIES, Person(name=tab.actor.name, role=role), _sign_out if signs_in else None)
+    person, stop_bar = Person(name=tab.actor.name, role=role), StopBar(tab)
+    shell = Shell(ENTRIES, person, _sign_out if signs_in else None, stop_bar.ask if stop_bar.may_turn else None)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
 
@@ -59,6 +61,7 @@ async def _root(services: Services) -> None:
             },
             show_404=True,
         )
+    await stop_bar.join(shell)
 
 
 async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:

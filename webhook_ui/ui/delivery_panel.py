@@ -6,7 +6,7 @@ from typing import Any
 
 from webhook_ui import ids, outbox, times, wire
 from webhook_ui.errors import NotFound
-from webhook_ui.history.deliveries import DeliveryDetail, get_delivery
+from webhook_ui.history.deliveries import DeliveryDetail, DeliveryRow, get_delivery
 from webhook_ui.ui import delivery_words, formats, icons, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import planned_attempts, show_attempt
@@ -15,7 +15,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.frames import PanelFrame
 from webhook_ui.ui.message_view import MessageView, size_note
-from webhook_ui.ui.parts import box, foreign, mono, prose, status_pill, text, time_text
+from webhook_ui.ui.parts import box, foreign, mono, prose, status_pill, tag, text, time_text
 from webhook_ui.ui.states import notice
 
 STEPS_DOWN, STEPS_UP = 1, -1
@@ -106,6 +106,8 @@ class DeliveryPanel:
             with box("h2", "w-row w-wrap w-panel-title"):
                 status_pill(row.status)  # type: ignore[arg-type]  # one of three, by a CHECK of the table
                 mono(row.trigger, "w-strong")
+                if row.test:
+                    tag("test")
                 with box("span", "w-row"):
                     text("to", "w-muted w-plain")
                     foreign(row.webhook_title, "w-plain")
@@ -143,7 +145,7 @@ class DeliveryPanel:
                     time_text(coming.at, self._tab.zone, now=now, prefix="It is tried again ")
                     text(".")
                 else:
-                    text(_what_follows(row.closed_reason, row.tries, row.in_flight, coming.words))
+                    text(_what_follows(row, coming.words))
 
     def _show_line(self, detail: DeliveryDetail) -> None:
         self._line.clear()
@@ -211,13 +213,18 @@ class DeliveryPanel:
             await self.refresh()
 
 
-def _what_follows(closed: str | None, tries: int, in_flight: bool, words: str) -> str:
-    if in_flight:
+def _what_follows(row: DeliveryRow, words: str) -> str:
+    if row.in_flight:
         return "It is being tried again now."
-    if closed == "cancelled":
+    if row.test:
+        return "It was a test send: it is never tried again."
+    if row.closed_reason == "cancelled":
         return "It was cancelled: nothing more is sent unless somebody presses Redeliver."
-    if closed:
-        return f"Given up after {formats.counted(tries, 'attempt')}. Redeliver sends it again."
-    return {"held": "The next attempt is held.", "in turn": "It waits for the one before it."}.get(
-        words, "It is tried again at once."
-    )
+    if row.closed_reason:
+        return f"Given up after {formats.counted(row.tries, 'attempt')}. Redeliver sends it again."
+    return {
+        "held": "The next attempt is held.",
+        "in turn": "It waits for the one before it.",
+        "after a probe": "Its receiver is down; it is tried again once a probe has arrived there.",
+        "rate limit": "It is tried again as soon as the rate limit lets it.",
+    }.get(words, "It is tried again at once.")

@@ -12,6 +12,12 @@ from webhook_ui.plugin_loader import RegisteredTrigger
 from webhook_ui.ui import formats
 
 _HELD = {"stopped": "Held: sending is stopped", "paused": "Held: paused", "disabled": "Held: disabled"}
+_WAITS = {
+    "breaker": "Waits for the probe: its receiver is down",
+    "ordered": "Waits for the one before it",
+    "rate_limit": "Waits for its turn: the rate is limited",
+}
+_NEXT = {"breaker": "after a probe", "ordered": "in turn", "rate_limit": "rate limit"}
 _ENDED = {
     "cancelled": "Cancelled before it was sent",
     "expired": "Expired: it had waited as long as events are kept",
@@ -55,8 +61,10 @@ def waits(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
         return "Being sent"
     if row.waiting_for in _HELD:
         return _HELD[row.waiting_for]
-    if row.waiting_for == "ordered":
-        return "Waits for the one before it"
+    if row.waiting_for in _WAITS:
+        return _WAITS[row.waiting_for]
+    if row.waiting_for == "retry" and row.lane_until:
+        return f"Waits until {short_time(row.lane_until, now, zone)}, as its receiver asked"
     if row.waiting_for == "deliver_at" and row.next_attempt_at:
         return f"Waits until {short_time(row.next_attempt_at, now, zone, seconds=False)}"
     return "Waits for the retry" if row.waiting_for == "retry" else "Due now"
@@ -69,10 +77,12 @@ def next_attempt(row: DeliveryRow, now: datetime) -> Next:
         return Next(words=words, over=words == "given up")
     if row.waiting_for in _HELD:
         return Next(words="held")
-    if row.waiting_for == "ordered":
-        return Next(words="in turn")
-    if row.next_attempt_at and row.next_attempt_at > now:
-        return Next(at=row.next_attempt_at)
+    if row.waiting_for in _NEXT:
+        return Next(words=_NEXT[row.waiting_for])
+    if row.next_attempt_at:
+        at = max(row.next_attempt_at, row.lane_until or row.next_attempt_at)
+        if at > now:
+            return Next(at=at)
     return Next(words="" if row.waiting_for == "retry" else "now")
 
 
@@ -111,7 +121,7 @@ def short_time(moment: datetime, now: datetime, zone: ZoneInfo, *, seconds: bool
 
 def may_redeliver(row: DeliveryRow) -> bool:
     """Whether a person would want to send it again now."""
-    return row.status == "error" and not row.in_flight
+    return row.status == "error" and not row.in_flight and not row.test
 
 
 def may_cancel(row: DeliveryRow) -> bool:

@@ -54,6 +54,8 @@ def show_first_steps(tab: Tab, on_add: Callable[[], Any]) -> None:
 
 def _third(plugins: Plugins) -> str:
     for registered in plugins.triggers.values():
+        if registered.plugin not in plugins.added:
+            continue
         title = registered.trigger.title.replace("`", "'")
         return (
             f"“{title}” comes with an example, so one click sends the first event. "
@@ -64,13 +66,13 @@ def _third(plugins: Plugins) -> str:
 
 def _foot(tab: Tab) -> str:
     plugins = tab.services.plugins
-    if not plugins.loaded:
+    if not plugins.added:
         return "No plugin is loaded. `webhook-ui init` writes an example."
     listed = []
-    for info in plugins.loaded[:3]:
+    for info in plugins.added[:3]:
         names = [f"`{name}`" for name, found in plugins.triggers.items() if found.plugin == info]
         shown = formats.listed(names, 3)
         listed.append(f"{info.where.rsplit('/', 1)[-1]} with {shown or 'no trigger'}")
-    if more := len(plugins.loaded) - len(listed):
+    if more := len(plugins.added) - len(listed):
         listed.append(f"{more} more")
-    return f"{formats.counted(len(plugins.loaded), 'plugin')} loaded: {'; '.join(listed)}."
+    return f"{formats.counted(len(plugins.added), 'plugin')} loaded: {'; '.join(listed)}."

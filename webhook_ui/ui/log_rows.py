@@ -8,7 +8,7 @@ from webhook_ui import ids, times
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.parts import link, mono, status_pill, text, time_text
+from webhook_ui.ui.parts import link, mono, status_pill, tag, text, time_text
 from webhook_ui.ui.tables import LOG, Row, Table
 
 FOLLOW = "event => { if (!event.target.closest('a, button')) event.currentTarget.querySelector('a').click() }"
@@ -46,6 +46,8 @@ def fill_row(
         text(words, f"w-cut{look}").props["title"] = words
     with row.cell("trigger"):
         mono(delivery.trigger, cut=True)
+        if delivery.test:
+            tag("test").classes("w-after")
     with row.cell("event"):
         mono(ids.event_text(delivery.event_id), "w-second", cut=True)
     with row.cell("attempt"):

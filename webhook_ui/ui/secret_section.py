@@ -1,5 +1,7 @@
 """The tab Secret of a webhook: what its deliveries are signed with, and how a receiver verifies that."""
 
+from datetime import datetime
+
 from nicegui import ui
 
 from webhook_ui import times, webhooks
@@ -28,6 +30,7 @@ class SecretSection:
 
     def __init__(self, tab: Tab, webhook: Webhook) -> None:
         self._tab, self._webhook_id = tab, int(webhook.id or 0)
+        self._old_until: datetime | None = None
         with box("div", "w-stack w-secret"):
             self._rotation = box("div", "w-holder")
             with box("section", "w-box w-part"):
@@ -53,7 +56,7 @@ class SecretSection:
     def know(self, webhook: Webhook) -> None:
         """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
         self._rotation.clear()
-        until = webhook.old_secret_until
+        until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
             with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):
                 text("The old one signs beside the new one until ")
@@ -85,6 +88,16 @@ class SecretSection:
         self._copy.clear()
 
     def _ask(self) -> ui.dialog:
+        until = self._old_until
+        if until and until > times.utcnow():
+            return confirm(
+                "Rotate again, and end the old secret now?",
+                "The secret was rotated less than 24 hours ago. Only two can sign at a time: the old one, which signs "
+                f"until {formats.absolute(until, self._tab.zone)}, ends at once, and receivers that still verify with "
+                "it refuse every delivery.",
+                action="Rotate again",
+                on_confirm=lambda: self._rotate(force=True),
+            )
         return confirm(
             "Rotate the secret?",
             "A new secret is made and signs from now on. The old one signs beside it for 24 hours, so that the "
@@ -94,5 +107,5 @@ class SecretSection:
             kind="primary",
         )
 
-    async def _rotate(self) -> None:
-        await act(self._tab, webhooks.rotate_secret, self._webhook_id)
+    async def _rotate(self, *, force: bool = False) -> None:
+        await act(self._tab, webhooks.rotate_secret, self._webhook_id, force=force)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from nicegui import context, ui
 
 from webhook_ui.ui import formats, icons, toasts
-from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.parts import Text, box, foreign, link, symbol, text
 from webhook_ui.ui.theme import STATIC_URL
 
@@ -40,20 +40,31 @@ ENTRIES = (
 class Shell:
     """Side navigation from 1280 px, a rail from 600 px, below that a top bar with a menu. Built once a tab.
 
-    `with shell.content:` holds `ui.sub_pages`.
+    `with shell.content:` holds `ui.sub_pages`; `with shell.bar:` what every page says above all, see `show_stopped`.
     """
 
-    def __init__(self, entries: Sequence[Entry], person: Person, on_sign_out: Callable[[], Any] | None = None) -> None:
-        """Without `on_sign_out` (nobody signed in) there is no such button."""
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        person: Person,
+        on_sign_out: Callable[[], Any] | None = None,
+        on_stop: Callable[[], Any] | None = None,
+    ) -> None:
+        """Without `on_sign_out` (nobody signed in) there is no such button; `on_stop` is for who may stop sending."""
         self._entries = entries
         self._person = person
-        self._on_sign_out = on_sign_out
+        self._on_sign_out, self._on_stop = on_sign_out, on_stop
+        self._stops: list[tuple[ui.element, ui.element | None]] = []
         self._links: list[tuple[Entry, ui.element, Text]] = []
         client = context.client
         client.layout.classes("w-app")
         with client.layout:
             self._side = box("nav", "w-side", label="Main")
             top = box("header", "w-top")
+            self.bar = box("div", "w-stopbar")
+        self.bar.props["role"] = "status"
+        self.bar.set_visibility(False)
+        self.bar.move(target_index=0)
         self._side.move(target_index=0)
         top.move(target_index=1)
         with self._side:
@@ -73,6 +84,14 @@ class Shell:
             if entry.path == path:
                 figure.set_text("" if count is None else formats.count(count))
 
+    def show_stopped(self, stopped: bool) -> None:
+        """Shows the bar above all pages, and in the navigation that sending is stopped or the way to stop it."""
+        self.bar.set_visibility(stopped)
+        for sign, button_ in self._stops:
+            sign.set_visibility(stopped)
+            if button_:
+                button_.set_visibility(not stopped)
+
     def _fill(self) -> None:
         logo()
         with box("ul", "w-nav"):
@@ -83,6 +102,15 @@ class Shell:
                     figure = text("" if entry.count is None else formats.count(entry.count), "w-nav-count")
                 made.props["title"] = entry.title
                 self._links.append((entry, made, figure))
+        with box("div", "w-side-switch"):
+            with box("div", "w-row w-side-stopped") as sign:
+                box("span", "w-dot").props["aria-hidden"] = "true"
+                text("Sending stopped", "w-nav-title w-error-ink")
+            sign.set_visibility(False)
+            stop = button("Stop sending", self._on_stop, icon=icons.STOP, kind="quiet") if self._on_stop else None
+            if stop:
+                stop.props["title"] = "Stop sending"
+            self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
             text(formats.initials(self._person.name), "w-avatar").props["aria-hidden"] = "true"
             with box("span", "w-person"):

@@ -43,8 +43,8 @@ def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str,
         ui.timer(STAYS_SECONDS, lambda: _leave(toast), once=True)
 
 
-def failed(title: str, detail: str = "") -> None:
-    """Stays until it is closed."""
+def failed(title: str, detail: str = "", *, way: tuple[str, str] | None = None) -> None:
+    """Stays until it is closed; with `way`, a link (its words and path)."""
     with prepare(), box("div", "w-toast") as toast:
         toast.props["role"] = "alert"
         symbol(icons.ERROR, "w-error-ink")
@@ -52,6 +52,8 @@ def failed(title: str, detail: str = "") -> None:
             foreign(title, "w-strong", cut=False)
             if detail:
                 prose(detail, "w-second")
+            if way:
+                link(*way, "w-medium")
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
 
 

@@ -68,8 +68,9 @@ class _Page:
                     self._search = search_field("Search triggers", words, self._find)
             for problems in _by_plugin(plugins.problems):
                 _show_problems(problems)
-            if not self._triggers:
+            if not plugins.added:
                 _show_no_plugin(str(tab.services.settings.plugins_dir))
+            if not self._triggers:
                 return
             self._nothing = box("div", "w-holder")
             self._table = Table("Triggers", TRIGGERS, "triggers")
@@ -230,7 +231,7 @@ def _report(problem: PluginProblem) -> str:
 
 def _show_no_plugin(folder: str) -> None:
     empty_state(
-        "No plugin is loaded",
+        "No plugin of your own is loaded",
         "Triggers come from plugins: a Python file says which kinds of event there are.",
         [
             Step(

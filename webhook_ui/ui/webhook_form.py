@@ -20,7 +20,7 @@ from webhook_ui.webhook_fields import check_fields
 
 OnSaved = Callable[[Webhook], Awaitable[None]]
 URL_HINT = "Each event is sent there as a signed POST"
-_NAMES = {"url": "URL", "retry_schedule": "retry schedule", "disabled_reason": "reason"}
+_NAMES = {"url": "URL", "retry_schedule": "retry schedule", "rate_limit": "rate limit", "disabled_reason": "reason"}
 
 
 def add_webhook(tab: Tab, on_saved: OnSaved) -> None:

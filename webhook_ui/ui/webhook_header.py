@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui import times, webhooks
+from webhook_ui import ids, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
-from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.tester import Tested
+from webhook_ui.ui import delivery_words, formats, icons, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import Action, button, copy_button, more_menu
 from webhook_ui.ui.fields import switch
@@ -29,6 +30,7 @@ class WebhookHeader:
             if tab.may_write:
                 self._enabled = switch("Enabled", webhook.enabled, on_change=self._enable)
                 self._pause = button("Pause", self._turn_pause, icon=icons.PAUSE)
+                self._test = button("Send test", self._send_test, icon=icons.SEND)
                 button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
                 more_menu([Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)], small=False)
         line = _around(self._title)
@@ -51,7 +53,9 @@ class WebhookHeader:
             self._enabled.value = webhook.enabled
             self._pause.set_text("Resume" if webhook.paused else "Pause")
             self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
-        self._notice.show(state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason)
+        lane = row.lane
+        engine = (lane.breaker, lane.reason, lane.probe_at, lane.disable_at)
+        self._notice.show(state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason, engine)
 
     async def _enable(self, enabled: bool) -> None:
         if enabled != self._row.webhook.enabled:
@@ -59,6 +63,18 @@ class WebhookHeader:
 
     async def _turn_pause(self) -> None:
         await self._change(paused=not self._row.webhook.paused)
+
+    async def _send_test(self) -> None:
+        tab = self._tab
+        self._test.props.set_bool("loading", True)
+        with tab.client:
+            try:
+                tested = await tab.services.tester.send(self._row.id, actor=await tab.current_actor())
+            except WebhookUIError as error:
+                tell(error)
+            else:
+                _say_tested(tested)
+        self._test.props.set_bool("loading", False)
 
     async def _change(self, **values: bool) -> None:
         tab = self._tab
@@ -88,17 +104,19 @@ class WebhookHeader:
             if row.held:
                 with notice(f"Paused: {waiting}", "New ones are kept too. Resume sends them.", kind="pending"):
                     pass
+        elif row.is_down:
+            _show_down(row, self._tab.zone)
         elif row.last and row.last.status == "error":
-            _show_failing(row.failing_since or row.last.at, row.last, self._tab.zone)
+            _show_failing(row, row.last, self._tab.zone)
 
 
 def state_of(row: WebhookRow) -> Status:
-    """In one word; `failing` when it is enabled and its last attempt failed."""
+    """In one word; `failing` when it is enabled and its last attempt failed, or it is only probed."""
     if not row.webhook.enabled:
         return "disabled"
     if row.webhook.paused:
         return "paused"
-    return "failing" if row.last and row.last.status == "error" else "enabled"
+    return "failing" if row.is_down or (row.last and row.last.status == "error") else "enabled"
 
 
 def _around(element: ui.element) -> ui.element:
@@ -117,8 +135,45 @@ def _show_url(url: str) -> None:
     copy_button(url, "Copy URL")
 
 
-def _show_failing(since: datetime, last: LastResult, zone: ZoneInfo) -> None:
-    now = times.utcnow()
+def _show_down(row: WebhookRow, zone: ZoneInfo) -> None:
+    now, lane = times.utcnow(), row.lane
+    reason = (lane.reason or "most attempts fail").rstrip(".")
+    with notice(f"Receiver is down: {reason}") as body, body:
+        with box("p"):
+            text("One delivery at a time is tried, the others wait and use up no attempts; ")
+            if lane.probe_at and lane.probe_at > now:
+                time_text(lane.probe_at, zone, now=now, prefix="the next probe is ")
+            else:
+                text("a probe is due now")
+            text(f". {formats.counted(row.held, 'delivery waits', 'deliveries wait')}." if row.held else ".")
+        _warn_of_end(lane.disable_at, now, zone)
+
+
+def _warn_of_end(disable_at: datetime | None, now: datetime, zone: ZoneInfo) -> None:
+    if disable_at is None:
+        return
+    with box("p"):
+        if disable_at > now:
+            text("Unless something arrives before, it will be disabled on ")
+            time_text(disable_at, zone, shown=formats.absolute(disable_at, zone))
+        else:
+            text("It will be disabled with the next attempt that fails")
+        text(".")
+
+
+def _say_tested(tested: Tested) -> None:
+    attempt = tested.attempt
+    took = formats.duration(attempt.duration_ms)
+    delivery = ids.delivery_text(attempt.webhook_id, attempt.event_id)
+    way = ("Show test", f"/webhooks/{attempt.webhook_id}?delivery={delivery}")
+    if attempt.status == "sent":
+        toasts.done(f"Test sent: {delivery_words.status_line(attempt.response_status)} in {took}.", way=way)
+    else:
+        toasts.failed(f"Test failed after {took}", attempt.error_message or "", way=way)
+
+
+def _show_failing(row: WebhookRow, last: LastResult, zone: ZoneInfo) -> None:
+    now, since = times.utcnow(), row.failing_since or last.at
     cause, hint = delivery_words.cause_and_hint(last.error_message or "no reason is known")
     day, _, clock = formats.day_and_time(since, now, zone).partition(", ")
     with (
@@ -137,3 +192,4 @@ def _show_failing(since: datetime, last: LastResult, zone: ZoneInfo) -> None:
                 text("It is tried again now.")
             else:
                 text("The last delivery was given up. Redeliver sends it again.")
+        _warn_of_end(row.lane.disable_at, now, zone)

@@ -29,6 +29,11 @@ def face_of(row: WebhookRow, health: Health, zone: ZoneInfo) -> CardFace:
     when: tuple[str, datetime] | None = ("", last.at) if last else None
     if last and last.next_attempt_at and state == "enabled":
         when = ("retry ", last.next_attempt_at)
+    down = row.is_down and state == "enabled"
+    if down and row.lane.probe_at and row.lane.probe_at > utcnow():
+        when = ("down, probe ", row.lane.probe_at)
+    elif down:
+        when = None
     words = _result_text(last) if last else ""
     result: Status = "none"
     if last:
@@ -48,8 +53,8 @@ def face_of(row: WebhookRow, health: Health, zone: ZoneInfo) -> CardFace:
         result_text=words,
         result_title=f"{words} · {formats.precise(last.at, zone)}" if last else "",
         at=last.at if last else None,
-        when=None if row.held else when,
-        when_text=f"{formats.count(row.held)} held" if row.held else "",
+        when=when if down or not row.held else None,
+        when_text="down, probing" if down else f"{formats.count(row.held)} held" if row.held else "",
     )
 
 

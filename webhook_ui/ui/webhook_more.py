@@ -1,4 +1,4 @@
-"""The part of a webhook's form that most leave closed: description, headers, tenant, order, timeout, retries."""
+"""The part of a webhook's form that most leave closed: description, headers, tenant, order, rate, timeout, retries."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -40,6 +40,12 @@ class MoreFields:
                 webhook.ordered if webhook else False,
                 detail="One event at a time, first in, first out",
             )
+            self.rate_limit = text_field(
+                "Rate limit",
+                value=write_rate(webhook.rate_limit if webhook else None),
+                note="a second",
+                hint="So many deliveries a second at the most, over all dispatchers; empty: no limit",
+            )
             self.timeout = text_field(
                 "Timeout",
                 value=f"{webhook.timeout:g}" if webhook and webhook.timeout is not None else "",
@@ -52,8 +58,8 @@ class MoreFields:
                 placeholder="5 s, 5 min, 30 min, 2 h",
                 hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
             )
-        entered = (self.description.value, self.tenant.value, self.timeout.value, self.retry_schedule.value)
-        self.open(any(entered) or bool(self.headers.values) or self.ordered.value)
+        texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
+        self.open(any(field.value for field in texts) or bool(self.headers.values) or self.ordered.value)
 
     @property
     def fields(self) -> dict[str, Faulty]:
@@ -62,6 +68,7 @@ class MoreFields:
             "description": self.description,
             "headers": self.headers,
             "tenant": self.tenant,
+            "rate_limit": self.rate_limit,
             "timeout": self.timeout,
             "retry_schedule": self.retry_schedule,
         }
@@ -76,6 +83,7 @@ class MoreFields:
         problems: dict[str, str] = {}
         for name, read in (
             ("headers", self.headers.read),
+            ("rate_limit", lambda: read_rate(self.rate_limit.value or "")),
             ("timeout", lambda: read_timeout(self.timeout.value or "")),
             ("retry_schedule", lambda: read_schedule(self.retry_schedule.value or "")),
         ):
@@ -178,6 +186,21 @@ class HeaderRows:
         self._rows = [entry for entry in self._rows if entry[0] is not row]
         row.delete()
         self._clear()
+
+
+def read_rate(typed: str) -> float | None:
+    """Deliveries a second, None for an empty field. Raises ValueError."""
+    rate = typed.strip().removesuffix("/s").strip()
+    if not rate:
+        return None
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", rate, re.ASCII):
+        raise ValueError("Write the rate limit as a number of deliveries a second, for example 5 or 0.5.")
+    return float(rate)
+
+
+def write_rate(rate: float | None) -> str:
+    """'0.5', as `read_rate` reads it again: never with an exponent."""
+    return "" if rate is None else f"{rate:.6f}".rstrip("0").rstrip(".")
 
 
 def read_timeout(typed: str) -> float | None:

@@ -70,7 +70,7 @@ class _View:
 
     async def look(self, changes: frozenset[Changed]) -> None:
         """Shows what has changed, if anything of this webhook has."""
-        if not any(change.webhook_id == self._webhook_id or change.kind is Kind.anything for change in changes):
+        if not any(self._concerns(change) for change in changes):
             return
         row = await self._tab.read(_load, self._webhook_id)
         alive = row is not None and row.webhook.deleted_at is None
@@ -78,6 +78,10 @@ class _View:
             await self.build(row, f"/webhooks/{self._webhook_id}")
         elif self._page and row:
             await self._page.renew(row)
+
+    def _concerns(self, change: Changed) -> bool:
+        many = change.kind is Kind.anything or (change.kind is Kind.webhook and change.webhook_id is None)
+        return many or change.webhook_id == self._webhook_id
 
 
 class _Page:

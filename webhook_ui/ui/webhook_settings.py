@@ -12,6 +12,7 @@ from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.delivery_words import schedule_in_force
 from webhook_ui.ui.parts import box, foreign, mono, tag, text, time_text
+from webhook_ui.ui.webhook_more import write_rate
 
 MASK = "••••••"
 
@@ -48,6 +49,9 @@ def _values(tab: Tab, webhook: Webhook) -> None:
                 text("None: it gets the events of all tenants")
         with _entry("Order"):
             text("First in, first out, one at a time" if webhook.ordered else "As they come, several at a time")
+        with _entry("Rate limit"):
+            limit = write_rate(webhook.rate_limit)
+            text(f"{limit} a second at the most, over all dispatchers" if limit else "None")
         with _entry("Timeout"):
             seconds = webhook.timeout or tab.services.settings.request_timeout
             text(f"{seconds:g} s" + ("" if webhook.timeout else ", as the server has it"))

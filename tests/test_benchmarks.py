@@ -1,0 +1,100 @@
+"""The benchmarks run: each prints its table. How fast anything is, no test asks."""
+
+import json
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from benchmarks import product, seeds
+from benchmarks.__main__ import app
+from benchmarks.receiver import receiver
+from tests.processes import ROOT
+from webhook_ui.models import Attempt, Delivery, Event, table
+
+COMMANDS = {
+    "throughput": ("--count", "150", "--rounds", "1"),
+    "latency": ("--seconds", "0.2", "--idle", "3", "--rate", "100"),
+    "ingest": ("--count", "50"),
+    "fanout": ("--webhooks", "5", "--events", "2"),
+    "isolation": (
+        *("--webhooks", "8", "--hanging", "2", "--backlog", "20"),
+        *("--seconds", "0.3", "--rate", "50", "--timeout", "0.3"),
+    ),
+    "dashboard": ("--seconds", "0.3", "--backlog", "500"),
+}
+
+
+def run(*arguments: str) -> str:
+    """What a benchmark prints."""
+    ended = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
+    return ended.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_prints_a_table(name: str, tmp_path: Path) -> None:
+    _, title, head, *rows = run(name, *COMMANDS[name], "--folder", str(tmp_path)).splitlines()
+    assert "SQLite" in title
+    assert re.search(r" (p99 ms|\w+/s|busy p99 ms) ", head + " ")
+    assert sum(bool(re.search(r"  \d[\d,.]*", row)) for row in rows) >= 2
+    assert list(tmp_path.iterdir()) == []  # it has cleared up after itself
+
+
+def test_growth_on_postgresql_as_json(postgres_server: sa.URL) -> None:
+    server = postgres_server.set(drivername="postgresql").render_as_string(hide_password=False)
+    kinds = ("--kind", "history", "--kind", "held")
+    text = run(
+        "growth", *kinds, "--largest", "2", "--rounds", "1", "--count", "100", "--json", "--database-url", server
+    )
+    found: dict[str, Any] = json.loads(text)
+    assert "cores" in found["machine"]
+    (report,) = found["reports"]
+    assert [row[""] for row in report["rows"]] == ["history, 100 rows", "held, 100 rows"]
+    assert all(row["worker's memory MB"] > 10 for row in report["rows"])
+
+
+def test_the_receiver_counts_requests_however_they_are_cut() -> None:
+    request = b"POST / HTTP/1.1\r\nWebhook-Id: evt_01KB4N8Q5Z7M%d\r\nContent-Length: 4\r\n\r\nabcd"
+    stream = b"".join(request % number for number in range(5))
+    with receiver(timed=True) as far:
+        with socket.create_connection(("127.0.0.1", int(far.url.rsplit(":", 1)[1].strip("/")))) as connection:
+            for start in range(0, len(stream), 7):
+                connection.sendall(stream[start : start + 7])
+            assert far.wait_for(5) == 5
+            answers = b""
+            while answers.count(b"200 OK") < 5:
+                answers += connection.recv(4096)
+        assert [name for name, _ in far.take_arrivals()] == [f"evt_01KB4N8Q5Z7M{number}" for number in range(5)]
+        assert far.take_arrivals() == []
+
+
+def test_seeds_are_rows_the_product_could_have_written(tmp_path: Path) -> None:
+    with (
+        product.storage(database_url=None, postgresql=False, folder=tmp_path) as storage,
+        storage.installation() as place,
+        place.core() as core,
+    ):
+        webhook_ids = product.add_webhooks(core, ["http://127.0.0.1:9/"] * 3)
+        seeds.history(core, 1500, webhook_ids=webhook_ids)
+        seeds.backlog(core, 20, webhook_ids=webhook_ids)
+        counts = [
+            core.database.read_now(
+                lambda session, model=model: session.scalar(sa.select(sa.func.count(table(model).c[0])))
+            )
+            for model in (Event, Delivery, Attempt)
+        ]
+        open_ones = sa.select(sa.func.count()).where(table(Delivery).c.due_at.is_not(None))
+        assert counts == [1520, 1520, 1500]
+        assert core.database.read_now(lambda session: session.scalar(open_ones)) == 20
+
+
+def test_the_readme_names_commands_that_are_there() -> None:
+    known = {command.name for command in app.registered_commands}
+    named = set(re.findall(r"python -m benchmarks (\w+)", (ROOT / "README.md").read_text()))
+    assert named
+    assert named <= known

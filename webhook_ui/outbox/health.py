@@ -1,0 +1,126 @@
+"""What settled attempts say of their lanes: breaker, disable rule, last result, and how long a receiver asked to wait.
+
+Rules stand in `breaker`; here the lane's row is read, judged and, only when that changes it, locked and written.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui.breaker import APART, WITHIN, Health, Verdict, judge, outcome
+from webhook_ui.models import Lane, Statistics, table
+from webhook_ui.outbox.store import LaneRow
+from webhook_ui.outbox.stores import store_of
+from webhook_ui.wire import Result
+
+if TYPE_CHECKING:
+    from webhook_ui.outbox.settle import Settlement
+
+_lane, _statistics = table(Lane), table(Statistics)
+_DECIDED = (
+    "breaker",
+    "reason",
+    "opened_at",
+    "probe_at",
+    "probes",
+    "failing_since",
+    "disable_at",
+    "last_result",
+)
+
+
+def note(
+    session: Session,
+    counted: Sequence["Settlement"],
+    pressure: Mapping[int, tuple[int, int]],
+    *,
+    now: datetime,
+    jitter: float,
+) -> dict[int, tuple[Health, Verdict]]:
+    """Writes down what `counted` change about their lanes; returns of those lanes the health before and the verdict."""
+    groups: dict[int, list[Settlement]] = defaultdict(list)
+    for one in counted:
+        groups[one.claimed.webhook_id].append(one)
+    if not groups:
+        return {}
+    connection = session.connection()
+    store = store_of(connection)
+
+    def judged(lane: LaneRow) -> tuple[Verdict, dict[str, Any]]:
+        failed, total = pressure.get(lane.webhook_id, (0, 0))
+        earlier = _failed_earlier(session, lane.webhook_id, now)
+        return _judge(lane, groups[lane.webhook_id], failed, total, earlier, now, jitter)
+
+    troubled = [lane for lane in store.lanes(connection, groups) if not _is_well(lane, groups[lane.webhook_id])]
+    changed = [lane.webhook_id for lane in troubled if judged(lane)[1]]
+    verdicts: dict[int, tuple[Health, Verdict]] = {}
+    for lane in _locked(session, changed):
+        verdict, values = judged(lane)
+        if values:
+            session.execute(_lane.update().where(_lane.c.webhook_id == lane.webhook_id).values(**values))
+        verdicts[lane.webhook_id] = _health(lane), verdict
+    return verdicts
+
+
+def _is_well(lane: LaneRow, group: Sequence["Settlement"]) -> bool:
+    """Whether there is nothing to judge: the lane was in order, and everything was sent."""
+    in_order = lane.breaker == "closed" and lane.last_result == "sent" and lane.disable_at is None
+    return in_order and all(one.answer.result is Result.sent for one in group)
+
+
+def _judge(
+    lane: LaneRow,
+    group: Sequence["Settlement"],
+    failed: int,
+    total: int,
+    failed_half_a_day_ago: Callable[[], bool],
+    now: datetime,
+    jitter: float,
+) -> tuple[Verdict, dict[str, Any]]:
+    before = _health(lane)
+    outcomes = [outcome(one.answer, probe=one.claimed.probe) for one in sorted(group, key=lambda one: one.answer.at)]
+    verdict = judge(
+        before,
+        outcomes,
+        failed=failed,
+        total=total,
+        failed_half_a_day_ago=failed_half_a_day_ago,
+        now=now,
+        jitter=jitter,
+    )
+    values = {name: getattr(verdict.health, name) for name in _DECIDED}
+    values = {name: value for name, value in values.items() if value != getattr(before, name)}
+    waits = [one.decision.lane_not_before for one in group if one.decision.lane_not_before is not None]
+    if waits and (lane.not_before is None or lane.not_before < max(waits)):
+        values["not_before"] = max(waits)
+    return verdict, values
+
+
+def _health(lane: LaneRow) -> Health:
+    return Health(**{name: getattr(lane, name) for name in _DECIDED})
+
+
+def _failed_earlier(session: Session, webhook_id: int, now: datetime) -> Callable[[], bool]:
+    """Whether an attempt failed half a day to a day ago, as the statistics know it (to the minute)."""
+    statement = (
+        sa.select(sa.literal(1))
+        .select_from(_statistics)
+        .where(_statistics.c.webhook_id == webhook_id, _statistics.c.error > 0)
+        .where(_statistics.c.minute >= now - WITHIN, _statistics.c.minute <= now - APART)
+        .limit(1)
+    )
+    return lambda: session.execute(statement).first() is not None
+
+
+def _locked(session: Session, webhook_ids: Collection[int]) -> list[LaneRow]:
+    """These lanes, locked in the order of their ids, as they stand now."""
+    if not webhook_ids:
+        return []
+    connection = session.connection()
+    statement = sa.select(_lane.c.webhook_id).where(_lane.c.webhook_id.in_(webhook_ids)).order_by(_lane.c.webhook_id)
+    session.execute(statement.with_for_update())
+    return store_of(connection).lanes(connection, webhook_ids)

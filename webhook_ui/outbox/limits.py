@@ -1,0 +1,36 @@
+"""Rate limits: how many deliveries a lane may claim now (GCRA). Pure.
+
+Over all workers and in any window of t seconds, claims ≤ rate · t + burst: the theoretical arrival time is kept in the
+lane's row and moved on in the claiming transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+BURST_SECONDS = 0.1  # what may be claimed at once, in seconds of the rate; always at least one delivery
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimit:
+    """`rate` deliveries a second; the burst is a tenth of that, and at least one delivery."""
+
+    rate: float
+
+    @property
+    def burst(self) -> int:
+        """How many may be claimed at once after a pause."""
+        return max(1, int(self.rate * BURST_SECONDS))
+
+    def room(self, arrival: datetime | None, now: datetime) -> int:
+        """How many may be claimed now."""
+        ahead = max(((arrival or now) - now).total_seconds(), 0.0)
+        return max(int(self.burst - ahead * self.rate + 1e-6), 0)
+
+    def after(self, arrival: datetime | None, now: datetime, count: int) -> datetime:
+        """The arrival time to be kept once `count` were claimed."""
+        return max(arrival or now, now) + timedelta(seconds=count / self.rate)
+
+    def next_room(self, arrival: datetime, now: datetime) -> datetime:
+        """When one more may be claimed; for high rates a little later, so that several are claimed together."""
+        wanted = max(1, self.burst // 2)
+        return max(arrival - timedelta(seconds=(self.burst - wanted) / self.rate), now)

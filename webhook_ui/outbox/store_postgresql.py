@@ -1,0 +1,204 @@
+"""PostgreSQL: many workers at once, so what somebody is claiming is passed over. Groups go over as arrays."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from webhook_ui.outbox.store import (
+    ATTEMPT,
+    DELIVERY,
+    EVENT,
+    LANES,
+    STATISTICS,
+    STOPPED,
+    AttemptRow,
+    ClaimedRow,
+    DeliveryRow,
+    EventRow,
+    Key,
+    LaneRow,
+    SettledRow,
+    StatisticsRow,
+)
+
+
+class PostgresqlStore:
+    """What `Store` promises, each in one round trip."""
+
+    def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
+        connection.exec_driver_sql(_ADD_EVENTS, _columns(rows))
+
+    def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
+        connection.exec_driver_sql(_ADD_DELIVERIES, _columns(rows))
+
+    def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
+        connection.exec_driver_sql(_ADD_ATTEMPTS, _columns(rows))
+
+    def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
+        connection.exec_driver_sql(_ADD_STATISTICS, _columns(rows))
+
+    def latencies(
+        self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
+    ) -> dict[tuple[int, datetime], str]:
+        found = connection.exec_driver_sql(_LATENCIES, (dispatcher, list(minutes), list(webhook_ids)))
+        return {(webhook_id, minute): latency for webhook_id, minute, latency in found.all()}
+
+    def is_stopped(self, connection: Connection) -> bool:
+        return connection.exec_driver_sql(STOPPED).first() is not None
+
+    def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
+        found = connection.exec_driver_sql(f"{LANES} WHERE w.id = ANY(%s::bigint[])", (list(webhook_ids),))
+        return [LaneRow(*one) for one in found.all()]
+
+    def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
+        found = connection.exec_driver_sql(_LOCK_LANES, (list(webhook_ids),))
+        return [LaneRow(*one) for one in found.all()]
+
+    def claim(
+        self,
+        connection: Connection,
+        wanted: Sequence[tuple[int, int]],
+        *,
+        token: str,
+        now: datetime,
+        lease_until: datetime,
+        reclaim: bool,
+    ) -> list[ClaimedRow]:
+        if not wanted:
+            return []
+        webhook_ids, counts = zip(*wanted, strict=True)
+        values = (list(webhook_ids), list(counts), now, reclaim, token, lease_until)
+        return [ClaimedRow(*one) for one in connection.exec_driver_sql(_CLAIM, values).all()]
+
+    def claim_one(
+        self,
+        connection: Connection,
+        webhook_id: int,
+        *,
+        ordered: bool,
+        token: str,
+        now: datetime,
+        lease_until: datetime,
+        reclaim: bool,
+    ) -> list[ClaimedRow]:
+        values = {
+            "token": token,
+            "lease_until": lease_until,
+            "webhook_id": webhook_id,
+            "now": now,
+            "reclaim": reclaim,
+        }
+        found = connection.exec_driver_sql(_HEAD if ordered else _OLDEST, values)
+        return [ClaimedRow(*one) for one in found.all()]
+
+    def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
+        found = connection.exec_driver_sql(_SETTLE, _columns(rows))
+        return {(webhook_id, event_id) for webhook_id, event_id in found.all()}
+
+    def next_due(
+        self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
+    ) -> dict[int, datetime]:
+        found: list[Any] = []
+        if wide := set(webhook_ids) - set(ordered):
+            found += connection.exec_driver_sql(_NEXT, (list(wide),)).all()
+        if ordered:
+            found += connection.exec_driver_sql(_NEXT_HEAD, (list(ordered),)).all()
+        return {webhook_id: due_at for webhook_id, due_at in found if due_at is not None}
+
+
+_ADD_EVENTS = f"""
+{EVENT} SELECT *, false FROM unnest(
+  %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[]
+)"""
+_ADD_DELIVERIES = f"""
+{DELIVERY} SELECT webhook_id, event_id, name, 'pending', due_at, 1, 0, 0, false, created_at, created_at
+FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+  AS new (webhook_id, event_id, name, due_at, created_at)"""
+_ADD_ATTEMPTS = f"""
+{ATTEMPT} SELECT webhook_id, event_id, id, round, late, at, duration_ms, status, url, request_headers::json,
+  request_body, response_status, response_headers::json, response_body, error_class, error_message, timings::json
+FROM unnest(
+  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::timestamptz[], %s::float8[], %s::text[],
+  %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+) AS new ({", ".join(AttemptRow._fields)})"""
+_STATISTICS_ROWS = """
+SELECT webhook_id, minute, dispatcher, sent, error, latency::json
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
+  AS new (webhook_id, minute, dispatcher, sent, error, latency)"""
+_ADD_STATISTICS = STATISTICS.format(rows=_STATISTICS_ROWS)
+_LATENCIES = """
+SELECT webhook_id, minute, latency::text FROM webhook_ui_statistics
+WHERE dispatcher = %s AND minute = ANY(%s::timestamptz[]) AND webhook_id = ANY(%s::bigint[])"""
+_LOCK_LANES = f"{LANES} WHERE w.id = ANY(%s::bigint[]) ORDER BY w.id FOR UPDATE OF l SKIP LOCKED"
+_CLAIM = """
+WITH picked AS (
+  SELECT due.webhook_id, due.event_id
+  FROM unnest(%s::bigint[], %s::int[]) AS wanted (webhook_id, count)
+  CROSS JOIN LATERAL (
+    SELECT webhook_id, event_id FROM webhook_ui_delivery AS open
+    WHERE open.webhook_id = wanted.webhook_id AND due_at <= %s
+      AND losses + (claim IS NOT NULL)::int < 2 AND (claim IS NULL OR %s)
+    ORDER BY due_at LIMIT wanted.count FOR UPDATE SKIP LOCKED
+  ) AS due
+), claimed AS (
+  UPDATE webhook_ui_delivery AS delivery
+  SET claim = %s, due_at = %s, losses = losses + (claim IS NOT NULL)::int
+  FROM picked WHERE delivery.webhook_id = picked.webhook_id AND delivery.event_id = picked.event_id
+  RETURNING delivery.webhook_id, delivery.event_id, round, tries, delivery."trigger"
+)
+SELECT claimed.*, event.occurred_at, event.payload
+FROM claimed JOIN webhook_ui_event AS event ON event.id = claimed.event_id"""
+# in flight: claimed, and the lease is not over (or nobody's lease can be believed at this moment)
+_ONE = """
+WITH claimed AS (
+  UPDATE webhook_ui_delivery AS delivery
+  SET claim = %(token)s, due_at = %(lease_until)s, losses = losses + (claim IS NOT NULL)::int
+  WHERE webhook_id = %(webhook_id)s AND event_id = ({which})
+    AND due_at <= %(now)s AND losses + (claim IS NOT NULL)::int < 2 AND (claim IS NULL OR %(reclaim)s)
+    AND NOT EXISTS (
+      SELECT 1 FROM webhook_ui_delivery AS other
+      WHERE other.webhook_id = %(webhook_id)s AND other.due_at IS NOT NULL AND other.claim IS NOT NULL
+        AND (other.due_at > %(now)s OR NOT %(reclaim)s)
+    )
+  RETURNING delivery.webhook_id, delivery.event_id, round, tries, delivery."trigger"
+)
+SELECT claimed.*, event.occurred_at, event.payload
+FROM claimed JOIN webhook_ui_event AS event ON event.id = claimed.event_id"""
+_HEAD = _ONE.format(
+    which="""
+    SELECT min(first.event_id) FROM webhook_ui_delivery AS first
+    WHERE first.webhook_id = %(webhook_id)s AND first.due_at IS NOT NULL"""
+)
+_OLDEST = _ONE.format(
+    which="""
+    SELECT first.event_id FROM webhook_ui_delivery AS first
+    WHERE first.webhook_id = %(webhook_id)s AND first.due_at <= %(now)s
+      AND first.losses + (first.claim IS NOT NULL)::int < 2 AND (first.claim IS NULL OR %(reclaim)s)
+    ORDER BY first.due_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+)
+_SETTLE = """
+UPDATE webhook_ui_delivery AS delivery SET status = new.status, answer = new.answer, closed = new.closed,
+  due_at = new.due_at, last_attempt_id = new.last_attempt_id, updated_at = new.updated_at, claim = NULL,
+  tries = tries + 1, losses = 0
+FROM unnest(
+  %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[],
+  %s::timestamptz[]
+) AS new (webhook_id, event_id, claim, status, answer, closed, due_at, last_attempt_id, updated_at)
+WHERE delivery.webhook_id = new.webhook_id AND delivery.event_id = new.event_id AND delivery.claim = new.claim
+RETURNING delivery.webhook_id, delivery.event_id"""
+_NEXT = """
+SELECT lane.id, (
+  SELECT min(due_at) FROM webhook_ui_delivery AS open WHERE open.webhook_id = lane.id AND due_at IS NOT NULL
+) FROM unnest(%s::bigint[]) AS lane (id)"""
+_NEXT_HEAD = """
+SELECT lane.id, (
+  SELECT due_at FROM webhook_ui_delivery AS head WHERE head.webhook_id = lane.id AND head.event_id = (
+    SELECT min(event_id) FROM webhook_ui_delivery AS open WHERE open.webhook_id = lane.id AND due_at IS NOT NULL
+  )
+) FROM unnest(%s::bigint[]) AS lane (id)"""
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))

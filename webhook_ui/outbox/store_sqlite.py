@@ -1,0 +1,219 @@
+"""SQLite: one writer at a time, so nothing need be locked or passed over. Moments are microseconds since 1970."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy.engine import Connection
+
+from webhook_ui.columns import EPOCH, MICROSECOND
+from webhook_ui.outbox.store import (
+    ATTEMPT,
+    CLAIMED,
+    DELIVERY,
+    EVENT,
+    LANES,
+    STATISTICS,
+    STOPPED,
+    AttemptRow,
+    ClaimedRow,
+    DeliveryRow,
+    EventRow,
+    Key,
+    LaneRow,
+    SettledRow,
+    StatisticsRow,
+)
+
+
+class SqliteStore:
+    """What `Store` promises, with many rows handed over as one JSON text where they bring something back."""
+
+    def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
+        values = [
+            (one.id, one.trigger, one.tenant, one.payload, _us(one.occurred_at), _us(one.created_at), one.actor)
+            for one in rows
+        ]
+        connection.exec_driver_sql(f"{EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, 0)", values)
+
+    def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
+        values = []
+        for one in rows:
+            created = _us(one.created_at)
+            values.append((one.webhook_id, one.event_id, one.trigger, _us(one.due_at), created, created))
+        connection.exec_driver_sql(f"{DELIVERY} VALUES (?, ?, ?, 'pending', ?, 1, 0, 0, 0, ?, ?)", values)
+
+    def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
+        values = [(*one[:5], _us(one.at), *one[6:]) for one in rows]
+        connection.exec_driver_sql(f"{ATTEMPT} VALUES ({', '.join('?' * len(AttemptRow._fields))})", values)
+
+    def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
+        values = [(one.webhook_id, _us(one.minute), *one[2:]) for one in rows]
+        connection.exec_driver_sql(STATISTICS.format(rows="VALUES (?, ?, ?, ?, ?, ?)"), values)
+
+    def latencies(
+        self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
+    ) -> dict[tuple[int, datetime], str]:
+        values = (dispatcher, _numbers(map(_us, minutes)), _numbers(webhook_ids))
+        found = connection.exec_driver_sql(_LATENCIES, values).all()
+        return {(webhook_id, _from_us(minute)): latency for webhook_id, minute, latency in found}
+
+    def is_stopped(self, connection: Connection) -> bool:
+        return connection.exec_driver_sql(STOPPED).first() is not None
+
+    def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
+        statement = f"{LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
+        rows = connection.exec_driver_sql(statement, (_numbers(webhook_ids),)).all()
+        return [
+            LaneRow._make((*one[:2], bool(one[2]), bool(one[3]), *one[4:10], *map(_moment, one[10:]))) for one in rows
+        ]
+
+    def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
+        return self.lanes(connection, webhook_ids)
+
+    def claim(
+        self,
+        connection: Connection,
+        wanted: Sequence[tuple[int, int]],
+        *,
+        token: str,
+        now: datetime,
+        lease_until: datetime,
+        reclaim: bool,
+    ) -> list[ClaimedRow]:
+        taken: list[Any] = []
+        for webhook_id, count in wanted:
+            values = (token, _us(lease_until), webhook_id, _us(now), reclaim, count)
+            taken += connection.exec_driver_sql(_CLAIM, values).all()
+        return self._with_events(connection, taken)
+
+    def claim_one(
+        self,
+        connection: Connection,
+        webhook_id: int,
+        *,
+        ordered: bool,
+        token: str,
+        now: datetime,
+        lease_until: datetime,
+        reclaim: bool,
+    ) -> list[ClaimedRow]:
+        statement = _HEAD if ordered else _OLDEST
+        values = {
+            "token": token,
+            "lease_until": _us(lease_until),
+            "webhook_id": webhook_id,
+            "now": _us(now),
+            "reclaim": reclaim,
+        }
+        return self._with_events(connection, connection.exec_driver_sql(statement, values).all())
+
+    def _with_events(self, connection: Connection, taken: Sequence[Any]) -> list[ClaimedRow]:
+        if not taken:
+            return []
+        found = connection.exec_driver_sql(_EVENTS, (_numbers({one[1] for one in taken}),))
+        events = {event_id: (_from_us(occurred_at), payload) for event_id, occurred_at, payload in found.all()}
+        return [ClaimedRow._make((*one, *events[one[1]])) for one in taken]
+
+    def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
+        values = [(*one[:6], _us_or_none(one.due_at), one.last_attempt_id, _us(one.updated_at)) for one in rows]
+        found = connection.exec_driver_sql(_SETTLE, (_json(values),))
+        return {(webhook_id, event_id) for webhook_id, event_id in found.all()}
+
+    def next_due(
+        self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
+    ) -> dict[int, datetime]:
+        found: list[Any] = []
+        if wide := set(webhook_ids) - set(ordered):
+            found += connection.exec_driver_sql(_NEXT, (_numbers(wide),)).all()
+        if ordered:
+            found += connection.exec_driver_sql(_NEXT_HEAD, (_numbers(ordered),)).all()
+        return {webhook_id: _from_us(due_at) for webhook_id, due_at in found if due_at is not None}
+
+
+_LATENCIES = """
+SELECT webhook_id, minute, latency FROM webhook_ui_statistics
+WHERE dispatcher = ? AND minute IN (SELECT value FROM json_each(?)) AND webhook_id IN (SELECT value FROM json_each(?))"""
+_MARK = "UPDATE webhook_ui_delivery SET claim = {token}, due_at = {lease_until}, losses = losses + (claim IS NOT NULL)"
+_CLAIM = f"""
+{_MARK.format(token="?", lease_until="?")}
+WHERE (webhook_id, event_id) IN (
+  SELECT webhook_id, event_id FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
+  WHERE webhook_id = ? AND due_at <= ? AND losses + (claim IS NOT NULL) < 2 AND (claim IS NULL OR ?)
+  ORDER BY due_at LIMIT ?
+) RETURNING {CLAIMED}"""
+# in flight: claimed, and the lease is not over (or nobody's lease can be believed at this moment)
+_ALONE = """
+AND due_at <= :now AND losses + (claim IS NOT NULL) < 2 AND (claim IS NULL OR :reclaim)
+AND NOT EXISTS (
+  SELECT 1 FROM webhook_ui_delivery AS other INDEXED BY ix_webhook_ui_delivery_open_due
+  WHERE other.webhook_id = :webhook_id AND other.due_at > :now AND other.claim IS NOT NULL
+) AND (:reclaim OR NOT EXISTS (
+  SELECT 1 FROM webhook_ui_delivery AS other INDEXED BY ix_webhook_ui_delivery_open_due
+  WHERE other.webhook_id = :webhook_id AND other.due_at <= :now AND other.claim IS NOT NULL
+))"""
+_HEAD = f"""
+{_MARK.format(token=":token", lease_until=":lease_until")}
+WHERE webhook_id = :webhook_id AND event_id = (
+  SELECT min(first.event_id) FROM webhook_ui_delivery AS first INDEXED BY ix_webhook_ui_delivery_open_order
+  WHERE first.webhook_id = :webhook_id AND first.due_at IS NOT NULL
+) {_ALONE} RETURNING {CLAIMED}"""
+_OLDEST = f"""
+{_MARK.format(token=":token", lease_until=":lease_until")}
+WHERE webhook_id = :webhook_id AND event_id = (
+  SELECT first.event_id FROM webhook_ui_delivery AS first INDEXED BY ix_webhook_ui_delivery_open_due
+  WHERE first.webhook_id = :webhook_id AND first.due_at <= :now AND first.losses + (first.claim IS NOT NULL) < 2
+  AND (first.claim IS NULL OR :reclaim) ORDER BY first.due_at LIMIT 1
+) {_ALONE} RETURNING {CLAIMED}"""
+_EVENTS = "SELECT id, occurred_at, payload FROM webhook_ui_event WHERE id IN (SELECT value FROM json_each(?))"
+_SETTLE = """
+UPDATE webhook_ui_delivery SET status = new.status, answer = new.answer, closed = new.closed, due_at = new.due_at,
+  last_attempt_id = new.last_attempt_id, updated_at = new.updated_at, claim = NULL, tries = tries + 1, losses = 0
+FROM (
+  SELECT json_extract(value, '$[0]') AS webhook_id, json_extract(value, '$[1]') AS event_id,
+    json_extract(value, '$[2]') AS claim, json_extract(value, '$[3]') AS status,
+    json_extract(value, '$[4]') AS answer, json_extract(value, '$[5]') AS closed,
+    json_extract(value, '$[6]') AS due_at, json_extract(value, '$[7]') AS last_attempt_id,
+    json_extract(value, '$[8]') AS updated_at
+  FROM json_each(?)
+) AS new
+WHERE webhook_ui_delivery.webhook_id = new.webhook_id AND webhook_ui_delivery.event_id = new.event_id
+  AND webhook_ui_delivery.claim = new.claim
+RETURNING webhook_id, event_id"""
+_NEXT = """
+SELECT value, (
+  SELECT min(due_at) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
+  WHERE webhook_id = value AND due_at IS NOT NULL
+) FROM json_each(?)"""
+_NEXT_HEAD = """
+SELECT value, (
+  SELECT due_at FROM webhook_ui_delivery WHERE webhook_id = value AND event_id = (
+    SELECT min(event_id) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_order
+    WHERE webhook_id = value AND due_at IS NOT NULL
+  )
+) FROM json_each(?)"""
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _us_or_none(moment: datetime | None) -> int | None:
+    return None if moment is None else (moment - EPOCH) // MICROSECOND
+
+
+def _from_us(microseconds: int) -> datetime:
+    return EPOCH + microseconds * MICROSECOND
+
+
+def _moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else EPOCH + microseconds * MICROSECOND
+
+
+def _numbers(values: Iterable[int]) -> str:
+    return _json(list(values))
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

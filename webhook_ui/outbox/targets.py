@@ -1,0 +1,82 @@
+"""Where deliveries go: what a webhook says of its receiver, unsealed once and kept while its version stays the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui.models import Webhook, table
+
+KEPT = 10_000
+
+_webhook = table(Webhook)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Target:
+    """Where a delivery goes and how, as the webhook says it at the moment of the claim."""
+
+    webhook_id: int
+    url: str
+    headers: Mapping[str, str]
+    secrets: Sequence[str]
+    timeout: float | None
+    retry_schedule: Sequence[float] | None
+    valid_until: datetime | None = None  # when an old secret signs no longer
+
+
+class Targets:
+    """The targets a dispatcher has met; to be used by one thread."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, Target]] = {}
+
+    def of(self, session: Session, versions: Mapping[int, int], now: datetime) -> dict[int, Target]:
+        """The targets of these webhooks (id → version), read where they are not known or have changed."""
+        known = {webhook_id: self._known.get(webhook_id) for webhook_id in versions}
+        found = {
+            webhook_id: entry[1]
+            for webhook_id, entry in known.items()
+            if entry and entry[0] == versions[webhook_id] and not _is_over(entry[1], now)
+        }
+        if missing := versions.keys() - found.keys():
+            if len(self._known) + len(missing) > KEPT:
+                self._known.clear()
+            for version, target in _read(session, missing, now):
+                self._known[target.webhook_id] = version, target
+                found[target.webhook_id] = target
+        return found
+
+
+def _is_over(target: Target, now: datetime) -> bool:
+    return target.valid_until is not None and target.valid_until <= now
+
+
+def _read(session: Session, webhook_ids: Iterable[int], now: datetime) -> Iterable[tuple[int, Target]]:
+    statement = sa.select(
+        _webhook.c.id,
+        _webhook.c.version,
+        _webhook.c.url,
+        _webhook.c.headers,
+        _webhook.c.secret,
+        _webhook.c.old_secret,
+        _webhook.c.old_secret_until,
+        _webhook.c.timeout,
+        _webhook.c.retry_schedule,
+    )
+    for row in session.execute(statement.where(_webhook.c.id.in_(webhook_ids))):
+        rotating = row.old_secret is not None and row.old_secret_until > now
+        yield (
+            row.version,
+            Target(
+                webhook_id=row.id,
+                url=row.url,
+                headers=row.headers,
+                secrets=(row.secret, row.old_secret) if rotating else (row.secret,),
+                timeout=row.timeout,
+                retry_schedule=row.retry_schedule,
+                valid_until=row.old_secret_until if rotating else None,
+            ),
+        )

@@ -1,0 +1,141 @@
+"""Test sends: one example event to one webhook, now, whatever its state. Retries nothing and changes nobody's state.
+
+It has a sender of its own, so that it works wherever the API is served, with a dispatcher beside it or without.
+"""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlmodel import Session
+
+from webhook_ui import ids, signing, webhooks, wire
+from webhook_ui.actors import Actor, Role
+from webhook_ui.database import Database, moment
+from webhook_ui.errors import Conflict
+from webhook_ui.models import Attempt, Webhook
+from webhook_ui.outbound import Sender
+from webhook_ui.outbox.trials import Trial, keep_trial
+from webhook_ui.plugin_api import Trigger
+from webhook_ui.plugin_loader import Plugins
+from webhook_ui.settings import Settings
+from webhook_ui.wire import Answer, Headers, Outgoing, Result
+
+AT_ONCE = 8  # more wait for each other, not at the cost of their timeouts
+MASK = "•••"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """A test send as it is kept; `body` is what was sent."""
+
+    trigger: str
+    body: str
+    attempt: Attempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Example:
+    """What is to be sent where, before it is signed."""
+
+    webhook: Webhook
+    trigger: str
+    payload: str
+    body: bytes
+    occurred_at: datetime
+
+
+class Tester:
+    """Makes test sends; starts its sender when the first is asked for."""
+
+    def __init__(self, database: Database, plugins: Plugins, settings: Settings, *, user_agent: str) -> None:
+        self._database, self._plugins, self._settings = database, plugins, settings
+        self._user_agent = user_agent
+        self._sender = Sender(settings.policy, connections=AT_ONCE, user_agent=user_agent)
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._sender.close()
+
+    async def send(self, webhook_id: int, trigger: str | None = None, *, actor: Actor) -> Tested:
+        """Sends the example of `trigger`, or of the first one that the webhook listens to, and keeps what came of it.
+
+        Raises NotFound, Invalid for an unknown trigger, Conflict where there is no example or nothing to sign with.
+        """
+        actor.require(Role.operator)
+        example = await self._database.read(self._prepare, webhook_id, trigger)
+        event_id = ids.new_id()
+        async with self._room:
+            await self._sender.start()
+            outgoing = self._sign(example, event_id)
+            answer = await self._sender.send(outgoing)
+        _log(example, event_id, answer)
+        trial = Trial(
+            webhook_id=webhook_id,
+            event_id=event_id,
+            trigger=example.trigger,
+            tenant=example.webhook.tenant,
+            payload=example.payload,
+            occurred_at=example.occurred_at,
+            url=outgoing.url,
+            request_headers=_shown(outgoing.headers, example.webhook),
+            answer=answer,
+        )
+        attempt = await self._database.write(lambda s: keep_trial(s, trial, actor=actor, now=moment(s)))
+        return Tested(trigger=example.trigger, body=example.body.decode(), attempt=attempt)
+
+    def _prepare(self, session: Session, webhook_id: int, name: str | None) -> _Example:
+        webhook, now = webhooks.get(session, webhook_id), moment(session)
+        trigger = self._first(webhook) if name is None else self._plugins.find(name)
+        payload = json.dumps(trigger.example, ensure_ascii=False, separators=(",", ":"))
+        body = wire.envelope(trigger.name, now, payload)
+        return _Example(webhook=webhook, trigger=trigger.name, payload=payload, body=body, occurred_at=now)
+
+    def _first(self, webhook: Webhook) -> Trigger:
+        for pattern in webhook.triggers:
+            for trigger in self._plugins.matching(pattern):
+                return trigger
+        raise Conflict(
+            f"No plugin that is loaded offers {' or '.join(webhook.triggers)}, so there is no example to send. "
+            "Load the plugin, or name another trigger."
+        )
+
+    def _sign(self, example: _Example, event_id: int) -> Outgoing:
+        webhook = example.webhook
+        rotating = webhook.old_secret_until is not None and webhook.old_secret_until > example.occurred_at
+        secrets = [webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret]
+        try:
+            signed = signing.headers(secrets, ids.event_text(event_id), int(time.time()), example.body)
+        except ValueError as error:
+            raise Conflict(f"Nothing could be sent: {error}. Rotate the secret, then test again.") from None
+        own = (("content-type", "application/json"), ("user-agent", self._user_agent), *signed)
+        return Outgoing(
+            url=webhook.url,
+            headers=(*own, *webhook.headers.items()),
+            body=example.body,
+            timeout=webhook.timeout or self._settings.request_timeout,
+        )
+
+
+def _shown(headers: Headers, webhook: Webhook) -> Headers:
+    secret = {name.lower() for name in webhook.headers}
+    return tuple((name, MASK if name.lower() in secret else value) for name, value in headers)
+
+
+def _log(example: _Example, event_id: int, answer: Answer) -> None:
+    level = log.info if answer.result is Result.sent else log.warning
+    level(
+        f"test.{answer.result}",
+        delivery=ids.delivery_text(int(example.webhook.id or 0), event_id),
+        trigger=example.trigger,
+        webhook=example.webhook.id,
+        response_status=answer.response_status,
+        duration_ms=round(answer.duration_ms, 1),
+        error=answer.failure.message if answer.failure else None,
+    )

@@ -1,0 +1,187 @@
+"""The database's part of a dispatcher's turn, in one transaction: answers are settled, and free seats filled again.
+
+It runs on the writing thread. When it is called and what becomes of its claims stands in `dispatcher`.
+"""
+
+import random
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from webhook_ui import engine_events, outbox, retry, webhooks, wire
+from webhook_ui.actors import SYSTEM
+from webhook_ui.breaker import Health
+from webhook_ui.database import moment
+from webhook_ui.engine_events import Subject
+from webhook_ui.models import Webhook
+from webhook_ui.outbox import Claimed, Claims, Lease, NewEvent, OpenLane, Settled, Settlement, Targets
+from webhook_ui.settings import Settings
+from webhook_ui.steady import SteadyClock, elapsed
+from webhook_ui.wire import Answer
+
+GONE = "Its receiver answered 410 Gone: it wants no more events."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Sent:
+    """A claimed delivery with its answer, not settled yet; `headers` are as sent, less what is secret."""
+
+    claimed: Claimed
+    answer: Answer
+    headers: wire.Headers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a turn is to do: settle `answers`, look at all lanes (`discover`), and claim.
+
+    `wanted` says of lanes how many at most, `suspects` what may only be claimed alone. `pressure` says of webhooks how
+    many of how many attempts failed lately.
+    """
+
+    answers: Sequence[Sent] = ()
+    pressure: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    discover: bool = False
+    wanted: Mapping[int, int] = field(default_factory=dict)
+    suspects: Sequence[tuple[int, int]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a turn brought; `lanes` and `suspects` are None where nobody looked."""
+
+    now: datetime
+    settled: Settled
+    claims: Claims
+    lanes: Sequence[OpenLane] | None = None
+    suspects: Sequence[tuple[int, int]] | None = None
+
+
+class Turns:
+    """Takes turns for the dispatcher called `name`. `schedules` are the retry schedules that triggers bring along."""
+
+    def __init__(
+        self, name: str, settings: Settings, steady: SteadyClock, schedules: Mapping[str, Sequence[float]]
+    ) -> None:
+        self._name, self._settings, self._steady, self._schedules = name, settings, steady, schedules
+        self._targets = Targets()
+
+    def take(self, session: Session, plan: Plan) -> Outcome:
+        """One turn."""
+        now = moment(session)
+        settled = self.settle(session, plan, now)
+        lanes = outbox.open_lanes(session, now) if plan.discover else None
+        suspects = outbox.suspects(session, now) if plan.discover else None
+        lease = self._lease(now)
+        if plan.suspects:
+            claims = outbox.claim_alone(session, plan.suspects, lease=lease, targets=self._targets)
+        else:
+            claims = outbox.claim(session, plan.wanted, lease=lease, targets=self._targets)
+        return Outcome(now=now, settled=settled, claims=claims, lanes=lanes, suspects=suspects)
+
+    def finish(self, session: Session, plan: Plan, unused: Sequence[Claimed]) -> None:
+        """The last turn: settles, and gives back what was not used."""
+        now = moment(session)
+        self.settle(session, plan, now)
+        outbox.give_back(session, unused, now=now)
+
+    def settle(self, session: Session, plan: Plan, now: datetime) -> Settled:
+        """Records answers and what follows from them: for their webhooks, and as events of the engine's own."""
+        if not plan.answers:
+            return Settled()
+        settled = outbox.settle(
+            session,
+            [self._decide(one, now) for one in plan.answers],
+            dispatcher=self._name,
+            now=now,
+            pressure=plan.pressure,
+            jitter=self._settings.retry_jitter * random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        events: list[NewEvent] = []
+        for one in settled.counted:
+            if one.decision.disable_webhook:
+                events += _disable(session, one.claimed.webhook_id, GONE, None, now)
+            if one.decision.closed == "exhausted" and one.claimed.trigger not in engine_events.TRIGGERS:
+                events.append(_exhausted(session, one))
+        for webhook_id, (before, verdict) in settled.verdicts.items():
+            if verdict.disable is not None:
+                events += _disable(session, webhook_id, verdict.disable, before.failing_since, now)
+            elif verdict.recovered:
+                events.append(_recovered(session, webhook_id, before, now))
+        if events:
+            outbox.emit_each(session, events, now=now)
+        return settled
+
+    def _lease(self, now: datetime) -> Lease:
+        lasts = self._settings.lease
+        # whoever held a claim when the clock jumped still sends: its lease is over by the clock alone
+        return Lease(
+            token=secrets.token_hex(8),
+            now=now,
+            until=now + timedelta(seconds=lasts),
+            reclaim=elapsed() - self._steady.jumped_forward_at > lasts,
+        )
+
+    def _decide(self, one: Sent, now: datetime) -> Settlement:
+        claimed = one.claimed
+        schedule = claimed.target.retry_schedule
+        if schedule is None:
+            schedule = self._schedules.get(claimed.trigger, self._settings.retry_schedule)
+        decision = retry.decide(
+            one.answer,
+            schedule=schedule,
+            tries=claimed.tries,
+            now=now,
+            jitter=self._settings.retry_jitter,
+            chance=random.random(),  # noqa: S311 - spreads load, guards nothing
+        )
+        return Settlement(
+            claimed=claimed,
+            answer=one.answer,
+            decision=decision,
+            url=claimed.target.url,
+            request_headers=one.headers,
+        )
+
+
+def _disable(
+    session: Session, webhook_id: int, reason: str, failing_since: datetime | None, now: datetime
+) -> list[NewEvent]:
+    webhook = webhooks.get(session, webhook_id, deleted=True)
+    if not webhook.enabled:
+        return []
+    webhooks.disable(session, webhook_id, reason=reason, actor=SYSTEM, now=now)
+    payload = engine_events.disabled_payload(
+        _subject(webhook), reason=reason, failing_since=failing_since, disabled_at=now
+    )
+    return [NewEvent(trigger=engine_events.DISABLED, payload=payload, actor=SYSTEM, about=webhook_id)]
+
+
+def _recovered(session: Session, webhook_id: int, before: Health, now: datetime) -> NewEvent:
+    payload = engine_events.recovered_payload(
+        _subject(webhooks.get(session, webhook_id, deleted=True)),
+        reason=before.reason,
+        failing_since=before.failing_since,
+        recovered_at=now,
+    )
+    return NewEvent(trigger=engine_events.RECOVERED, payload=payload, actor=SYSTEM, about=webhook_id)
+
+
+def _exhausted(session: Session, one: Settlement) -> NewEvent:
+    claimed = one.claimed
+    payload = engine_events.exhausted_payload(
+        _subject(webhooks.get(session, claimed.webhook_id, deleted=True)),
+        event_id=claimed.event_id,
+        trigger=claimed.trigger,
+        tries=claimed.tries + 1,
+        failure=one.answer.failure,
+        response_status=one.answer.response_status,
+    )
+    return NewEvent(trigger=engine_events.EXHAUSTED, payload=payload, actor=SYSTEM, about=claimed.webhook_id)
+
+
+def _subject(webhook: Webhook) -> Subject:
+    return Subject(id=int(webhook.id or 0), uid=webhook.uid, title=webhook.title, url=webhook.url)
