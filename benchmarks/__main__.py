@@ -1,153 +1,184 @@
-"""`python -m benchmarks throughput` and `latency`."""
+"""The command line: `python -m benchmarks NAME`. What is measured, and how, stands in the module of that name."""
 
-import asyncio
-import json
-import statistics
-import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from ipaddress import ip_network
+import inspect
+import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import aiohttp
-import httpx
 import typer
 
-from benchmarks.receiver import Receiver, receiver
-from webhook_ui import app as product
-from webhook_ui import ids, settings, webhooks
-from webhook_ui.actors import CLI
-from webhook_ui.app import Core
-from webhook_ui.host import Emission
-from webhook_ui.times import utcnow
+# a receiver's process loads this module too: what is heavy waits until a command needs it
+if TYPE_CHECKING:
+    from benchmarks.product import Storage
+    from benchmarks.report import Report
 
-CONNECTIONS = 64
-PLUGINS = Path(__file__).parent.parent / "plugins"
+app = typer.Typer(
+    help="Measurements, as ratios to a peer in the same run. Each starts its own receiver; Linux only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
-Url = Annotated[str | None, typer.Option("--database-url", help="PostgreSQL instead of SQLite.")]
+Size = Annotated[int, typer.Option(min=200, help="Bytes of a body.")]
+Rounds = Annotated[int, typer.Option(min=1, help="How often all of it is done.")]
+Seconds = Annotated[float, typer.Option(help="How long each part lasts.")]
+Workers = Annotated[list[int] | None, typer.Option(help="A number of workers to try; give it again for another.")]
+KINDS = ("history", "held", "due")
+
+
+def where(
+    *,
+    postgresql: Annotated[bool, typer.Option("--postgresql", help="On a PostgreSQL started for this.")] = False,
+    database_url: Annotated[str | None, typer.Option(help="On this PostgreSQL, in databases made for this.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="On the disk of this folder; else the temporary one.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """The options that all measurements share."""
+
+
+def measurement(measure: Callable[..., "Report | list[Report]"]) -> Callable[..., "Report | list[Report]"]:
+    """Makes a command of `measure`, which takes a storage first; the shared options say which, and how it is told."""
+
+    @wraps(measure)
+    def command(*, postgresql: bool, database_url: str | None, folder: Path | None, json: bool, **own: Any) -> None:
+        from benchmarks import product, report
+
+        for name in [name for name in os.environ if name.upper().startswith(product.PREFIX)]:
+            del os.environ[name]  # measurements say themselves which settings are in force
+        with product.storage(database_url=database_url, postgresql=postgresql, folder=folder) as storage:
+            found = measure(storage, **own)
+        report.show(found if isinstance(found, list) else [found], as_json=json)
+
+    _, *own = inspect.signature(measure).parameters.values()
+    options = [*own, *inspect.signature(where).parameters.values()]
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # this is where Typer looks
+    command.__annotations__ = {option.name: option.annotation for option in options}
+    del command.__wrapped__  # type: ignore[attr-defined]  # its annotations are no longer ours
+    app.command(measure.__name__.strip("_"))(command)
+    return measure
+
+
+@measurement
+def throughput(
+    storage: "Storage", *, count: int = 8000, rounds: Rounds = 2, size: Size = 1024, workers: Workers = None
+) -> "Report":
+    """Deliveries a second, signed, logged and durable, against loops that only post the same bytes."""
+    from benchmarks import throughput as module
+
+    numbers = workers or ([1] if storage.name == "SQLite" else [1, 2])
+    return module.measure(storage, count=count, rounds=rounds, size=size, numbers=numbers)
+
+
+@measurement
+def latency(
+    storage: "Storage", *, rate: float = 500, seconds: Seconds = 10, idle: int = 200, size: Size = 1024
+) -> "Report":
+    """From emit to arrival, one event at a time and under a steady load."""
+    from benchmarks import latency as module
+
+    return module.measure(storage, rate=rate, seconds=seconds, idle=idle, size=size)
+
+
+@measurement
+def growth(
+    storage: "Storage",
+    *,
+    count: int = 3000,
+    rounds: Rounds = 3,
+    largest: Annotated[int, typer.Option(help="The most rows, as a power of ten.")] = 6,
+    kind: Annotated[list[str] | None, typer.Option(help="history, held or due; all of them if none is named.")] = None,
+) -> "Report":
+    """What a delivery costs beside a thousand, a hundred thousand, a million rows of history and of backlog."""
+    from benchmarks import growth as module
+
+    sizes = sorted({10 ** min(power, largest) for power in (3, 5, 6, 7)})
+    return module.measure(storage, count=count, rounds=rounds, sizes=sizes, kinds=kind or KINDS)
+
+
+@measurement
+def ingest(storage: "Storage", *, count: int = 4000, size: Size = 1024) -> "Report":
+    """Events taken in a second: singly and in batches over HTTP, and by `emit` in process."""
+    from benchmarks import ingest as module
+
+    return module.measure(storage, count=count, size=size)
+
+
+@measurement
+def fanout(storage: "Storage", *, webhooks: int = 1000, events: int = 10, size: Size = 1024) -> "Report":
+    """One event to a thousand webhooks: until it is stored, and until all of it has arrived."""
+    from benchmarks import fanout as module
+
+    return module.measure(storage, webhooks=webhooks, events=events, size=size)
+
+
+@measurement
+def isolation(
+    storage: "Storage",
+    *,
+    webhooks: int = 1000,
+    hanging: int = 10,
+    backlog: int = 10_000,
+    rate: float = 200,
+    seconds: Seconds = 12,
+    timeout: Annotated[float, typer.Option(help="Seconds an attempt may take; the product's default is 15.")] = 5,
+) -> "Report":
+    """What some receivers that hang, with a long backlog each, do to the deliveries of all the others."""
+    from benchmarks import isolation as module
+
+    return module.measure(
+        storage, webhooks=webhooks, hanging=hanging, backlog=backlog, rate=rate, seconds=seconds, timeout=timeout
+    )
+
+
+@measurement
+def dashboard(
+    storage: "Storage",
+    *,
+    seconds: Seconds = 10,
+    backlog: Annotated[int | None, typer.Option(help="Deliveries that wait; by default enough.")] = None,
+) -> "Report":
+    """How long the dashboard and the REST API take to answer, idle and while deliveries go out at full speed."""
+    from benchmarks import dashboard as module
+
+    return module.measure(storage, seconds=seconds, backlog=backlog or int(15_000 * (seconds + 1)))
+
+
+@measurement
+def all_(storage: "Storage") -> "list[Report]":
+    """All of these in short; `growth` up to a hundred thousand rows."""
+    return [
+        throughput(storage, count=5000, rounds=1),
+        latency(storage, seconds=5, idle=100),
+        growth(storage, count=2000, rounds=1, largest=5),
+        ingest(storage, count=2000),
+        fanout(storage, events=5),
+        isolation(storage, seconds=6, timeout=3.0),
+        dashboard(storage, seconds=5),
+    ]
+
+
+@measurement
+def profile(
+    storage: "Storage",
+    *,
+    count: int = 20_000,
+    size: Size = 1024,
+    save: Annotated[Path | None, typer.Option(help="Keep the stacks here, for a flame graph.")] = None,
+) -> "Report":
+    """Where a worker's time goes while it empties a backlog (needs py-spy)."""
+    from benchmarks import profile as module
+
+    return module.measure(storage, count=count, size=size, save=save)
 
 
 @app.command()
-def throughput(count: int = 5000, size: int = 1024, database_url: Url = None) -> None:
-    """Deliveries a second, durable, signed and logged, against loops that only post the same bytes."""
-    payload = json.dumps({"id": 7, "name": "x" * (size - 100)}).encode()
-    with receiver() as far, _core(far, database_url) as core:
-        ours = asyncio.run(_deliver(core, far, payload, count))
-        bare = asyncio.run(_loop(_aiohttp, far, payload, count))
-        plain = asyncio.run(_loop(_httpx, far, payload, max(count // 5, 500)))
-    print(f"{'':34}{'a second':>10}{'against bare aiohttp':>22}")
-    for name, rate in (
-        ("webhook-ui", ours),
-        ("bare aiohttp, nothing stored", bare),
-        ("httpx.AsyncClient, nothing stored", plain),
-    ):
-        print(f"{name:34}{rate:10.0f}{rate / bare:22.2f}")
+def crash(minutes: Annotated[float, typer.Option(help="How long.")] = 10.0) -> None:
+    """Kills workers at random moments under load and looks whether anything was lost."""
+    from benchmarks.crash import crash as run
 
-
-@app.command()
-def latency(count: int = 200, database_url: Url = None) -> None:
-    """Milliseconds from emit to arrival, one event at a time, against this disk's fsync."""
-    with receiver(timed=True) as far, _core(far, database_url) as core:
-        waits = sorted(asyncio.run(_trickle(core, far, count)))
-    flush = _fsync()
-    print(f"emit to arrival, idle: p50 {_at(waits, 0.5):.1f} ms, p99 {_at(waits, 0.99):.1f} ms ({count} events)")
-    print(f"one fsync: p50 {flush:.2f} ms; p50 is {_at(waits, 0.5) / flush:.1f} fsyncs")
-
-
-@contextmanager
-def _core(far: Receiver, database_url: str | None) -> Iterator[Core]:
-    with tempfile.TemporaryDirectory() as folder:
-        core = product.build(
-            settings.load(
-                data_dir=Path(folder),
-                plugins_dir=PLUGINS,
-                database_url=database_url,
-                allowed_networks=(ip_network("127.0.0.0/8"),),
-                concurrency=CONNECTIONS,
-                concurrency_per_webhook=CONNECTIONS,
-            )
-        )
-        values = {"title": "benchmark", "url": far.url, "triggers": ["user.created"]}
-        core.database.write_now(webhooks.add, values, rules=core.rules, actor=CLI, now=utcnow())
-        try:
-            yield core
-        finally:
-            core.database.close()
-
-
-async def _deliver(core: Core, far: Receiver, payload: bytes, count: int) -> float:
-    import logging
-
-    logging.getLogger().setLevel(logging.WARNING)
-    emission = Emission(trigger="user.created", payload=payload)
-    for start in range(0, count, 1000):
-        await core.host.emit_many([emission] * min(1000, count - start), actor=CLI)
-    begin = time.perf_counter()
-    async with product.running(core, dispatching=True):
-        await asyncio.to_thread(far.wait_for, count)
-        return count / (time.perf_counter() - begin)
-
-
-async def _trickle(core: Core, far: Receiver, count: int) -> list[float]:
-    waits = []
-    async with product.running(core, dispatching=True):
-        for _ in range(count):
-            begin = time.monotonic()
-            emitted = await core.host.emit(Emission(trigger="user.created", payload=b'{"id":7,"name":"x"}'), actor=CLI)
-            name, arrived = await asyncio.to_thread(far.arrivals.recv)
-            assert name == ids.event_text(emitted.event_id).upper()
-            waits.append((arrived - begin) * 1000)
-            await asyncio.sleep(0.05)  # until the last attempt is recorded: idle is what is asked for
-    return waits
-
-
-async def _loop(post: Callable[..., Awaitable[None]], far: Receiver, body: bytes, count: int) -> float:
-    begin = time.perf_counter()
-    await post(far.url, body, count)
-    return count / (time.perf_counter() - begin)
-
-
-async def _aiohttp(url: str, body: bytes, count: int) -> None:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
-
-        async def work(share: int) -> None:
-            for _ in range(share):
-                async with session.post(url, data=body) as answer:
-                    await answer.read()
-
-        await asyncio.gather(*(work(count // CONNECTIONS) for _ in range(CONNECTIONS)))
-
-
-async def _httpx(url: str, body: bytes, count: int) -> None:
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    async with httpx.AsyncClient(limits=limits, trust_env=False, timeout=60) as client:
-
-        async def work(share: int) -> None:
-            for _ in range(share):
-                await client.post(url, content=body)
-
-        await asyncio.gather(*(work(count // CONNECTIONS) for _ in range(CONNECTIONS)))
-
-
-def _fsync() -> float:
-    import os
-
-    with tempfile.NamedTemporaryFile() as file:
-        times = []
-        for _ in range(100):
-            begin = time.perf_counter()
-            file.write(b"x" * 4096)
-            file.flush()
-            os.fsync(file.fileno())
-            times.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(times)
-
-
-def _at(ordered: list[float], part: float) -> float:
-    return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
+    run(minutes)
 
 
 if __name__ == "__main__":

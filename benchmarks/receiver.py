@@ -1,79 +1,217 @@
-"""A bare receiver in a process of its own: answers 200 to everything, counts, and tells when each request arrived."""
+"""A bare receiver in a process of its own: nginx where it is installed and enough, else a server of one screen.
+
+It answers 200 to everything and counts. Counting must cost next to nothing: whoever is measured shares the machine.
+"""
 
 import asyncio
+import http.client
 import multiprocessing
+import shutil
+import socket
+import subprocess
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ctypes import c_longlong
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
 from typing import Any
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+PATIENCE = 60.0  # seconds without a single arrival after which a measurement is given up
 _spawn = multiprocessing.get_context("spawn")
 
+NGINX = """
+daemon off; worker_processes 1; pid nginx.pid; error_log stderr crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 1000000000; keepalive_timeout 3600;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{ return 200 ""; }}
+    location = /count {{ stub_status; }}
+  }}
+}}
+"""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Receiver:
-    """A running receiver; `arrivals` yields (webhook-id, monotonic seconds) while `timed`."""
+    """A running receiver. `arrived` tells how many requests came; `take_arrivals` when each did, if it is `timed`."""
 
     url: str
-    count: "Synchronized[int]"
-    arrivals: Connection
+    kind: str
+    arrived: Callable[[], int]
+    take_arrivals: Callable[[], list[tuple[str, float]]]
 
-    def wait_for(self, count: int) -> None:
-        """Returns once so many requests have arrived."""
-        while self.count.value < count:
+    def wait_for(self, count: int) -> int:
+        """Returns how many have arrived, once they are at least `count`."""
+        seen, since = -1, time.monotonic()
+        while (arrived := self.arrived()) < count:
+            self._check_patience(arrived, seen, since, count)
+            if arrived > seen:
+                seen, since = arrived, time.monotonic()
             time.sleep(0.002)  # another process counts; nothing here could be awaited
+        return arrived
+
+    async def arrive(self, count: int) -> int:
+        """`wait_for` that lets the product run in this event loop meanwhile."""
+        seen, since = -1, time.monotonic()
+        while (arrived := self.arrived()) < count:
+            self._check_patience(arrived, seen, since, count)
+            if arrived > seen:
+                seen, since = arrived, time.monotonic()
+            await asyncio.sleep(0.002)
+        return arrived
+
+    def _check_patience(self, arrived: int, seen: int, since: float, count: int) -> None:
+        if arrived == seen and time.monotonic() - since > PATIENCE:
+            raise RuntimeError(f"{arrived} of {count} requests arrived, and none in the last {PATIENCE:.0f} seconds")
 
 
 @contextmanager
-def receiver(*, timed: bool = False) -> Iterator[Receiver]:
-    """Starts a receiver on a free port and ends it afterwards."""
+def receiver(*, timed: bool = False, latency: float = 0.0, hang: bool = False) -> Iterator[Receiver]:
+    """Starts a receiver on a free port and ends it afterwards.
+
+    `timed`: notes when each webhook-id arrived. `latency`: answers so many seconds late. `hang`: never answers.
+    """
+    if shutil.which("nginx") and not (timed or latency or hang):
+        with _nginx() as found:
+            yield found
+    else:
+        with _bundled(timed=timed, latency=latency, hang=hang) as made:
+            yield made
+
+
+@contextmanager
+def _bundled(**behaviour: Any) -> Iterator[Receiver]:
     ours, theirs = _spawn.Pipe()
-    count = _spawn.Value("q", 0)
-    process = _spawn.Process(target=_serve, args=(theirs, count, timed), daemon=True)
+    count = _spawn.RawValue(c_longlong, 0)
+    process = _spawn.Process(target=_serve, args=(theirs, count), kwargs=behaviour, daemon=True)
     process.start()
     port = ours.recv()
+
+    def take_arrivals() -> list[tuple[str, float]]:
+        ours.send(None)
+        return [(name.decode(), moment) for name, moment in ours.recv()]
+
     try:
-        yield Receiver(url=f"http://127.0.0.1:{port}/", count=count, arrivals=ours)
+        yield Receiver(
+            url=f"http://127.0.0.1:{port}/",
+            kind="bundled receiver",
+            arrived=lambda: int(count.value),
+            take_arrivals=take_arrivals,
+        )
     finally:
         process.terminate()
         process.join()
 
 
-def _serve(pipe: Connection, count: "Synchronized[int]", timed: bool) -> None:
-    asyncio.run(_run(pipe, count, timed))
+@contextmanager
+def _nginx() -> Iterator[Receiver]:
+    with tempfile.TemporaryDirectory(prefix="webhook-ui-nginx-") as folder:
+        Path(folder).chmod(0o755)  # started as root, its worker is somebody else
+        port = _free_port()
+        (Path(folder) / "nginx.conf").write_text(NGINX.format(port=port))
+        process = subprocess.Popen(["nginx", "-p", folder, "-c", "nginx.conf"], stderr=subprocess.DEVNULL)
+        try:
+            _await_port(port)
+            status = http.client.HTTPConnection("127.0.0.1", port)
+            asked = 0
+
+            def arrived() -> int:
+                nonlocal asked
+                status.request("GET", "/count")
+                asked += 1  # nginx counts this request too
+                return int(status.getresponse().read().split()[9]) - asked
+
+            yield Receiver(url=f"http://127.0.0.1:{port}/", kind="nginx", arrived=arrived, take_arrivals=lambda: [])
+        finally:
+            process.terminate()
+            process.wait()
 
 
-async def _run(pipe: Connection, count: "Synchronized[int]", timed: bool) -> None:
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _await_port(port: int) -> None:
+    give_up = time.monotonic() + 5
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            if time.monotonic() > give_up:
+                raise RuntimeError("nginx is installed but does not start; look at its own error log") from None
+            time.sleep(0.02)
+
+
+def _serve(pipe: Connection, count: Any, *, timed: bool, latency: float, hang: bool) -> None:
+    try:
+        import uvloop
+
+        run = uvloop.run  # leaves more of the machine to what is measured
+    except ImportError:
+        run = asyncio.run
+    run(_run(pipe, count, timed=timed, latency=latency, hang=hang))
+
+
+async def _run(pipe: Connection, count: Any, *, timed: bool, latency: float, hang: bool) -> None:
+    loop = asyncio.get_running_loop()
+    local, arrivals = 0, []
+
     class Protocol(asyncio.Protocol):
-        """Just enough HTTP: a head, a content-length, keep-alive."""
+        """Just enough HTTP: a head, a content-length, keep-alive, many requests at a time."""
 
         def connection_made(self, transport: Any) -> None:
-            self.transport, self.buffer = transport, b""
+            self.transport, self.rest = transport, b""
 
         def data_received(self, data: bytes) -> None:
-            self.buffer += data
-            while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-                head = self.buffer[:end].lower()
-                length = int(_header(head, b"content-length") or 0)
-                if len(self.buffer) < end + 4 + length:
-                    return
-                self.buffer = self.buffer[end + 4 + length :]
+            nonlocal local
+            data = self.rest + data if self.rest else data
+            start = answers = 0
+            while (end := data.find(b"\r\n\r\n", start)) >= 0:
+                head = data[start:end].lower()
+                stop = end + 4 + int(_header(head, head, b"content-length") or 0)
+                if stop > len(data):
+                    break
                 if timed:
-                    pipe.send((_header(head, b"webhook-id").decode().upper(), time.monotonic()))
-                count.value += 1
-                self.transport.write(ANSWER)
+                    arrivals.append((_header(head, data[start:end], b"webhook-id"), time.monotonic()))
+                start, answers = stop, answers + 1
+            self.rest = data[start:]
+            if answers:
+                local += answers
+                count.value = local  # one writer only, so no lock
+                self.answer(ANSWER * answers)
 
-    server = await asyncio.get_running_loop().create_server(Protocol, "127.0.0.1", 0)
+        def answer(self, answers: bytes) -> None:
+            if latency:
+                loop.call_later(latency, self.transport.write, answers)
+            elif not hang:
+                self.transport.write(answers)
+
+    def tell() -> None:
+        pipe.recv()
+        pipe.send(arrivals)
+        arrivals.clear()
+
+    server = await loop.create_server(Protocol, "127.0.0.1", 0, backlog=4096)
+    loop.add_reader(pipe.fileno(), tell)
     pipe.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-def _header(head: bytes, name: bytes) -> bytes:
-    start = head.find(b"\r\n" + name + b":")
-    return head[
-        start + len(name) + 3 : head.find(b"\r\n", start + 2) if head.find(b"\r\n", start + 2) > 0 else None
-    ].strip()
+def _header(lowered: bytes, head: bytes, name: bytes) -> bytes:
+    start = lowered.find(b"\r\n" + name + b":")
+    if start < 0:
+        return b""
+    start += len(name) + 3
+    end = lowered.find(b"\r\n", start)
+    return head[start : end if end >= 0 else None].strip()

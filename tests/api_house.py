@@ -24,6 +24,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.api import create_api
 from webhook_ui.database import Database, moment
 from webhook_ui.host import Host
+from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Lease, Settlement
 from webhook_ui.retry import Decision
 from webhook_ui.settings import Settings
@@ -120,8 +121,8 @@ class House:
         self.database.write_now(write)
 
 
-def build(database: Database, folder: Path, **more: Any) -> House:
-    """The API over `database`, with triggers of its own; `more` are settings."""
+def build(database: Database, folder: Path, *, network: bool = False, **more: Any) -> House:
+    """The API over `database`, with triggers of its own; `more` are settings. Without `network` tests never leave."""
     plugins_dir = folder / "plugins"
     plugins_dir.mkdir()
     (plugins_dir / "people.py").write_text(PLUGIN, encoding="utf-8")
@@ -129,7 +130,10 @@ def build(database: Database, folder: Path, **more: Any) -> House:
     assert not plugins.problems
     settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES, **more)
     host = Host(database, plugins, max_payload_bytes=MAX_PAYLOAD_BYTES)
-    tester = Tester(database, plugins, settings, user_agent="webhook-ui/test")
+    agent = "webhook-ui/test"
+    nowhere = httpx.MockTransport(lambda _: httpx.Response(200, text="thank you"))
+    sender = None if network else Sender(settings.policy, connections=1, user_agent=agent, transport=nowhere)
+    tester = Tester(database, plugins, settings, user_agent=agent, sender=sender)
     api = create_api(database, host, plugins, settings, tester)
     return House(database=database, app=FakeDoor(Starlette(routes=[Mount("/api/v1", api)])))
 

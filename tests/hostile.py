@@ -1,14 +1,33 @@
 """A receiver on loopback that speaks raw bytes, so that it can misbehave in every way; the path says in which."""
 
 import asyncio
+import functools
 import gzip
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-Flood: y\r\n"),
+    "header": (b"HTTP/1.1 200 OK\r\nX-Flood: ", b"y"),
+    "name": (b"HTTP/1.1 200 OK\r\n", b"y"),
+    "reason": (b"HTTP/1.1 200 ", b"y"),
+    "lines": (b"", b"\r\n"),
+    "interim": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\nX-More: yes\r\n\r\n"),
+    "chunks": (CHUNKED, b"1\r\nx\r\n"),
+    "extension": (CHUNKED + b"5;x=", b"y"),
+    "size": (CHUNKED, b"0"),
+    "trailers": (CHUNKED + b"0\r\n", b"X-Flood: y\r\n"),
+    "body": (b"HTTP/1.1 200 OK\r\n\r\n", b"x"),
+    "answers": (b"", b"HTTP/1.1 204 No Content\r\n\r\n"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +37,7 @@ class Received:
     method: str
     path: str
     headers: dict[str, str]
+    names: list[str]
     body: bytes
     connection: int
 
@@ -37,6 +57,9 @@ class Line:
         self._writer.close()
 
     def reset(self) -> None:
+        """Breaks off with RST instead of FIN, whatever is still on its way."""
+        socket_ = self._writer.get_extra_info("socket")
+        socket_.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
 
@@ -93,9 +116,15 @@ async def endless(line: Line, argument: str) -> None:
         await line.say(b"x" * 65536)
 
 
+@functools.cache
+def bomb_bytes() -> bytes:
+    """30 MB of nothing, compressed to a thousandth."""
+    return gzip.compress(bytes(30_000_000))
+
+
 @behaviour
 async def bomb(line: Line, argument: str) -> None:
-    data = gzip.compress(bytes(30_000_000))
+    data = bomb_bytes()
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(data)}\r\n\r\n"
     await line.say(head.encode() + data)
 
@@ -143,6 +172,41 @@ async def reset(line: Line, argument: str) -> None:
 
 
 @behaviour
+async def reset_in_head(line: Line, argument: str) -> None:
+    """Breaks off after the status line."""
+    await line.say(b"HTTP/1.1 200 OK\r\nContent-", pause=0.05)
+    line.reset()
+
+
+@behaviour
+async def reset_in_body(line: Line, argument: str) -> None:
+    await line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf", pause=0.05)
+    line.reset()
+
+
+@behaviour
+async def hang_up_in_head(line: Line, argument: str) -> None:
+    await line.say(b"HTTP/1.1 200 OK\r\nContent-", pause=0.05)
+    line.hang_up()
+
+
+@behaviour
+async def raw(line: Line, argument: str) -> None:
+    """`/raw/HTTP%2F1.1%20200...`: these bytes, then the end."""
+    await line.say(unquote_to_bytes(argument), pause=0.02)
+    line.hang_up()
+
+
+@behaviour
+async def more(line: Line, argument: str) -> None:
+    """`/more/header`: the start of an answer, and then the same again and again, as fast as it is read."""
+    start, again = ENDLESS[argument]
+    await line.say(start)
+    while True:
+        await line.say(again * (65536 // len(again)))
+
+
+@behaviour
 async def ok_then_hang_up(line: Line, argument: str) -> None:
     await line.say(OK)
     line.hang_up()
@@ -186,8 +250,10 @@ class Receiver:
     scheme: str = "http"
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
+    words: bytes = b""
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str, host: str = "") -> str:
         return f"{self.scheme}://{host or self.host}:{self.port}{path}"
@@ -199,15 +265,24 @@ class Receiver:
             while not writer.is_closing():
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 method, path, _ = head[0].split(" ")
-                lines = (text.partition(": ") for text in head[1:] if text)
+                lines = [text.partition(": ") for text in head[1:] if text]
                 headers = {name.lower(): value for name, _, value in lines}
+                names = [name.lower() for name, _, _ in lines]
                 if path == "/deaf":
                     await asyncio.Event().wait()
+                if path == "/early":
+                    await line.say(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\n\r\n")
+                    await asyncio.Event().wait()
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                self.requests.append(Received(method=method, path=path, headers=headers, body=body, connection=number))
+                self.requests.append(
+                    Received(method=method, path=path, headers=headers, names=names, body=body, connection=number)
+                )
                 self.arrived.set()
+                if path == "/words":
+                    await line.say(self.words)
+                    continue
                 name, _, argument = path.strip("/").partition("?")[0].partition("/")
-                await BEHAVIOURS[name](line, argument.replace("%20", " "))
+                await BEHAVIOURS[name](line, argument if name == "raw" else argument.replace("%20", " "))
                 self.answered.set()
 
 
@@ -220,7 +295,7 @@ async def receiver(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(it.serve(reader, writer))
         tasks.add(task)
-        task.add_done_callback(lambda _: writer.transport.abort())
+        task.add_done_callback(lambda _: (writer.transport.abort(), it.left.set()))
 
     server = await asyncio.start_server(accept, host, 0, ssl=tls)
     it.port = server.sockets[0].getsockname()[1]

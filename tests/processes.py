@@ -216,8 +216,8 @@ class Works:
         given = {
             "data_dir": folder / "data",
             "plugins_dir": ROOT / "plugins",
-            "request_timeout": 2,
-            "lease": 12,
+            "request_timeout": 30,
+            "lease": 60,
             **values,
         }
         if url is not None:

@@ -199,6 +199,13 @@ def lane(database: Database, webhook_id: int) -> Any:
     )
 
 
+def set_lane(database: Database, webhook_id: int, **values: Any) -> None:
+    """Puts a lane into a state the engine may leave it in."""
+    lanes = table(Lane)
+    update = lanes.update().where(lanes.c.webhook_id == webhook_id).values(**values)
+    database.write_now(lambda session: session.execute(update))
+
+
 def stop_sending(database: Database) -> None:
     """The big switch."""
     database.write_now(lambda session: session.execute(table(Sending).insert().values(id=1, stopped_at=NOW, actor="x")))

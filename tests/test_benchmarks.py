@@ -47,15 +47,13 @@ def test_prints_a_table(name: str, tmp_path: Path) -> None:
 
 def test_growth_on_postgresql_as_json(postgres_server: sa.URL) -> None:
     server = postgres_server.set(drivername="postgresql").render_as_string(hide_password=False)
-    kinds = ("--kind", "history", "--kind", "held")
-    text = run(
-        "growth", *kinds, "--largest", "2", "--rounds", "1", "--count", "100", "--json", "--database-url", server
-    )
+    small = ("--kind", "history", "--largest", "2", "--rounds", "1", "--count", "50")
+    text = run("growth", *small, "--json", "--database-url", server)
     found: dict[str, Any] = json.loads(text)
     assert "cores" in found["machine"]
     (report,) = found["reports"]
-    assert [row[""] for row in report["rows"]] == ["history, 100 rows", "held, 100 rows"]
-    assert all(row["worker's memory MB"] > 10 for row in report["rows"])
+    assert [row[""] for row in report["rows"]] == ["history, 100 rows"]
+    assert report["rows"][0]["worker's memory MB"] > 10
 
 
 def test_the_receiver_counts_requests_however_they_are_cut() -> None:

@@ -280,11 +280,6 @@ def test_a_lane_that_is_down_and_on_the_clock_recovers_once() -> None:
     assert after(late.health, ended(True, probe=True)).recovered
 
 
-def test_a_verdict_remembers_how_it_was() -> None:
-    assert after(DOWN, ended(True, probe=True)).was == after(DOWN, ended(probe=True)).was == DOWN
-    assert after(Health(probes=0), ended(), failed=20, total=20).was == Health()
-
-
 # Whatever happens
 
 outcomes = st.builds(

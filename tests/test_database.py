@@ -24,7 +24,7 @@ from tests.stored import NOW, OPERATOR, RULES, add_webhook, fields
 from webhook_ui import database as database_module
 from webhook_ui import sealing, storage, times, webhooks
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.database import Database, moment, note
+from webhook_ui.database import Database, moment, note, read_notice, write_notice
 from webhook_ui.errors import Unavailable, UsageError
 from webhook_ui.models import Checkpoint, Webhook, table
 from webhook_ui.sealing import FernetSealer
@@ -208,7 +208,32 @@ def test_postgresql_tells_other_processes(postgres_url: sa.URL) -> None:
         database.write_now(put, "quiet")
         database.write_now(lambda session: note(session, Changed(Kind.event)))
         heard = [one.payload for one in connection.notifies(timeout=10, stop_after=1)]
-    assert heard == [database.origin]
+    assert [read_notice(one) for one in heard] == [(database.origin, {Changed(Kind.event)})]
+
+
+def test_a_notice_says_what_changed_or_that_it_may_be_anything() -> None:
+    changes = {Changed(Kind.delivery, 7), Changed(Kind.delivery, 12), Changed(Kind.webhook)}
+    assert read_notice(write_notice("me", changes)) == ("me", changes)
+    many = {Changed(Kind.delivery, number) for number in range(5000)}
+    assert read_notice(write_notice("me", many)) == ("me", {Changed(Kind.anything)})
+    assert read_notice("me later:7") == ("me", {Changed(Kind.anything)}), "a newer version says what this one knows not"
+    assert read_notice("me") == ("me", {Changed(Kind.anything)})
+
+
+def test_sqlite_tells_others_commits_from_its_own(sqlite_url: sa.URL) -> None:
+    url = sqlite_url.render_as_string(hide_password=False)
+    seen: list[frozenset[Changed]] = []
+    with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        database.announcer.subscribe(seen.append)
+        database.look_for_others()
+        database.write_now(put, "mine")
+        database.look_for_others()
+        database.write_now(lambda _: None)  # once this is done, so is what was asked before
+        assert seen == []
+        other.write_now(put, "theirs")
+        database.look_for_others()
+        database.write_now(lambda _: None)
+        assert seen == [frozenset({Changed(Kind.anything)})]
 
 
 # --- a database that is away

@@ -37,7 +37,7 @@ def exhausted(failure: Failure | None = FAILURE, status: int | None = 503) -> st
 
 
 def test_the_three_are_registered_by_a_plugin_like_any_other(plugins: Plugins) -> None:
-    assert plugins.problems == plugins.added == ()
+    assert (plugins.problems, plugins.added) == ((), ())
     assert [(info.name, info.source, info.triggers) for info in plugins.loaded] == [("engine_events", "builtin", 3)]
     assert set(plugins.triggers) == engine_events.TRIGGERS
     assert {trigger.name for trigger in plugins.matching("webhook.*")} == {DISABLED, RECOVERED}

@@ -20,6 +20,7 @@ from tests.stored import (
     change,
     delivery,
     emit,
+    set_lane,
     settlement,
     stop_sending,
 )
@@ -376,6 +377,54 @@ def test_what_a_delivery_waits_for_is_said(database: Database) -> None:
     assert shown(database, webhook_id, other, at(130)).waiting_for == "retry", "its receiver asked all to wait"
     worker.deliver(200, at(1028))
     assert look(1029) == ("sent", None, False, None, 3, "sent")
+
+
+LATE = at(500)
+
+
+@pytest.mark.parametrize(
+    ("webhook", "lanes", "due", "later"),
+    [
+        ({}, {"breaker": "open", "probe_at": LATE}, ("breaker", LATE), ("deliver_at", None)),
+        ({}, {"breaker": "half_open", "probe_at": at(-1)}, ("breaker", None), ("deliver_at", None)),
+        ({"paused": True}, {"breaker": "open", "probe_at": LATE}, ("paused", None), ("paused", None)),
+        ({"rate_limit": 0.1}, {"rate_tat": LATE}, ("rate_limit", LATE), ("deliver_at", None)),
+        ({"rate_limit": 0.1}, {"rate_tat": at(0)}, (None, None), ("deliver_at", None)),
+        ({}, {"resume_rate": 0.1, "rate_tat": LATE}, ("rate_limit", LATE), ("deliver_at", None)),
+        ({}, {"rate_tat": LATE}, (None, None), ("deliver_at", None)),
+        ({"rate_limit": 1}, {"rate_tat": LATE, "not_before": at(400)}, ("retry", at(400)), ("deliver_at", None)),
+        ({"rate_limit": 1}, {"rate_tat": LATE, "breaker": "open"}, ("breaker", None), ("deliver_at", None)),
+    ],
+)
+def test_what_the_engine_holds_is_said_and_until_when(
+    database: Database, webhook: dict[str, Any], lanes: dict[str, Any], due: Any, later: Any
+) -> None:
+    webhook_id = add_webhook(database)
+    now, then = emit(database), emit(database, deliver_at=at(60))
+    change(database, webhook_id, **webhook)
+    set_lane(database, webhook_id, **lanes)
+    for event_id, expected in ((now, due), (then, later)):
+        one = shown(database, webhook_id, event_id, at(1))
+        assert (one.waiting_for, one.lane_until) == expected
+
+
+def test_in_an_ordered_lane_that_is_down_all_wait_for_the_probe(database: Database) -> None:
+    webhook_id = add_webhook(database, ordered=True)
+    head, follower = emit(database), emit(database)
+    set_lane(database, webhook_id, breaker="open", probe_at=LATE)
+    assert [shown(database, webhook_id, one, at(1)).waiting_for for one in (head, follower)] == ["breaker"] * 2
+    Worker(database).deliver(500, LATE)
+    assert shown(database, webhook_id, follower, LATE).waiting_for == "breaker"
+
+
+def test_a_receiver_that_is_down_is_described(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    emit(database)
+    assert (row(database, webhook_id).is_down, row(database, webhook_id).held) == (False, 0)
+    set_lane(database, webhook_id, breaker="open", reason="9 of 10 failed", probe_at=LATE)
+    found = row(database, webhook_id)
+    assert (found.is_down, found.lane.reason, found.lane.probe_at, found.held) == (True, "9 of 10 failed", LATE, 1)
+    assert database.read_now(figures.overview, now=at(9)).oldest_due is None, "what waits for a probe is not late"
 
 
 def test_followers_in_an_ordered_lane_wait_for_their_head(database: Database) -> None:

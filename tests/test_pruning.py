@@ -85,6 +85,13 @@ def add_event(
     return event_id
 
 
+def add_delivery(database: Database, webhook_id: int, event_id: int, **values: Any) -> None:
+    """One more delivery of an old event, pending and never tried where `values` say nothing else."""
+    state = {"status": "pending", "round": 1, "tries": 0, "losses": 0, "created_at": OLD, "updated_at": OLD}
+    about = {"webhook_id": webhook_id, "event_id": event_id, "trigger": "user.created", "test": False}
+    put(database, Delivery, {**about, **state, **values})
+
+
 def prune_all(database: Database, before: datetime = BEFORE) -> Removed:
     """Walks all pages, batch by batch, and says what that removed."""
     removed, after = Removed(), 0
@@ -129,18 +136,20 @@ def test_the_bound_itself_is_young(database: Database) -> None:
 def test_an_event_with_an_open_delivery_is_never_pruned(database: Database, due: datetime) -> None:
     over, held = add_webhook(database), add_webhook(database)
     event_id = add_event(database, [over])
-    add = {"round": 1, "tries": 0, "losses": 0, "test": False, "trigger": "user.created", "status": "pending"}
-    kept = {**add, "webhook_id": held, "event_id": event_id, "due_at": due, "created_at": OLD, "updated_at": OLD}
-    put(database, Delivery, kept)
+    add_delivery(database, held, event_id, due_at=due)
     assert prune_all(database) == Removed()
-    assert rows_of(database, Event, Delivery, Attempt) == [1, 2, 1], "its other deliveries stay as well"
+    assert rows_of(database, Event, Delivery, Attempt) == [1, 2, 1], "its other delivery stays as well"
+    while database.write_now(prune.remove, [event_id], before=BEFORE):
+        pass
+    assert rows_of(database, Event, Delivery, Attempt) == [1, 1, 0], "also when it is opened in the midst of pruning"
 
 
 def test_an_old_event_whose_delivery_is_young_stays(database: Database) -> None:
-    webhook_id = add_webhook(database)
-    add_event(database, [webhook_id], at=OLD, updated=YOUNG)
-    assert prune_all(database) == Removed()
-    assert prune_all(database, YOUNG + timedelta(seconds=1)) == Removed(events=1, deliveries=1, attempts=1)
+    first, second = add_webhook(database), add_webhook(database)
+    event_id = add_event(database, [first])
+    add_delivery(database, second, event_id, updated_at=YOUNG, status="sent", closed="sent")
+    assert prune_all(database) == Removed(), "nor does its other delivery go"
+    assert prune_all(database, YOUNG + timedelta(seconds=1)) == Removed(events=1, deliveries=2, attempts=1)
 
 
 def test_what_is_redelivered_while_pruning_has_found_it_stays(database: Database) -> None:
@@ -358,10 +367,9 @@ def test_the_command_says_first_and_then_does(tmp_path: Path) -> None:
         add_event(database, [webhook_id], attempts=2)
         add_event(database, [webhook_id], due=NOW)
         add_event(database, [webhook_id], at=NOW - timedelta(days=40), updated=NOW - timedelta(days=40))
-        said = installation.run("prune", "--dry-run").stdout
-        assert "Would remove 1 event, 2 attempts of 1 delivery" in said
+        said = installation.run("prune", "--dry-run", "--older-than", "30").stdout
+        assert "Would remove 2 events, 3 attempts of 2 deliveries" in said
         assert "Kept 1 older event" in said
         assert rows_of(database, Event) == [3]
-        assert "Removed 1 event, 2 attempts of 1 delivery" in installation.run("prune").stdout
-        assert "Removed 1 event, 1 attempt of 1 delivery" in installation.run("prune", "--older-than", "30").stdout
-        assert rows_of(database, Event, Delivery, Attempt) == [1, 1, 1]
+        assert "Removed 1 event, 2 attempts of 1 delivery" in installation.run("prune").stdout, "90 days by default"
+        assert rows_of(database, Event, Delivery, Attempt) == [2, 2, 2]

@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api_house import House, build
-from tests.stored import NOW, OPERATOR, Worker, add_webhook, at, change, delivery, emit, lane
+from tests.stored import NOW, OPERATOR, Worker, add_webhook, at, change, delivery, emit, lane, set_lane
 from webhook_ui import ids, sending, times, webhooks
 from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Conflict, Forbidden, Invalid
-from webhook_ui.models import Change, Delivery, Event, Lane, table
+from webhook_ui.models import Change, Delivery, Event, table
 from webhook_ui.outbox import held
 from webhook_ui.sending import SendingState
 
@@ -32,12 +32,6 @@ DOWN: dict[str, Any] = {
     "last_result": "error",
 }
 HOOK = {"title": "CRM", "url": "https://crm.example.com/hooks", "triggers": ["user.*"]}
-
-
-def set_lane(database: Database, webhook_id: int, **values: Any) -> None:
-    database.write_now(
-        lambda s: s.execute(table(Lane).update().where(table(Lane).c.webhook_id == webhook_id).values(**values))
-    )
 
 
 def hold(database: Database, webhook_id: int, moments: list[datetime], **values: Any) -> list[int]:

@@ -22,7 +22,7 @@ from webhook_ui.models import table
 
 @pytest.fixture
 def house(database: Database, tmp_path: Path) -> House:
-    return build(database, tmp_path, allowed_networks="127.0.0.0/8", request_timeout=5)
+    return build(database, tmp_path, network=True, allowed_networks="127.0.0.0/8", request_timeout=5)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from sqlmodel import Session
 
 from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
+from tests.stored import set_lane
 from webhook_ui import ids, outbox, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.history.deliveries import DeliveryRow
@@ -61,7 +62,13 @@ ERROR = dataclasses.replace(
         ({"waiting_for": "disabled"}, "Held: disabled"),
         ({"waiting_for": "stopped"}, "Held: sending is stopped"),
         ({"waiting_for": "ordered"}, "Waits for the one before it"),
+        ({"waiting_for": "breaker"}, "Waits for the probe: its receiver is down"),
+        ({"waiting_for": "rate_limit"}, "Waits for its turn: the rate is limited"),
         ({"waiting_for": "retry"}, "Waits for the retry"),
+        (
+            {"waiting_for": "retry", "lane_until": NOW + timedelta(minutes=5)},
+            "Waits until 14:37:06, as its receiver asked",
+        ),
         ({"waiting_for": "deliver_at", "next_attempt_at": NOW + timedelta(minutes=5)}, "Waits until 14:37"),
         ({"waiting_for": "deliver_at", "next_attempt_at": NOW + timedelta(days=1)}, "Waits until 24 Nov, 14:32"),
         ({"status": "sent", "closed_reason": "sent", "last_response_status": 200}, "200 OK"),
@@ -80,6 +87,13 @@ def test_what_became_of_a_delivery_is_said_in_words(changes: dict[str, object], 
         ({}, delivery_words.Next(words="now")),
         ({"next_attempt_at": NOW + timedelta(hours=2)}, delivery_words.Next(at=NOW + timedelta(hours=2))),
         ({"waiting_for": "paused"}, delivery_words.Next(words="held")),
+        ({"waiting_for": "breaker"}, delivery_words.Next(words="after a probe")),
+        ({"waiting_for": "ordered"}, delivery_words.Next(words="in turn")),
+        ({"waiting_for": "rate_limit"}, delivery_words.Next(words="rate limit")),
+        (
+            {"waiting_for": "retry", "lane_until": NOW + timedelta(hours=1)},
+            delivery_words.Next(at=NOW + timedelta(hours=1)),
+        ),
         ({"closed_reason": "exhausted"}, delivery_words.Next(words="given up", over=True)),
         ({"closed_reason": "gone"}, delivery_words.Next(words="given up", over=True)),
         ({"closed_reason": "cancelled"}, delivery_words.Next(words="cancelled")),
@@ -373,6 +387,102 @@ def test_a_receiver_that_wants_no_more_is_named(site: Site, receiver: Receiver, 
 
 
 @pytest.mark.browser
+def test_a_test_is_sent_at_once_and_its_answer_shown(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = hook(site, receiver.url + "/test", enabled=False)
+    page = enter(f"/webhooks/{webhook_id}").page
+    page.get_by_role("button", name="Send test").click()
+    done = page.get_by_role("region", name="Messages")
+    expect(done).to_contain_text("Test sent: 200 OK in")
+    assert receiver.wait_for("/test")[0].data["data"]
+    expect(rows(page)).to_contain_text("test", timeout=2500)
+    expect(rows(page)).to_contain_text("200 OK")
+    done.get_by_role("link", name="Show test").click()
+    expect(panel(page).get_by_role("heading", level=2)).to_contain_text("test")
+    page.get_by_role("button", name="Close", exact=True).and_(page.locator(".w-panel button")).click()
+    receiver.status = 503
+    page.get_by_role("button", name="Send test").click()
+    failed = done.get_by_role("alert")
+    expect(failed).to_contain_text("Test failed after")
+    expect(failed).to_contain_text("503 Service Unavailable")
+    expect(rows(page)).to_have_count(2, timeout=2500)
+    expect(rows(page).first.get_by_role("button", name="Redeliver")).to_have_count(0)
+    expect(page.get_by_text("Failing", exact=True)).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_receiver_that_is_down_is_said_with_its_reason(
+    site: Site, receiver: Receiver, enter: Enter, scheme: str
+) -> None:
+    webhook_id = hook(site, receiver.url + "/down")
+    now = datetime.now(UTC)
+    down = {"breaker": "open", "reason": "9 of the last 10 attempts failed: 503 Service Unavailable", "opened_at": now}
+    set_lane(
+        site.database,
+        webhook_id,
+        **down,
+        probe_at=now + timedelta(minutes=9, seconds=50),
+        disable_at=now + timedelta(days=4),
+    )
+    site.emit()
+    page = enter(f"/webhooks/{webhook_id}", scheme=scheme).page
+    note = page.get_by_role("status").filter(has_text="Receiver is down: 9 of the last 10 attempts failed")
+    expect(note).to_contain_text("the next probe is in 9 min")
+    expect(note).to_contain_text("1 delivery waits")
+    expect(note).to_contain_text("Unless something arrives before, it will be disabled on")
+    expect(rows(page)).to_contain_text("Waits for the probe")
+    check_rules(page)
+    picture(page, f"down-{scheme}")
+    page.set_viewport_size({"width": 400, "height": 900})
+    check_width(page)
+    picture(page, f"down-400-{scheme}")
+    page.goto(f"{site.url}/")
+    expect(page.get_by_role("article").filter(has_text="Billing ledger").first).to_contain_text("down, probe in 9 min")
+    site.change(webhook_id, url=receiver.url + "/up")
+    receiver.wait_for("/up")
+    page.goto(f"{site.url}/webhooks/{webhook_id}")
+    expect(rows(page)).to_contain_text("200 OK", timeout=2500)
+    expect(note).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_sending_is_stopped_and_started_for_everybody(
+    site: Site, receiver: Receiver, enter: Enter, scheme: str
+) -> None:
+    webhook_id = hook(site, receiver.url + f"/stop-{scheme}")
+    page, other = enter("/", scheme=scheme).page, enter(f"/webhooks/{webhook_id}", role=Role.operator).page
+    bar, theirs = (one.get_by_role("status").filter(has_text="Sending is stopped") for one in (page, other))
+    expect(other.get_by_role("button", name="Stop sending")).to_have_count(0)
+    page.get_by_role("button", name="Stop sending").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(bar).to_be_hidden()
+    page.get_by_role("button", name="Stop sending").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Stop sending").click()
+    try:
+        expect(bar).to_contain_text(f"by {site.account(Role.admin)}. Everything is accepted and held", timeout=2500)
+        expect(theirs).to_be_visible(timeout=2500)
+        expect(theirs.get_by_role("button", name="Start sending")).to_have_count(0)
+        site.emit()
+        expect(rows(other)).to_contain_text("Held: sending is stopped", timeout=2500)
+        page.goto(f"{site.url}/triggers")
+        expect(bar).to_contain_text("1 delivery waits")
+        page.wait_for_function("!document.querySelector('.q-dialog')")
+        check_rules(page)
+        for width in (1280, 800, 400):
+            page.set_viewport_size({"width": width, "height": 900})
+            check_width(page)
+            picture(page, f"stopped-{width}-{scheme}")
+    finally:
+        page.get_by_role("button", name="Start sending").click()
+    expect(bar).to_be_hidden(timeout=2500)
+    expect(theirs).to_be_hidden(timeout=2500)
+    receiver.wait_for(f"/stop-{scheme}")
+    expect(rows(other)).to_contain_text("200 OK", timeout=2500)
+
+
+@pytest.mark.browser
 def test_deleting_leads_to_the_list_and_there_is_a_way_back(site: Site, enter: Enter) -> None:
     webhook_id = hook(site, "http://127.0.0.1:9/a")
     page = enter(f"/webhooks/{webhook_id}").page
@@ -402,7 +512,7 @@ def test_viewers_see_the_state_and_nothing_to_press(site: Site, receiver: Receiv
     receiver.wait_for("/a")
     page = enter(address, role=Role.viewer).page
     expect(panel(page)).to_contain_text("500 Internal Server Error")
-    for name in ("Redeliver", "Cancel retries", "Pause", "Edit", "More"):
+    for name in ("Redeliver", "Cancel retries", "Pause", "Send test", "Edit", "More", "Stop sending"):
         expect(page.get_by_role("button", name=name, exact=True).and_(page.locator(":visible"))).to_have_count(0)
     expect(page.get_by_role("switch")).to_have_count(0)
     expect(page.get_by_role("tab")).to_have_text(["Activity", "Settings"])
@@ -435,7 +545,18 @@ def test_settings_and_the_secret_are_shown_when_asked_for(site: Site, enter: Ent
     page.get_by_role("alertdialog").get_by_role("button", name="Rotate").click()
     expect(page.get_by_text("Both secrets sign")).to_be_visible(timeout=2500)
     assert stored not in page.content()
-    assert secret_of(site, webhook_id) != stored
+    rotated = secret_of(site, webhook_id)
+    assert rotated != stored
+    page.get_by_role("button", name="Rotate").click()
+    again = page.get_by_role("alertdialog", name="Rotate again")
+    again.get_by_role("button", name="Cancel").click()
+    expect(again).to_be_hidden()
+    assert secret_of(site, webhook_id) == rotated
+    page.get_by_role("button", name="Rotate").click()
+    again.get_by_role("button", name="Rotate again").click()
+    expect(again).to_be_hidden()
+    expect(page.get_by_text("Both secrets sign")).to_be_visible()
+    assert secret_of(site, webhook_id) not in (rotated, stored)
     page.go_back()
     expect(page.get_by_role("tab", name="Settings")).to_have_attribute("aria-selected", "true")
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from webhook_ui import __version__, accounts, api, builtin, door, logs, plugin_loader, storage, upkeep, workers
+from webhook_ui import __version__, accounts, api, builtin, door, duties, logs, plugin_loader, storage, workers
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.errors import UsageError
@@ -31,7 +31,6 @@ from webhook_ui.tester import Tester
 from webhook_ui.ui import dashboard, sign_in
 from webhook_ui.ui.context import Services
 from webhook_ui.ui.live import Live
-from webhook_ui.vitals import Figures
 from webhook_ui.watch import Watch
 from webhook_ui.webhook_fields import Rules
 
@@ -94,17 +93,15 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         dispatcher = Dispatcher(core.database, sender, clock, settings, user_agent=USER_AGENT, schedules=schedules)
         clock.start()
         retention = timedelta(days=settings.retention_days)
-        clock.every(upkeep.EVERY_SECONDS, "upkeep", lambda: upkeep.run(core.database, retention=retention))
-        pulse = Pulse(core.database, dispatcher.name, getattr(dispatcher, "figures", Figures))
+        pulse = Pulse(core.database, dispatcher.name, dispatcher.figures)
         clock.every(BEAT_SECONDS, "heartbeat", pulse.beat)
         running = asyncio.create_task(dispatcher.run())
-        first_upkeep = asyncio.create_task(upkeep.run(core.database, retention=retention))
         await pulse.beat()
         try:
-            yield pulse
+            async with duties.on_call(core.database, clock, retention=retention):
+                yield pulse
         finally:
             clock.stop()
-            await first_upkeep
             await dispatcher.stop(workers.STOP_GRACE)
             await running
             await pulse.leave()

@@ -5,7 +5,7 @@ The disable rule is the slower one: two failures at least 12 hours apart within 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from webhook_ui.wire import Answer, ErrorClass, Result
@@ -85,10 +85,9 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """A lane's new health and what it means; `was` is the health before, `disable` the reason to disable with."""
+    """A lane's new health and what it means; `disable` is the reason to disable the webhook with."""
 
     health: Health
-    was: Health = field(default=Health(), compare=False)
     opened: bool = False
     recovered: bool = False
     disable: str | None = None
@@ -128,7 +127,7 @@ def judge(
     `failed` of `total` is what the window counts with them. `failed_half_a_day_ago` answers whether an attempt failed
     between 24 and 12 hours ago; it is asked only where that decides. `jitter` makes the wait for a probe longer.
     """
-    verdict = Verdict(health=health, was=health)
+    verdict = Verdict(health=health)
     for one in outcomes:
         verdict = _follow(verdict, one, now, jitter)
     real = [one for one in outcomes if not one.ours]
@@ -137,7 +136,7 @@ def judge(
         return verdict
     if health.breaker == "closed" and failure is real[-1] and failure.tells and _is_rate(failed, total):
         reason = f"{failed} of the last {total} attempts failed; last: {failure.cause}"
-        verdict = Verdict(health=_opened(verdict.health, reason, now), was=health, opened=True)
+        verdict = Verdict(health=_opened(verdict.health, reason, now), opened=True)
     return _run_clock(verdict, failure, failed_half_a_day_ago, now)
 
 

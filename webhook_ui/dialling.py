@@ -1,4 +1,4 @@
-"""Connections: names are looked up, addresses judged, sockets dialled, each time anew; by way of a proxy if there is one.
+"""Connections: names are looked up, addresses judged, sockets dialled; by way of the operator's proxy if there is one.
 
 The guard sits where sockets are made, so that no address goes round it: of names and literals, at each new connection.
 With a proxy it is the proxy that dials, so all addresses of a target are judged before the proxy is asked. What goes
@@ -146,7 +146,9 @@ class Proxy:
 class _Request(aiohttp.ClientRequest):
     """What aiohttp wants to know of a request to connect for it; used for all requests to one target."""
 
-    connection_key = functools.cached_property(aiohttp.ClientRequest.connection_key.fget)  # type: ignore[assignment,arg-type]
+    @functools.cached_property
+    def connection_key(self) -> Any:
+        return super().connection_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +185,8 @@ class Connector(aiohttp.TCPConnector):
 
     With a proxy, a target is judged before each request by all its addresses, and the proxy is not judged: it is the
     operator's. For https the proxy is then asked for the very address that was judged, while TLS goes on checking the
-    name. For http it has to be given the name, or the receiver would see an address in Host; so a proxy that resolves
-    names otherwise than this server, or a moment later, can still be led elsewhere: let the proxy have rules of its own.
+    name. For http it has to be given the name, or the receiver would see an address in Host. So there a gap is left: a
+    proxy that resolves names otherwise, or a moment later, can be led to an inner address; give it rules of its own.
     """
 
     def __init__(
@@ -205,7 +207,7 @@ class Connector(aiohttp.TCPConnector):
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             socket_factory=functools.partial(_open_socket, None if proxy else policy),
         )
-        self._factory = functools.partial(_dialled, loop=self._loop)
+        self._factory: Any = functools.partial(_dialled, loop=self._loop)
         self._tunnel = functools.lru_cache(KNOWN_TARGETS)(self._make_tunnel)
 
     def route(self, target: guard.Target) -> Route:
@@ -262,14 +264,15 @@ class Connector(aiohttp.TCPConnector):
         return self._request(url, server_hostname=host)
 
     def _request(self, url: yarl.URL, server_hostname: str | None = None) -> aiohttp.ClientRequest:
-        proxy = self._proxy
-        authorization = proxy and proxy.authorization
+        if self._proxy is None:
+            return _Request("POST", url, loop=self._loop)
+        authorization = self._proxy.authorization
         return _Request(
             "POST",
             url,
             loop=self._loop,
             server_hostname=server_hostname,
-            proxy=proxy and proxy.url,
+            proxy=self._proxy.url,
             proxy_headers={"Proxy-Authorization": authorization} if authorization else None,
         )
 

@@ -20,13 +20,17 @@ def classify(error: Exception, trip: Trip) -> ErrorClass:
         return ErrorClass.tls
     if isinstance(error, TimeoutError):
         return ErrorClass.timeout
+    if _is_of_proxy(trip) or isinstance(error, aiohttp.ClientConnectorError):
+        return _classify_connecting(error, trip)
+    return ErrorClass.protocol
+
+
+def _classify_connecting(error: Exception, trip: Trip) -> ErrorClass:
     if _is_of_proxy(trip):
         return ErrorClass.connect
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return ErrorClass.dns
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return ErrorClass.tls if trip.is_tls and trip.dialled else ErrorClass.connect
-    return ErrorClass.protocol
+    return ErrorClass.tls if trip.is_tls and trip.dialled else ErrorClass.connect
 
 
 def _is_of_proxy(trip: Trip) -> bool:
@@ -40,19 +44,21 @@ def explain(kind: ErrorClass, error: Exception, trip: Trip, target: guard.Target
         case ErrorClass.blocked:
             return f"{'' if target.address else f'The name {target.host} leads to this address: '}{trip.refusal}"
         case ErrorClass.dns:
-            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorDNSError) else error
-            text = f"The name {target.host} cannot be resolved ({_words(cause)})."
-            return f"{text} Correct the URL, or check this server's name service."
+            return _explain_dns(error, target)
         case ErrorClass.tls:
             return _explain_tls(_tls_fault(error), target)
         case ErrorClass.timeout:
             return _explain_timeout(trip, target, timeout)
-        case ErrorClass.connect if trip.proxy is not None:
-            return _explain_proxy(error, trip.proxy)
         case ErrorClass.connect:
-            return _explain_connect(error, target)
+            return _explain_connect(error, target) if trip.proxy is None else _explain_proxy(error, trip.proxy)
         case _:
             return _explain_protocol(error, target)
+
+
+def _explain_dns(error: Exception, target: guard.Target) -> str:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorDNSError) else error
+    text = f"The name {target.host} cannot be resolved ({_words(cause)})."
+    return f"{text} Correct the URL, or check this server's name service."
 
 
 def explain_proxy_status(status: int, proxy: str) -> str:
@@ -70,8 +76,8 @@ def _explain_proxy(error: Exception, proxy: str) -> str:
         return explain_proxy_status(error.status, proxy)
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return (
-        f"The proxy {proxy} cannot be used ({_words(cause)}). Check that it runs and takes connections from this server, "
-        "or correct WEBHOOK_UI_OUTBOUND_PROXY."
+        f"The proxy {proxy} cannot be used ({_words(cause)}). "
+        "Check that it runs and takes connections from this server, or correct WEBHOOK_UI_OUTBOUND_PROXY."
     )
 
 
@@ -105,7 +111,7 @@ def _explain_tls(fault: ssl.SSLError | None, target: guard.Target) -> str:
 
 def _explain_timeout(trip: Trip, target: guard.Target, timeout: float) -> str:
     if _is_of_proxy(trip):
-        return f"The proxy {trip.proxy} did not put a connection through in time. Check the proxy, and what it can reach."
+        return f"The proxy {trip.proxy} put no connection through in time. Check the proxy, and what it can reach."
     if trip.looked_up_from is not None and trip.looked_up is None:
         return f"No name server told the address of {target.host} in time. Check this server's name service."
     if trip.connected is None and trip.dialled_from is not None:

@@ -4,6 +4,7 @@ What is the same for all deliveries to a target is made once, its letterhead. Pu
 """
 
 import functools
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ class Letterhead:
     url: str
     headers: Headers
     shown: Headers
-    keys: tuple[bytes, ...]
+    signers: tuple[hmac.HMAC, ...]
 
 
 def letterhead(*, url: str, headers: Mapping[str, str], secrets: Sequence[str], user_agent: str) -> Letterhead:
@@ -37,7 +38,7 @@ def _letterhead(url: str, headers: Headers, secrets: tuple[str, ...], user_agent
         url=url,
         headers=(*own, *headers),
         shown=(*own, *((name, MASK) for name, _ in headers)),
-        keys=tuple(signing.secret_key(secret) for secret in secrets),
+        signers=tuple(signing.signer(secret) for secret in secrets),
     )
 
 
@@ -58,7 +59,7 @@ def prepare(
         headers=head.headers,
         body=body,
         timeout=timeout,
-        proof=signing.prove(head.keys, ids.event_text(event_id), int(now), body),
+        proof=signing.prove(head.signers, ids.event_text(event_id), int(now), body),
     )
 
 

@@ -134,13 +134,13 @@ def _attempts(beats: Sequence[Beat]) -> Metric:
 def _groups(beats: Sequence[Beat]) -> Metric:
     histogram = HistogramMetricFamily(
         f"{PREFIX}group_size",
-        "Attempts settled in one transaction. From the dispatcher's start.",
+        "Answers recorded in one transaction. From the dispatcher's start.",
         labels=["dispatcher"],
     )
     for beat in beats:
         counts = beat.figures.groups or (0,) * (len(GROUP_SIZES) + 1)
-        settled = beat.figures.sent + sum(beat.figures.errors.values())
-        histogram.add_metric([beat.dispatcher], _cumulate(counts, GROUP_SIZES), settled)
+        in_all = beat.figures.sent + sum(beat.figures.errors.values()) + beat.figures.claims_lost
+        histogram.add_metric([beat.dispatcher], _cumulate(counts, GROUP_SIZES), in_all)
     return histogram
 
 

@@ -4,7 +4,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     )
     allowed_networks: Annotated[tuple[guard.Network, ...], NoDecode] = Field(
         (), description="Networks (CIDR, comma separated) that deliveries may reach although they are not public."
+    )
+    outbound_proxy: SecretStr | None = Field(
+        None,
+        description="HTTP proxy that makes all deliveries' connections, for example `http://user:password@proxy:3128`. "
+        "Targets are resolved and judged here first. Default: none; the environment's proxies are never used.",
     )
     require_https: bool = Field(False, description="Refuse webhooks whose URL is not https.")
     retry_schedule: Annotated[tuple[Seconds, ...], NoDecode] = Field(
@@ -89,6 +94,13 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address without a path, for example https://hooks.example.com")
         return value.rstrip("/")
 
+    @field_validator("outbound_proxy")
+    @classmethod
+    def _check_outbound_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_proxy(value.get_secret_value())
+        return value
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.lease < self.request_timeout + LEASE_GRACE:
@@ -108,6 +120,11 @@ class Settings(BaseSettings):
         return guard.Policy(allowed_networks=self.allowed_networks, require_https=self.require_https)
 
     @property
+    def proxy(self) -> str | None:
+        """The URL of the proxy for deliveries, with its credentials."""
+        return self.outbound_proxy.get_secret_value() if self.outbound_proxy else None
+
+    @property
     def database(self) -> str:
         """The database's URL in SQLAlchemy's words."""
         if self.database_url is None:
@@ -117,6 +134,19 @@ class Settings(BaseSettings):
             if url.startswith(scheme):
                 return "postgresql+psycopg://" + url.removeprefix(scheme)
         return url
+
+
+def _check_proxy(url: str) -> None:
+    """Raises ValueError, with a message that does not repeat credentials."""
+    try:
+        parts = urlsplit(url)
+        port, user = parts.port, unquote(parts.username or "")
+    except ValueError:
+        raise ValueError("its port or its host cannot be read; write it like http://proxy.example.com:3128") from None
+    if parts.scheme != "http" or not parts.hostname or port == 0 or parts.path.strip("/") or parts.query:
+        raise ValueError("it must be an http:// address with a host and no path, for example http://proxy:3128")
+    if ":" in user or not url.isprintable() or " " in url:
+        raise ValueError("its user must not contain a colon, and it must not contain white space: write %20")
 
 
 def load(**overrides: Any) -> Settings:

@@ -42,23 +42,28 @@ def secret_key(secret: str) -> bytes:
 
 def sign(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
     """The value of `webhook-signature`: one entry per secret (two during a rotation), separated by single spaces."""
-    return prove([secret_key(secret) for secret in secrets], message_id, timestamp, body)[2][1]
+    return prove([signer(secret) for secret in secrets], message_id, timestamp, body)[2][1]
 
 
 def headers(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> tuple[tuple[str, str], ...]:
     """The three headers that identify and prove one attempt; `timestamp` is that of the attempt, in whole seconds."""
-    return prove([secret_key(secret) for secret in secrets], message_id, timestamp, body)
+    return prove([signer(secret) for secret in secrets], message_id, timestamp, body)
 
 
-def prove(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> tuple[tuple[str, str], ...]:
-    """The same three headers, from secrets that were read before by `secret_key`."""
-    if not keys:
+def signer(secret: str) -> hmac.HMAC:
+    """What signs with `secret`, to be kept where many messages are signed. Raises ValueError like `secret_key`."""
+    return hmac.new(secret_key(secret), digestmod="sha256")
+
+
+def prove(signers: Sequence[hmac.HMAC], message_id: str, timestamp: int, body: bytes) -> tuple[tuple[str, str], ...]:
+    """The same three headers, with signers that were made before."""
+    if not signers:
         raise ValueError("a delivery needs a secret to be signed with")
     if "." in message_id:
         raise ValueError("a message id must not contain a dot: it would move the border of what is signed")
     moment = str(timestamp)
     content = _content(message_id, moment, body)
-    signature = " ".join([f"v1,{_signature(key, content)}" for key in keys])
+    signature = " ".join([f"v1,{_signature(one, content)}" for one in signers])
     return ("webhook-id", message_id), ("webhook-timestamp", moment), ("webhook-signature", signature)
 
 
@@ -72,7 +77,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: int, toler
         raise NotVerified(f"The timestamp is {age} s old, more than the {tolerance} s allowed: check both clocks.")
     if age < -tolerance:
         raise NotVerified(f"The timestamp lies {-age} s in the future, more than the {tolerance} s allowed.")
-    expected = _signature(secret_key(secret), _content(message_id, timestamp, body)).encode()
+    expected = _signature(signer(secret), _content(message_id, timestamp, body)).encode()
     for signature in _entries(signatures):
         if hmac.compare_digest(signature, expected):
             return
@@ -83,8 +88,10 @@ def _content(message_id: str, timestamp: str, body: bytes) -> bytes:
     return f"{message_id}.{timestamp}.".encode() + body
 
 
-def _signature(key: bytes, content: bytes) -> str:
-    return binascii.b2a_base64(hmac.digest(key, content, "sha256"), newline=False).decode()
+def _signature(signer: hmac.HMAC, content: bytes) -> str:
+    once = signer.copy()
+    once.update(content)
+    return binascii.b2a_base64(once.digest(), newline=False).decode()
 
 
 def _read(headers: Mapping[str, str]) -> tuple[str, str, str]:

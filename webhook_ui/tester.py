@@ -51,12 +51,20 @@ class _Example:
 
 
 class Tester:
-    """Makes test sends; starts its sender when the first is asked for."""
+    """Makes test sends; starts its sender (or `sender`) when the first is asked for."""
 
-    def __init__(self, database: Database, plugins: Plugins, settings: Settings, *, user_agent: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        plugins: Plugins,
+        settings: Settings,
+        *,
+        user_agent: str,
+        sender: Sender | None = None,
+    ) -> None:
         self._database, self._plugins, self._settings = database, plugins, settings
         self._user_agent = user_agent
-        self._sender = Sender(settings.policy, connections=AT_ONCE, user_agent=user_agent)
+        self._sender = sender or Sender(settings.policy, connections=AT_ONCE, user_agent=user_agent)
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def close(self) -> None:

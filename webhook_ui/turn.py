@@ -164,7 +164,7 @@ def _recovered(session: Session, webhook_id: int, before: Health, now: datetime)
     payload = engine_events.recovered_payload(
         _subject(webhooks.get(session, webhook_id, deleted=True)),
         reason=before.reason,
-        failing_since=before.failing_since,
+        failing_since=before.failing_since or before.opened_at,  # a straggler may have been sent meanwhile
         recovered_at=now,
     )
     return NewEvent(trigger=engine_events.RECOVERED, payload=payload, actor=SYSTEM, about=webhook_id)

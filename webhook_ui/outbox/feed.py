@@ -149,7 +149,7 @@ def _free_places(session: Session, plan: Redelivery, lane: Any, share: int, now:
 
 
 def _look_into(session: Session, plan: Redelivery, lane: Any, room: int, now: datetime) -> tuple[Part | None, int]:
-    """What to do in a lane, and how many of its deliveries were read for it."""
+    """What to do in a lane, and about how many of its deliveries were read for it."""
     if _heeds_lanes(plan) and lane.deleted_at is not None:
         return _part_of(lane, [], reached=lane.cursor, through=True), 0
     if room <= 0:
@@ -160,7 +160,7 @@ def _look_into(session: Session, plan: Redelivery, lane: Any, room: int, now: da
     found = _found(session, plan, lane, room=room, end=end, now=now)
     through = end >= (plan.upper_bound or 0)
     if len(found) == room:  # there may be more behind the last one
-        return _part_of(lane, found, reached=found[-1], through=through and found[-1] == end), read
+        return _part_of(lane, found, reached=found[-1], through=through and found[-1] == end), len(found)
     return _part_of(lane, found, reached=end, through=through), read
 
 

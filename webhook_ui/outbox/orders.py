@@ -30,6 +30,8 @@ def redeliver(session: Session, webhook_id: int, event_id: int, *, actor: Actor,
     """Gives a delivery a new round; one that is still open is due now. Raises Conflict while it is in flight."""
     actor.require(Role.operator)
     row = _locked(session, webhook_id, event_id, now)
+    if row.test:
+        raise Conflict("This was a test send, which is made only once. Send another test from its webhook.")
     deleted_at = session.execute(sa.select(_webhook.c.deleted_at).where(_webhook.c.id == webhook_id)).scalar_one()
     if deleted_at is not None:
         raise Conflict("Its webhook is deleted. Restore the webhook, then redeliver.")

@@ -20,8 +20,8 @@ from webhook_ui import ids
 from webhook_ui.columns import UtcDateTime
 from webhook_ui.models import Attempt, Delivery, Event, Idempotency, Skip, Statistics, table
 
-EVENTS = 500  # looked at together
-ROWS = 1000  # deliveries and attempts removed in one transaction, or as many skips, statistics or keys
+EVENTS = 300  # looked at together
+ROWS = 600  # deliveries and attempts removed in one transaction, or as many skips, statistics or keys
 
 _event, _delivery, _attempt, _skip = table(Event), table(Delivery), table(Attempt), table(Skip)
 _statistics, _idempotency = table(Statistics), table(Idempotency)

@@ -1,0 +1,285 @@
+"""`python -m benchmarks crash`: kills processes at random moments under load, then settles the accounts.
+
+The product runs as people run it: a web process and workers of their own. Producers keep a ledger of what was accepted
+(a 2xx of the API, or `emit` that returned), the receiver one of what arrived, and at each kill the database is asked
+what was claimed and not settled. Everything else follows from these three.
+"""
+
+import random
+import signal
+import socket
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+
+from benchmarks import fleet
+from benchmarks.ledger import Far, Key, Manner, View, far
+from benchmarks.producers import Produced, producing
+from webhook_ui import accounts, ids, plugin_loader, storage, webhooks
+from webhook_ui import settings as settings_module
+from webhook_ui.actors import CLI, Role
+from webhook_ui.app import Core
+from webhook_ui.times import utcnow
+
+ROOT = Path(__file__).parent.parent
+LEAST_KILLS = 20
+TIMEOUT, LEASE = 2.0, 12.0
+TICK = 5.0  # how late a worker may notice that a lease has ended
+START = 8.0  # how long a process may take to be there again on a busy machine
+MANNERS = {"/quick": Manner(), "/slow": Manner(slowness=0.5), "/moody": Manner(slowness=0.05, failing=0.1)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A delivery that was claimed by a process when it was killed, and never settled by it; `claim` is the token."""
+
+    at: float
+    key: Key
+    claim: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What came out. `violations` say in words what was promised and not kept."""
+
+    kills: int
+    accepted: int
+    deliveries: int
+    arrived: int
+    lost: int
+    duplicates: int
+    bound: int
+    slowest: float
+    violations: Sequence[str]
+
+    def __str__(self) -> str:
+        figures = (
+            ("kills", self.kills),
+            ("events accepted", self.accepted),
+            ("deliveries", self.deliveries),
+            ("requests that arrived", self.arrived),
+            ("accepted and not arrived", self.lost),
+            ("duplicates", self.duplicates),
+            ("claimed and not settled at the kills", self.bound),
+            ("longest wait for what a kill left, s", round(self.slowest, 1)),
+        )
+        lines = [f"{name:40}{value:>10}" for name, value in figures]
+        return "\n".join([*lines, *(f"VIOLATED  {violation}" for violation in self.violations)])
+
+
+def crash(minutes: float, database_url: str | None, workers: int, seed: int) -> None:
+    """Kills for so many minutes, 20 times at least, and prints the account; exits with 1 if a promise was broken."""
+    until = time.monotonic() + minutes * 60
+    account = run(
+        database_url=database_url,
+        workers=workers,
+        seed=seed,
+        go_on=lambda kills: kills < LEAST_KILLS or time.monotonic() < until,
+    )
+    print(f"{'SQLite' if database_url is None else 'PostgreSQL'}, {workers} workers, seed {seed}\n{account}")
+    if account.violations:
+        raise SystemExit(1)
+
+
+def run(*, database_url: str | None, workers: int, seed: int, go_on: Callable[[int], bool]) -> Account:
+    """Kills while `go_on(number of kills)`, waits until all is over, and settles the account. The database is empty."""
+    chance = random.Random(seed)
+    with (
+        far(MANNERS, seed=seed) as receiver,
+        tempfile.TemporaryDirectory() as folder,
+        _core(Path(folder), database_url, receiver) as (core, paths),
+    ):
+        view = View(core.settings.database)
+        if view.events():
+            raise SystemExit("This needs an empty database: what is stored there already would be delivered too.")
+        ships = _Fleet(core, Path(folder), workers, receiver)
+        with producing(core, ships.address, ships.token) as produced:
+            losses = _kill(ships, view, chance, go_on)
+        over = _wait_until_over(view, losses.last + LEASE + TICK + START)
+        ships.end()
+        return _settle(produced, receiver, view, losses, paths, over=over)
+
+
+@dataclass
+class _Losses:
+    found: list[Loss] = field(default_factory=list)
+    kills: int = 0
+    last: float = 0.0
+
+
+class _Fleet:
+    """One web process and some workers, as people start them; what was killed can be started again."""
+
+    def __init__(self, core: Core, folder: Path, workers: int, receiver: Far) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        _, self.token = core.database.write_now(
+            accounts.create_token, name="crash", role=Role.operator, actor=CLI, now=utcnow()
+        )
+        url = core.settings.database_url
+        self._environment = fleet.environment(
+            data_dir=str(core.settings.data_dir),
+            plugins_dir=str(core.settings.plugins_dir),
+            retry_schedule="0.2,0.2,0.2,0.5,0.5,1,1,1,1",
+            request_timeout=str(TIMEOUT),
+            lease=str(LEASE),
+            port=str(port),
+            **({"database_url": url.get_secret_value()} if url else {}),
+        )
+        self._folder, self._receiver = folder, receiver
+        self.commands = [("serve", "--workers", "0"), *(("worker",) for _ in range(workers))]
+        self._running = [self._start(place) for place in range(len(self.commands))]
+
+    def pull(self, places: Sequence[int]) -> None:
+        """Kills what runs in these places, and returns when it is dead."""
+        for place in places:
+            self._running[place].signal(signal.SIGKILL)
+        for place in places:
+            self._running[place].kill()
+
+    def fill(self, places: Sequence[int]) -> None:
+        """Starts again what was killed."""
+        for place in places:
+            self._running[place] = self._start(place)
+
+    def wait_for_arrivals(self, count: int) -> None:
+        """Returns once so many more requests have arrived: then something is being sent."""
+        wanted, patience = len(self._receiver.arrivals) + count, time.monotonic() + LEASE + START
+        while len(self._receiver.arrivals) < wanted and time.monotonic() < patience:
+            time.sleep(0.005)
+
+    def end(self) -> None:
+        """Stops all, in order."""
+        for running in self._running:
+            running.signal(signal.SIGTERM)
+        for running in self._running:
+            running.stop()
+
+    def _start(self, place: int) -> fleet.Running:
+        log = self._folder / f"{place}.log"
+        return fleet.start(*self.commands[place], "--allow-loopback", environment=self._environment, log=log)
+
+
+@contextmanager
+def _core(folder: Path, database_url: str | None, receiver: Far) -> Iterator[tuple[Core, dict[int, str]]]:
+    settings = settings_module.load(
+        data_dir=folder / "data",
+        plugins_dir=ROOT / "plugins",
+        database_url=database_url,
+        allowed_networks=(ip_network("127.0.0.0/8"),),
+    )
+    database = storage.open_database(settings)
+    core = Core(settings=settings, database=database, plugins=plugin_loader.load(settings.plugins_dir))
+    paths: dict[int, str] = {}
+    for path in MANNERS:
+        values = {"title": path, "url": receiver.url(path), "triggers": ["user.created"]}
+        webhook = core.database.write_now(webhooks.add, values, rules=core.rules, actor=CLI, now=utcnow())
+        paths[int(webhook.id or 0)] = path
+    try:
+        yield core, paths
+    finally:
+        core.database.close()
+
+
+def _kill(ships: _Fleet, view: View, chance: random.Random, go_on: Callable[[int], bool]) -> _Losses:
+    """Kills again and again: a worker, the web process, all workers, or all there is, at moments nobody chose."""
+    losses = _Losses()
+    everybody = range(len(ships.commands))
+    kinds = [*([place] for place in everybody), list(everybody[1:]), list(everybody)]
+    order: list[Sequence[int]] = []
+    while go_on(losses.kills):
+        order = order or chance.sample(kinds, len(kinds))
+        victims = order.pop()
+        ships.wait_for_arrivals(chance.randint(20, 200))
+        time.sleep(chance.uniform(0, 0.1))
+        ships.pull(victims)
+        losses.last = time.monotonic()
+        losses.kills += 1
+        known = {(loss.key, loss.claim) for loss in losses.found}
+        held = {key: claim for key, claim in view.claims().items() if (key, claim) not in known}
+        ships.fill(victims)
+        # what others hold is settled soon; what stays as it is, is what the dead held
+        time.sleep(TIMEOUT / 2)
+        left = view.claims()
+        losses.found += [
+            Loss(at=losses.last, key=key, claim=claim) for key, claim in held.items() if left.get(key) == claim
+        ]
+    return losses
+
+
+def _wait_until_over(view: View, deadline: float) -> bool:
+    while view.open():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def _settle(
+    produced: Produced, receiver: Far, view: View, losses: _Losses, paths: dict[int, str], *, over: bool
+) -> Account:
+    webhook_of = {path: webhook_id for webhook_id, path in paths.items()}
+    arrivals: dict[Key, list[float]] = defaultdict(list)
+    for at, path, event in receiver.arrivals:
+        arrivals[webhook_of[path], ids.event_number(event)].append(at)
+    violations = list(produced.violations)
+    if not over:
+        left = view.open()
+        violations.append(f"{left} deliveries were open later than one lease and a tick after the last kill.")
+    stored, accepted = view.events(), set(produced.accepted.values())
+    if stored != len(produced.accepted) or len(accepted) != len(produced.accepted):
+        violations.append(
+            f"{len(produced.accepted)} keys were accepted as {len(accepted)} events; {stored} are stored."
+        )
+    wanted = {(webhook_id, ids.event_number(event)) for webhook_id in paths for event in accepted}
+    missing = wanted - arrivals.keys()
+    if missing:
+        violations.append(f"{len(missing)} deliveries of accepted events never arrived, for example {min(missing)}.")
+    duplicates, wrong = _compare(view, arrivals, Counter(loss.key for loss in losses.found))
+    slowest, late = _waits(arrivals, losses)
+    return Account(
+        kills=losses.kills,
+        accepted=len(accepted),
+        deliveries=len(wanted),
+        arrived=len(receiver.arrivals),
+        lost=len(missing),
+        duplicates=duplicates,
+        bound=len(losses.found),
+        slowest=slowest,
+        violations=[*violations, *wrong, *late],
+    )
+
+
+def _compare(view: View, arrivals: dict[Key, list[float]], lost: Counter[Key]) -> tuple[int, list[str]]:
+    """How many requests no attempt tells of, and what does not add up: tries without a request, ends without cause."""
+    duplicates, violations = 0, []
+    for key, told in view.deliveries().items():
+        arrived = len(arrivals[key])
+        unrecorded = max(0, arrived - told.tried)
+        duplicates += unrecorded
+        if unrecorded > lost[key]:
+            violations.append(f"{key} arrived {arrived} times: {told.tried} attempts and {lost[key]} lost claims.")
+        if told.answered > arrived:
+            violations.append(f"{key} has {told.answered} answered attempts, but only {arrived} requests arrived.")
+        if told.closed not in (None, "sent"):
+            violations.append(f"{key} ended as {told.closed} after {told.tries} tries.")
+    return duplicates, violations
+
+
+def _waits(arrivals: dict[Key, list[float]], losses: _Losses) -> tuple[float, list[str]]:
+    """How long the unluckiest delivery that a kill left behind waited, and which ones waited too long."""
+    longest, violations = 0.0, []
+    for loss in losses.found:
+        lost_again = [other.at for other in losses.found if other.key == loss.key and other.at > loss.at]
+        later = [at for at in arrivals[loss.key] if at > loss.at] + lost_again
+        wait = min(later) - loss.at if later else float("inf")
+        longest = max(longest, wait)
+        if wait > LEASE + TICK + START:
+            violations.append(f"{loss.key} was left by a kill and waited {wait:.1f} s for its next attempt.")
+    return longest, violations

@@ -1,0 +1,46 @@
+"""What one process does for all, the elected one: it carries out plans for many deliveries, and does the upkeep."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from webhook_ui import upkeep
+from webhook_ui.database import Database
+from webhook_ui.election import Election
+from webhook_ui.feeder import Feeder
+from webhook_ui.schedule import Clock
+
+
+@asynccontextmanager
+async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> AsyncIterator[None]:
+    """Stands for election, and does the duties for as long as they are this process's."""
+    loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def keep_up() -> None:
+        if election.held:
+            await upkeep.run(database, retention=retention)
+
+    def decided(held: bool) -> None:
+        feeder.wake()
+        if held:
+            task = asyncio.create_task(keep_up())
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+    def hear(held: bool) -> None:
+        loop.call_soon_threadsafe(decided, held)
+
+    election = Election(database, hear)
+    feeder = Feeder(database, clock, may=lambda: election.held)
+    feeding = asyncio.create_task(feeder.run())
+    clock.every(upkeep.EVERY_SECONDS, "upkeep", keep_up)
+    election.start()
+    try:
+        yield
+    finally:
+        feeder.stop()
+        await feeding
+        await asyncio.to_thread(election.stop)
+        await asyncio.gather(*under_way)
