@@ -25,8 +25,8 @@ def measure(storage: Storage, *, webhooks: int, events: int, size: int) -> Repor
     return Report(
         name=f"Fan-out, {storage.name}, one process",
         rows=[
-            _row(f"1 event to {webhooks:,} webhooks", out, out, stored),
-            _row(f"{webhooks:,} events to 1 webhook", beside, out, []),
+            _row(f"1 event to {webhooks:,} webhooks", out, beside, stored),
+            _row(f"{webhooks:,} events to 1 webhook", beside, beside, []),
         ],
         notes=[f"{events} times each, delivered over {product.CONNECTIONS} connections to a {far.kind}"],
     )
@@ -55,12 +55,12 @@ async def _delivered(far: Receiver, storing: Awaitable[None], count: int) -> Lap
     return watch.lap(await far.arrive(base + count) - before)
 
 
-def _row(name: str, lap: Lap, first: Lap, stored: list[float]) -> dict[str, Cell]:
+def _row(name: str, lap: Lap, one: Lap, stored: list[float]) -> dict[str, Cell]:
     return {
         "": name,
         "stored p50 ms": gauges.percentile(stored, 0.5) if stored else None,
         "stored worst ms": max(stored) if stored else None,
         "deliveries/s": lap.rate,
         "CPU µs each": lap.cpu_each,
-        "of one webhook's": ratio(first.rate, lap.rate),
+        "of one webhook's": ratio(lap.rate, one.rate),
     }

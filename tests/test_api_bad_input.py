@@ -158,7 +158,13 @@ FIELDS: list[tuple[str, str]] = [
     ("retry_schedule", "[Infinity]"),
     ("retry_schedule", "[1e400]"),
     ("retry_schedule", json.dumps([1] * 51)),
-    ("rate_limit", "5"),
+    ("rate_limit", "0"),
+    ("rate_limit", "-1"),
+    ("rate_limit", "1e-9"),
+    ("rate_limit", "10000.5"),
+    ("rate_limit", '"5"'),
+    ("rate_limit", "true"),
+    ("rate_limit", "[5]"),
     ("filter", '"a"'),
     ("template", '"a"'),
     ("signer", '"standard"'),
@@ -322,8 +328,15 @@ async def test_bad_fields_of_webhooks_are_refused(house: House) -> None:
         complaints.append(complaint("many fields", await client.patch(path, content=many, headers=JSON), (422,)))
         deep = b'{"title":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         complaints.append(complaint("deep", await client.patch(path, content=deep, headers=JSON), (422,)))
-        for action in ("pause", "resume", "restore", "secret/rotate"):
-            for body in (b'{"rate":5}', b"[]", b"null", b"x"):
+        for action in ("pause", "resume", "restore", "secret/rotate", "test"):
+            for body in (
+                b'{"rtae":5}',
+                b'{"rate":0,"force":2,"trigger":1}',
+                b'{"rate":5,"rate":5}',
+                b"[]",
+                b"null",
+                b"x",
+            ):
                 response = await client.post(f"{path}/{action}", content=body, headers=JSON)
                 complaints.append(complaint(f"{action} {body!r}", response, (422,)))
     assert [text for text in complaints if text] == []

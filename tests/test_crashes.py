@@ -42,9 +42,7 @@ def held() -> Iterator[Held]:
 
 @pytest.fixture
 def works(tmp_path: Path, database_url: sa.URL) -> Iterator[Works]:
-    made = Works(
-        tmp_path / "here", database_url, concurrency=4, concurrency_per_webhook=4, request_timeout=30, lease=60
-    )
+    made = Works(tmp_path / "here", database_url, concurrency_per_webhook=3, request_timeout=30, lease=60)
     yield made
     made.end()
 
@@ -77,7 +75,7 @@ def test_told_to_stop_it_records_what_is_in_flight_and_claims_no_more(works: Wor
     webhook_id = works.add_webhook(held.url)
     events = works.emit(12)
     worker = works.start("worker")
-    held.wait_for(lambda ids: len(ids) == 4)
+    held.wait_for(lambda ids: len(ids) == 3)
     worker.signal(signal.SIGTERM)
     held.open.set()
     assert worker.ended() == 0, worker.text
@@ -112,7 +110,7 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(works: Works, held: H
     webhook_id = works.add_webhook(held.url)
     events = works.emit(6)
     running = works.start(*command)
-    held.wait_for(lambda ids: len(ids) == 4)
+    held.wait_for(lambda ids: len(ids) == 3)
     assert ask_until_gone(running) == 1, running.text
     assert works.view.claims().keys() == {key(webhook_id, event) for event in held.ids}
     claimed = held.ids

@@ -1,5 +1,6 @@
 """Deliveries through the operator's proxy: real proxies and receivers on loopback."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -156,9 +157,19 @@ async def test_a_proxy_that_puts_no_tunnel_through() -> None:
 
 @pytest.mark.parametrize("words", [b"", b"\x00 what is that\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500])
 async def test_a_proxy_that_talks_nonsense_instead_of_tunnelling(words: bytes) -> None:
-    async with proxying(words=words) as proxy, sending(proxy, resolver=HERE) as sender:
+    async with proxying(words=words) as proxy, sending(proxy, credentials=CREDENTIALS, resolver=HERE) as sender:
         answer = await sender.send(outgoing("https://receiver.test/"))
     assert_failed(answer, ErrorClass.connect, f"The proxy 127.0.0.1:{proxy.port} cannot be used")
+    assert "cret" not in repr(answer)
+    assert "anna" not in repr(answer)
+
+
+async def test_a_receiver_that_breaks_off_tls_in_the_tunnel_is_not_the_proxys_fault() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server, proxying() as proxy, sending(proxy, resolver=HERE) as sender:
+        port = server.sockets[0].getsockname()[1]
+        answer = await sender.send(outgoing(f"https://receiver.test:{port}/"))
+    assert_failed(answer, ErrorClass.tls, f"receiver.test:{port} broke off the TLS handshake")
 
 
 async def test_a_proxy_that_says_nothing() -> None:

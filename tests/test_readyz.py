@@ -46,7 +46,8 @@ class Asked:
 
     async def ask(self, query: str = "") -> httpx.Response:
         began = time.monotonic()
-        answer = await self._client.get(f"/readyz{query}")
+        async with asyncio.timeout(3 * LIMIT):
+            answer = await self._client.get(f"/readyz{query}")
         assert time.monotonic() - began < LIMIT
         return answer
 

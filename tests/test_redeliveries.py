@@ -1,6 +1,7 @@
 """Plans for many deliveries: what they take and leave alone, how they are fed, paused, cancelled, taken over."""
 
 import asyncio
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,19 +9,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from tests.api_house import House, build
 from tests.stored import add_webhook, change, start_sending, stop_sending
-from webhook_ui import ids, schedule
+from webhook_ui import ids, redeliveries, schedule
+from webhook_ui.api import plan_shapes
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database, moment
 from webhook_ui.feeder import Feeder, Pace
 from webhook_ui.models import Attempt, Change, Delivery, Event, Lane, Redelivery, RedeliveryLane, table
 from webhook_ui.outbox import feed, plans
 from webhook_ui.sealing import FernetSealer
+from webhook_ui.wire import ErrorClass
 
 _deliveries, _lanes = table(Delivery), table(Lane)
 BEFORE = timedelta(hours=2)
@@ -268,6 +272,16 @@ async def test_what_is_wrong_is_named_with_what_to_do(sqlite_house: House) -> No
         assert (await client.delete("/redeliveries/7")).status_code == 404
 
 
+def test_the_document_names_the_fields_that_are_checked() -> None:
+    def names(shape: type[msgspec.Struct]) -> set[str]:
+        return {field.encode_name for field in msgspec.structs.fields(shape)} - {"dry_run"}
+
+    assert names(plan_shapes.NewRedelivery) == set(redeliveries.FIELDS["redeliver"])
+    assert names(plan_shapes.BulkCancel) == set(redeliveries.FIELDS["cancel"])
+    assert names(plan_shapes.RedeliveryChange) == set(redeliveries.EDITABLE)
+    assert set(typing.get_args(plan_shapes.Classes)) == set(ErrorClass)
+
+
 async def test_viewers_may_look_and_no_more(sqlite_house: House) -> None:
     house = sqlite_house
     async with house.client() as operator, house.client("viewer") as viewer:
@@ -384,8 +398,12 @@ async def test_a_step_that_somebody_else_has_taken_changes_nothing(house: House)
     found = database.read_now(plans.get, made["id"])
     step = database.read_now(feed.look, found, room=100, after=0, now=now)
     assert database.write_now(feed.take, step, now=now).count == 100
+    further = database.read_now(feed.look, found, room=50, after=0, now=now)
+    assert database.write_now(feed.take, further, now=now).count == 50
     assert database.write_now(feed.take, step, now=now).count == 0
-    assert len(reopened(database, made["id"])) == 100
+    assert len(reopened(database, made["id"])) == 150
+    cursor = database.read_now(lambda session: session.execute(sa.select(table(RedeliveryLane).c.cursor)).scalar_one())
+    assert cursor == further.parts[0].reached, "who comes late does not set it back"
 
 
 async def test_what_fails_after_a_run_began_is_not_swept_in(house: House) -> None:

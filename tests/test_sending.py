@@ -130,7 +130,8 @@ def test_resume_lets_go_at_a_rate_and_starts_the_lane_anew(database: Database) -
     last = actions(database, "webhook")
     assert [one.action for one in last] == ["webhook.created", "webhook.resumed", "webhook.resumed"]
     assert (last[1].before["paused"], last[1].after["paused"], last[1].after["rate"]) == (True, False, 5.0)
-    for bad in (0, -1, 10_001, float("nan"), True, "5"):
+    refused: list[Any] = [0, -1, 10_001, float("nan"), True, "5"]
+    for bad in refused:
         with pytest.raises(Invalid, match="a second"):
             database.write_now(webhooks.resume, webhook_id, rate=bad, actor=OPERATOR, now=at(4))
     with pytest.raises(Conflict, match="version 2, you saw 1"):

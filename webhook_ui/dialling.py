@@ -233,12 +233,13 @@ class Connector(aiohttp.TCPConnector):
     async def _judge(self, route: Route) -> Sequence[str]:
         """The addresses of the target, each of them open; IPv4 first, and always in the same order."""
         target = route.target
-        addresses = {str(target.address)} if target.address is not None else await self._addresses(route)
+        found = {str(target.address)} if target.address is not None else await self._addresses(route)
+        addresses = sorted(found, key=lambda address: (":" in address, address))
         for address in addresses:
             if reason := guard.check_address(address, self._policy):
                 trip_of_task.get().refusal = reason
                 raise PermissionError(errno.EACCES, reason)
-        return sorted(addresses, key=lambda address: (":" in address, address))
+        return addresses
 
     async def _addresses(self, route: Route) -> set[str]:
         try:

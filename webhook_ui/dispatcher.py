@@ -5,6 +5,7 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import Counter
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from webhook_ui import breaker, ids, letters, times, wire
+from webhook_ui import breaker, ids, letters, logs, times, wire
 from webhook_ui.board import Board
 from webhook_ui.breaker import Window
 from webhook_ui.changes import Changed, Kind
@@ -124,6 +125,7 @@ class Dispatcher:
         plan = Plan(answers=self._answers, pressure=self._pressure(self._answers))
         try:
             await self._database.write(self._turns.finish, plan, [*unfinished.values(), *self._unused])
+            _log_attempts(self._answers)
         except Unavailable as error:
             log.warning("dispatcher.unrecorded", reason=str(error), answers=len(self._answers))
 
@@ -155,6 +157,7 @@ class Dispatcher:
             self._board.call(plan.wanted)
             raise
         self._tally.note_turn(plan.answers, outcome, time.perf_counter() - began)
+        _log_attempts(plan.answers)
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
         if self._stop.is_set():
@@ -258,7 +261,6 @@ class Dispatcher:
             if breaker.tells(answer):
                 self._window(claimed.webhook_id).add(sent, time.monotonic())
             self._answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
-            _log_attempt(claimed, answer)
         except Exception:  # a fault of this program: no try is counted, and its lease ends without an answer
             log.exception("attempt.lost", delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id))
         finally:
@@ -350,15 +352,20 @@ def _unsendable(error: ValueError) -> Answer:
     return Answer(result=Result.error, at=times.utcnow(), duration_ms=0.0, failure=failure)
 
 
-def _log_attempt(claimed: Claimed, answer: Answer) -> None:
-    level = log.info if answer.result is Result.sent else log.warning
-    level(
-        f"attempt.{answer.result}",
-        delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id),
-        trigger=claimed.trigger,
-        webhook=claimed.webhook_id,
-        attempt=claimed.tries + 1,
-        response_status=answer.response_status,
-        duration_ms=round(answer.duration_ms, 1),
-        error=answer.failure.message if answer.failure else None,
-    )
+def _log_attempts(answers: Sequence[Sent]) -> None:
+    """One line for each attempt that was recorded."""
+    for result, level in ((Result.sent, logging.INFO), (Result.error, logging.WARNING)):
+        logs.write(level, f"attempt.{result}", [_line(one) for one in answers if one.answer.result is result])
+
+
+def _line(one: Sent) -> dict[str, object]:
+    claimed, answer = one.claimed, one.answer
+    line: dict[str, object] = {
+        "delivery": ids.delivery_text(claimed.webhook_id, claimed.event_id),
+        "trigger": claimed.trigger,
+        "webhook": claimed.webhook_id,
+        "attempt": claimed.tries + 1,
+        "response_status": answer.response_status,
+        "duration_ms": round(answer.duration_ms, 1),
+    }
+    return line if answer.failure is None else line | {"error": answer.failure.message}

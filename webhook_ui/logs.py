@@ -1,15 +1,27 @@
 """Log lines: for people on a terminal, or one JSON object a line for machines."""
 
 import logging
+import re
 import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
+import msgspec
 import structlog
 from structlog.typing import Processor
 
+Form = Literal["console", "json"]
 
-def configure(form: Literal["console", "json"]) -> None:
+_form: Form = "console"
+_WORD = re.compile(r"[\w.,:;/@+*-]+", re.ASCII)
+_encode = msgspec.json.Encoder().encode
+
+
+def configure(form: Form) -> None:
     """Sets up structlog and lets the standard library's loggers speak through it, on stderr."""
+    global _form  # noqa: PLW0603 - one process writes one kind of lines
+    _form = form
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -50,3 +62,30 @@ def configure(form: Literal["console", "json"]) -> None:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).setLevel(logging.WARNING)
         logging.getLogger(name).propagate = True
+
+
+def write(level: int, event: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Writes one line for each of `rows`, all at once: what a logger does for one takes as long as half a delivery.
+
+    The lines look as those of the logger do. Values must be JSON's own.
+    """
+    root = logging.getLogger()
+    if not rows or not root.isEnabledFor(level) or not root.handlers:
+        return
+    name, now = logging.getLevelName(level).lower(), datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    if _form == "json":
+        lines = [_encode({**row, "event": event, "level": name, "timestamp": now}).decode() for row in rows]
+    else:
+        head = f"{now} [{name:<9}] {event:<30} "
+        lines = [head + " ".join([f"{key}={_show(value)}" for key, value in row.items()]) for row in rows]
+    for handler in root.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.stream.write("\n".join(lines) + "\n")
+            handler.flush()
+
+
+def _show(value: object) -> str:
+    """A value as it stands in a line for people: texts that are no single word in quotes, so that no line is forged."""
+    if not isinstance(value, str):
+        return str(value)
+    return value if _WORD.fullmatch(value) else repr(value)

@@ -20,7 +20,7 @@ from webhook_ui.heartbeats import FRESH, Pulse
 from webhook_ui.history import backlog
 
 CHECKS = ("database", "schema", "writing", "dispatcher")
-PATIENCE_SECONDS = 2.5
+PATIENCE_SECONDS = 2.0
 KEPT_SECONDS = 1.0  # whoever asks more often gets the last answer: strangers must not keep the database busy
 NO_CACHE = {"cache-control": "no-store"}
 

@@ -12,20 +12,20 @@ from datetime import datetime
 import structlog
 from sqlmodel import Session
 
-from webhook_ui import ids, signing, webhooks, wire
+from webhook_ui import ids, letters, webhooks
 from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Conflict
+from webhook_ui.letters import Letterhead
 from webhook_ui.models import Attempt, Webhook
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox.trials import Trial, keep_trial
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
-from webhook_ui.wire import Answer, Headers, Outgoing, Result
+from webhook_ui.wire import Answer, Result
 
 AT_ONCE = 8  # more wait for each other, not at the cost of their timeouts
-MASK = "•••"
 
 log = structlog.get_logger()
 
@@ -46,7 +46,6 @@ class _Example:
     webhook: Webhook
     trigger: str
     payload: str
-    body: bytes
     occurred_at: datetime
 
 
@@ -64,7 +63,9 @@ class Tester:
     ) -> None:
         self._database, self._plugins, self._settings = database, plugins, settings
         self._user_agent = user_agent
-        self._sender = sender or Sender(settings.policy, connections=AT_ONCE, user_agent=user_agent)
+        self._sender = sender or Sender(
+            settings.policy, connections=AT_ONCE, user_agent=user_agent, proxy=settings.proxy
+        )
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def close(self) -> None:
@@ -78,10 +79,18 @@ class Tester:
         """
         actor.require(Role.operator)
         example = await self._database.read(self._prepare, webhook_id, trigger)
-        event_id = ids.new_id()
+        head, event_id = self._letterhead(example), ids.new_id()
         async with self._room:
             await self._sender.start()
-            outgoing = self._sign(example, event_id)
+            outgoing = letters.prepare(
+                head,
+                event_id=event_id,
+                trigger=example.trigger,
+                occurred_at=example.occurred_at,
+                payload=example.payload,
+                now=time.time(),
+                timeout=example.webhook.timeout or self._settings.request_timeout,
+            )
             answer = await self._sender.send(outgoing)
         _log(example, event_id, answer)
         trial = Trial(
@@ -92,18 +101,17 @@ class Tester:
             payload=example.payload,
             occurred_at=example.occurred_at,
             url=outgoing.url,
-            request_headers=_shown(outgoing.headers, example.webhook),
+            request_headers=letters.shown_headers(head, outgoing),
             answer=answer,
         )
         attempt = await self._database.write(lambda s: keep_trial(s, trial, actor=actor, now=moment(s)))
-        return Tested(trigger=example.trigger, body=example.body.decode(), attempt=attempt)
+        return Tested(trigger=example.trigger, body=outgoing.body.decode(), attempt=attempt)
 
     def _prepare(self, session: Session, webhook_id: int, name: str | None) -> _Example:
         webhook, now = webhooks.get(session, webhook_id), moment(session)
         trigger = self._first(webhook) if name is None else self._plugins.find(name)
         payload = json.dumps(trigger.example, ensure_ascii=False, separators=(",", ":"))
-        body = wire.envelope(trigger.name, now, payload)
-        return _Example(webhook=webhook, trigger=trigger.name, payload=payload, body=body, occurred_at=now)
+        return _Example(webhook=webhook, trigger=trigger.name, payload=payload, occurred_at=now)
 
     def _first(self, webhook: Webhook) -> Trigger:
         for pattern in webhook.triggers:
@@ -114,26 +122,16 @@ class Tester:
             "Load the plugin, or name another trigger."
         )
 
-    def _sign(self, example: _Example, event_id: int) -> Outgoing:
+    def _letterhead(self, example: _Example) -> Letterhead:
         webhook = example.webhook
         rotating = webhook.old_secret_until is not None and webhook.old_secret_until > example.occurred_at
         secrets = [webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret]
         try:
-            signed = signing.headers(secrets, ids.event_text(event_id), int(time.time()), example.body)
+            return letters.letterhead(
+                url=webhook.url, headers=webhook.headers, secrets=secrets, user_agent=self._user_agent
+            )
         except ValueError as error:
             raise Conflict(f"Nothing could be sent: {error}. Rotate the secret, then test again.") from None
-        own = (("content-type", "application/json"), ("user-agent", self._user_agent), *signed)
-        return Outgoing(
-            url=webhook.url,
-            headers=(*own, *webhook.headers.items()),
-            body=example.body,
-            timeout=webhook.timeout or self._settings.request_timeout,
-        )
-
-
-def _shown(headers: Headers, webhook: Webhook) -> Headers:
-    secret = {name.lower() for name in webhook.headers}
-    return tuple((name, MASK if name.lower() in secret else value) for name, value in headers)
 
 
 def _log(example: _Example, event_id: int, answer: Answer) -> None:

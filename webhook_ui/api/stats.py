@@ -116,4 +116,3 @@ def _span(row: history.Span) -> Span:
 
 
 OPERATIONS: tuple[Operation, ...] = (list_stats,)
-

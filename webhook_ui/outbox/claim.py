@@ -100,11 +100,13 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
         looks |= {one.webhook_id: lease.now + ELSEWHERE for one in narrow if one.webhook_id not in locked}
         for lane in locked.values():
             versions[lane.webhook_id] = lane.version
-            rows += _claim_narrow(session, lane, wanted[lane.webhook_id], lease, looks, singles)
+            rows += _claim_narrow(session, lane, wanted[lane.webhook_id], lease=lease, looks=looks, singles=singles)
     rows.sort(key=lambda row: row.event_id)
     unknown = [lane for lane in (*wide, *narrow) if lane.webhook_id not in looks]
     looks |= _next_looks(session, unknown, lease.now)
-    return Claims(deliveries=_claimed(session, rows, versions, singles, lease, targets), looks=looks)
+    known = targets.of(session, {row.webhook_id: versions[row.webhook_id] for row in rows}, lease.now) if rows else {}
+    deliveries = [_claimed(row, known[row.webhook_id], lease.token, singles.get(row.webhook_id)) for row in rows]
+    return Claims(deliveries=deliveries, looks=looks)
 
 
 def give_back(session: Session, claimed: Iterable[Claimed], *, now: datetime) -> None:
@@ -135,7 +137,7 @@ def _is_narrow(lane: LaneRow) -> bool:
 
 
 def _claim_narrow(
-    session: Session, lane: LaneRow, count: int, lease: Lease, looks: dict[int, datetime], singles: dict[int, bool]
+    session: Session, lane: LaneRow, count: int, *, lease: Lease, looks: dict[int, datetime], singles: dict[int, bool]
 ) -> list[ClaimedRow]:
     """Takes from a lane whose row is locked, and writes down what that means for the lane."""
     connection, webhook_id = session.connection(), lane.webhook_id
@@ -181,27 +183,17 @@ def _next_looks(session: Session, lanes: Sequence[LaneRow], now: datetime) -> di
     return {webhook_id: at if at > now else now + BLOCKED for webhook_id, at in due.items()}
 
 
-def _claimed(
-    session: Session,
-    rows: Sequence[ClaimedRow],
-    versions: Mapping[int, int],
-    singles: Mapping[int, bool],
-    lease: Lease,
-    targets: Targets,
-) -> list[Claimed]:
-    known = targets.of(session, {row.webhook_id: versions[row.webhook_id] for row in rows}, lease.now) if rows else {}
-    return [
-        Claimed(
-            target=known[row.webhook_id],
-            event_id=row.event_id,
-            token=lease.token,
-            round=row.round,
-            tries=row.tries,
-            trigger=row.trigger,
-            payload=row.payload,
-            occurred_at=row.occurred_at,
-            narrow=row.webhook_id in singles,
-            probe=singles.get(row.webhook_id, False),
-        )
-        for row in rows
-    ]
+def _claimed(row: ClaimedRow, target: Target, token: str, probe: bool | None) -> Claimed:
+    """`probe` is None where more than one of the lane may be in flight."""
+    return Claimed(
+        target=target,
+        event_id=row.event_id,
+        token=token,
+        round=row.round,
+        tries=row.tries,
+        trigger=row.trigger,
+        payload=row.payload,
+        occurred_at=row.occurred_at,
+        narrow=probe is not None,
+        probe=bool(probe),
+    )

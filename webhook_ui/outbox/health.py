@@ -53,7 +53,18 @@ def note(
     def judged(lane: LaneRow) -> tuple[Verdict, dict[str, Any]]:
         failed, total = pressure.get(lane.webhook_id, (0, 0))
         earlier = _failed_earlier(session, lane.webhook_id, now)
-        return _judge(lane, groups[lane.webhook_id], failed, total, earlier, now, jitter)
+        group = groups[lane.webhook_id]
+        outcomes = [outcome(one.answer, probe=one.claimed.probe) for one in sorted(group, key=_answered_at)]
+        verdict = judge(
+            _health(lane),
+            outcomes,
+            failed=failed,
+            total=total,
+            failed_half_a_day_ago=earlier,
+            now=now,
+            jitter=jitter,
+        )
+        return verdict, _changes(lane, verdict, group)
 
     troubled = [lane for lane in store.lanes(connection, groups) if not _is_well(lane, groups[lane.webhook_id])]
     changed = [lane.webhook_id for lane in troubled if judged(lane)[1]]
@@ -72,32 +83,18 @@ def _is_well(lane: LaneRow, group: Sequence["Settlement"]) -> bool:
     return in_order and all(one.answer.result is Result.sent for one in group)
 
 
-def _judge(
-    lane: LaneRow,
-    group: Sequence["Settlement"],
-    failed: int,
-    total: int,
-    failed_half_a_day_ago: Callable[[], bool],
-    now: datetime,
-    jitter: float,
-) -> tuple[Verdict, dict[str, Any]]:
-    before = _health(lane)
-    outcomes = [outcome(one.answer, probe=one.claimed.probe) for one in sorted(group, key=lambda one: one.answer.at)]
-    verdict = judge(
-        before,
-        outcomes,
-        failed=failed,
-        total=total,
-        failed_half_a_day_ago=failed_half_a_day_ago,
-        now=now,
-        jitter=jitter,
-    )
+def _changes(lane: LaneRow, verdict: Verdict, group: Sequence["Settlement"]) -> dict[str, Any]:
+    """The columns of the lane that are to be written."""
     values = {name: getattr(verdict.health, name) for name in _DECIDED}
-    values = {name: value for name, value in values.items() if value != getattr(before, name)}
+    values = {name: value for name, value in values.items() if value != getattr(lane, name)}
     waits = [one.decision.lane_not_before for one in group if one.decision.lane_not_before is not None]
     if waits and (lane.not_before is None or lane.not_before < max(waits)):
         values["not_before"] = max(waits)
-    return verdict, values
+    return values
+
+
+def _answered_at(one: "Settlement") -> datetime:
+    return one.answer.at
 
 
 def _health(lane: LaneRow) -> Health:

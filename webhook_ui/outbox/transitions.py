@@ -35,7 +35,7 @@ def ended(closed: str, now: datetime) -> dict[str, Any]:
     """It ends unsent, and `closed` says why; but what was sent in an earlier round stays sent."""
     return {
         "status": sa.case((_was_sent, "sent"), else_="error"),
-        "closed": closed,
+        "closed": sa.case((_was_sent, "sent"), else_=closed),
         "due_at": None,
         "claim": None,
         "updated_at": now,

@@ -1,5 +1,7 @@
 """What the engine keeps of its lanes and of itself: breaker, disable rule, resumed backlogs, redeliveries, beats."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -28,8 +30,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_webhook_ui_heartbeat_beat_at"), "webhook_ui_heartbeat", ["beat_at"], unique=False)
 
 
+def _recreate() -> Literal["always", "auto"]:
+    return "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+
+
 def _widen_lane() -> None:
-    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+    recreate = _recreate()
     with op.batch_alter_table("webhook_ui_lane", recreate=recreate) as batch:
         batch.add_column(sa.Column("opened_at", UtcDateTime(), nullable=True))
         batch.add_column(sa.Column("probes", sa.BigInteger(), nullable=False, server_default="0"))
@@ -40,7 +46,7 @@ def _widen_lane() -> None:
 
 
 def _widen_redelivery() -> None:
-    recreate = "always" if op.get_bind().dialect.name == "sqlite" else "auto"
+    recreate = _recreate()
     counting = {"sqlite_autoincrement": True}  # rebuilding a table forgets it
     with op.batch_alter_table("webhook_ui_redelivery", recreate=recreate, table_kwargs=counting) as batch:
         batch.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="redeliver"))
