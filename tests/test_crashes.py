@@ -77,7 +77,7 @@ def test_told_to_stop_it_records_what_is_in_flight_and_claims_no_more(works: Wor
     worker = works.start("worker")
     held.wait_for(lambda ids: len(ids) == 3)
     worker.signal(signal.SIGTERM)
-    held.open.set()
+    threading.Timer(0.5, held.open.set).start()  # it answers while the worker waits for it
     assert worker.ended() == 0, worker.text
     sent = held.ids
     assert works.view.claims() == {}
@@ -153,6 +153,7 @@ def test_a_server_that_is_told_to_stop_takes_its_workers_along(alone: Works) -> 
     assert len(pids) == 2
     assert not any(runs(pid) for pid in pids)
     assert "worker.died" not in server.text
+    assert "worker.ended" not in server.text, "they had to be killed"
 
 
 def hurry() -> None:

@@ -81,6 +81,7 @@ def test_a_postgresql_that_goes_away_is_waited_for(tmp_path: Path, gate: Gate, p
         nothing_is_lost(works, gate, webhook_id, accepted)
         ready(server, 200)
         complained(server, most=12)
+        backed_off(server)
         assert server.stop() == 0
     finally:
         works.end()
@@ -395,6 +396,15 @@ def complained(running: Running, *, most: int, least: int = 1) -> None:
     lines = [line for line in running.text.splitlines() if "[warning" in line or "[error" in line]
     assert least <= len(lines) <= most, running.text
     assert "Traceback" not in running.text
+
+
+def backed_off(running: Running) -> None:
+    """It waited as long as it said, and longer each time."""
+    lines = [line for line in running.text.splitlines() if WAITS in line]
+    at = [datetime.fromisoformat(line.split()[0]).timestamp() for line in lines]
+    said = [float(line.partition("again_in_seconds=")[2].split()[0]) for line in lines]
+    assert said[:3] == sorted(set(said[:3])), said
+    assert all(after - before >= wait - 0.05 for before, after, wait in zip(at, at[1:], said, strict=False)), lines
 
 
 def listed(api: httpx.Client, path: str) -> list[dict[str, Any]]:

@@ -89,7 +89,9 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         for name, registered in core.plugins.triggers.items()
         if registered.trigger.retry_schedule is not None
     }
-    async with Sender(settings.policy, connections=settings.concurrency, user_agent=USER_AGENT) as sender:
+    async with Sender(
+        settings.policy, connections=settings.concurrency, user_agent=USER_AGENT, proxy=settings.proxy
+    ) as sender:
         dispatcher = Dispatcher(core.database, sender, clock, settings, user_agent=USER_AGENT, schedules=schedules)
         clock.start()
         retention = timedelta(days=settings.retention_days)

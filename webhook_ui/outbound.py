@@ -18,14 +18,13 @@ from webhook_ui import answers, faults, guard, times, wire
 from webhook_ui.deadlines import Deadlines, Limit
 from webhook_ui.dialling import KNOWN_TARGETS, Proxy, Resolver, Trip, look_up, trip_of_task
 from webhook_ui.errors import Invalid
-from webhook_ui.transport import Transport
+from webhook_ui.transport import Post, RawHeaders, Transport
 from webhook_ui.wire import Answer, ErrorClass, Failure, Outgoing, Result
 
 __all__ = ["Sender", "look_up"]
 
 BODY_SECONDS = 2.0
 BODY_BYTES = 64 * 1024  # read, so that the connection can be used again; far less is stored
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +123,7 @@ def _encode(headers: wire.Headers) -> RawHeaders:
 
 
 def _request(aim: _Aim, outgoing: Outgoing) -> httpx.Request:
-    return httpx.Request(
-        "POST",
-        aim.url,
-        headers=aim.headers + _encode(outgoing.proof),
-        stream=httpx.ByteStream(outgoing.body),
-        extensions={"url": aim.text},
-    )
+    return Post(aim.url, aim.text, aim.headers + _encode(outgoing.proof), outgoing.body)
 
 
 async def _read_body(stream: Any, body: bytearray, limit: Limit) -> None:
@@ -148,7 +141,7 @@ async def _read_body(stream: Any, body: bytearray, limit: Limit) -> None:
 
 
 def _answer(response: httpx.Response, body: bytes, *, at: datetime, trip: Trip, url: str) -> Answer:
-    status, raw = response.status_code, response.headers.raw
+    status, raw = response.status_code, response.extensions.get("raw_headers") or response.headers.raw
     encoding = answers.find(raw, b"content-encoding") if body else ""
     retry_after = failure = None
     if not 200 <= status < 300:

@@ -30,6 +30,9 @@ class TooManyInterimAnswers(aiohttp.ClientError):
     """The receiver says 1xx again and again instead of answering."""
 
 
+RawHeaders = list[tuple[bytes, bytes]]
+
+
 class _Body(httpx.AsyncByteStream):
     """An answer's body as it comes over the wire; closing it early breaks its connection off."""
 
@@ -43,6 +46,28 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         _break_off(self._connection)
 
+
+class Post(httpx.Request):
+    """A POST whose headers are parsed only if somebody asks for them: as a rule they go out as the bytes they are."""
+
+    def __init__(self, url: httpx.URL, text: str, headers: RawHeaders, body: bytes) -> None:
+        self.method, self.url, self.raw_headers, self.stream = "POST", url, headers, httpx.ByteStream(body)
+        self.extensions = {"url": text}
+
+    @functools.cached_property
+    def headers(self) -> httpx.Headers:  # type: ignore[override]  # an attribute of the base class
+        return httpx.Headers(self.raw_headers)
+
+
+class Answered(httpx.Response):
+    """An answer to a `Post`: only its status, its raw headers and its stream are to be used."""
+
+    def __init__(self, message: RawResponseMessage, stream: httpx.AsyncByteStream) -> None:
+        self.status_code, self.stream = message.code, stream
+        self.extensions = {
+            "reason_phrase": answers.clean(message.reason).encode(),
+            "raw_headers": message.raw_headers,
+        }
 
 class Transport(httpx.AsyncBaseTransport):
     """httpx's interface over aiohttp's connections. What it raises is aiohttp's: the types say more than httpx's.
@@ -71,12 +96,12 @@ class Transport(httpx.AsyncBaseTransport):
         except BaseException:
             _break_off(connection)
             raise
+        stream = _stream(connection, body)
+        if isinstance(request, Post):
+            return Answered(message, stream)
         reason = answers.clean(message.reason).encode()
         return httpx.Response(
-            message.code,
-            headers=list(message.raw_headers),
-            stream=_stream(connection, body),
-            extensions={"reason_phrase": reason},
+            message.code, headers=list(message.raw_headers), stream=stream, extensions={"reason_phrase": reason}
         )
 
     async def aclose(self) -> None:
@@ -90,7 +115,7 @@ def _content(request: httpx.Request) -> bytes:
 
 
 def _serialize(request: httpx.Request, length: int) -> bytes:
-    pairs = request.headers.raw
+    pairs = request.raw_headers if isinstance(request, Post) else request.headers.raw
     lines = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
     if len(lines.translate(None, _CONTROLS)) != len(lines) - 2 * len(pairs):
         raise ValueError("a header contains a control character")
