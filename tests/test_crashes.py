@@ -49,7 +49,8 @@ def works(tmp_path: Path, database_url: sa.URL) -> Iterator[Works]:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Works]:
-    made = Works(tmp_path / "here")
+    """SQLite alone, where it is the processes that count."""
+    made = Works(tmp_path / "here", concurrency_per_webhook=3)
     yield made
     made.end()
 
@@ -106,7 +107,8 @@ def test_what_takes_longer_than_the_grace_is_given_back(works: Works, held: Held
 
 
 @pytest.mark.parametrize("command", [("worker",), ("serve", "--port", "0")], ids=["worker", "serve"])
-def test_a_second_signal_ends_it_at_once_and_loses_nothing(works: Works, held: Held, command: tuple[str, ...]) -> None:
+def test_a_second_signal_ends_it_at_once_and_loses_nothing(alone: Works, held: Held, command: tuple[str, ...]) -> None:
+    works = alone
     webhook_id = works.add_webhook(held.url)
     events = works.emit(6)
     running = works.start(*command)

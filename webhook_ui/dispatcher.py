@@ -15,26 +15,23 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from webhook_ui import breaker, ids, letters, logs, times, wire
+from webhook_ui import ids, logs, times
 from webhook_ui.board import Board
-from webhook_ui.breaker import Window
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Unavailable
+from webhook_ui.flights import Flights
 from webhook_ui.outbound import Sender
-from webhook_ui.outbox import Claimed
 from webhook_ui.schedule import Clock
-from webhook_ui.seats import Seats
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
 from webhook_ui.turn import Outcome, Plan, Sent, Turns
 from webhook_ui.vitals import GROUP_SIZES, Figures, group_bucket
-from webhook_ui.wire import Answer, ErrorClass, Failure, Result
+from webhook_ui.wire import Result
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
 LONGEST_BACKOFF = 30.0
 ALARM = "next delivery due"
-WATCHED = 50_000  # webhooks whose latest outcomes are remembered
 
 log = structlog.get_logger()
 
@@ -53,16 +50,12 @@ class Dispatcher:
         schedules: Mapping[str, Sequence[float]],
     ) -> None:
         self.name = secrets.token_hex(4)
-        self._database, self._sender, self._clock, self._settings = database, sender, clock, settings
-        self._user_agent = user_agent
+        self._database, self._clock, self._settings = database, clock, settings
         self._turns = Turns(self.name, settings, database.steady, schedules)
-        self._seats = Seats(settings.concurrency, settings.concurrency_per_webhook)
-        self._board, self._windows = Board(), dict[int, Window]()
-        self._in_flight: dict[asyncio.Task[None], Claimed] = {}
-        self._answers: list[Sent] = []
+        self._flights = Flights(sender, settings, user_agent=user_agent, wake=self.wake)
+        self._board = Board()
         self._suspects: Sequence[tuple[int, int]] = ()
         self._alone = False  # what is in flight was claimed alone
-        self._unused: list[Claimed] = []  # claimed by a turn that ended after it was told to stop
         self._discover, self._discovered_at = True, float("-inf")
         self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -76,10 +69,10 @@ class Dispatcher:
         """What it says of itself."""
         return self._tally.figures(
             seats=self._settings.concurrency,
-            seats_taken=self._seats.taken,
-            slow_seats_taken=self._seats.slow_taken,
+            seats_taken=self._flights.seats.taken,
+            slow_seats_taken=self._flights.seats.slow_taken,
             lanes=len(self._board),
-            answers_waiting=len(self._answers),
+            answers_waiting=len(self._flights.answers),
         )
 
     async def run(self) -> None:
@@ -116,18 +109,14 @@ class Dispatcher:
         self._stop.set()
         self.wake()
         await self._over.wait()  # a turn that is being written may still bring claims
-        if self._in_flight:
-            await asyncio.wait(self._in_flight, timeout=grace)
-        unfinished = {task: claimed for task, claimed in self._in_flight.items() if not task.done()}
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
-        plan = Plan(answers=self._answers, pressure=self._pressure(self._answers))
+        await self._flights.end(grace)
+        answers, unused = self._flights.answers, self._flights.unused
+        plan = Plan(answers=answers, unused=unused, pressure=self._flights.pressure(answers))
         try:
-            await self._database.write(self._turns.finish, plan, [*unfinished.values(), *self._unused])
-            _log_attempts(self._answers)
+            await self._database.write(self._turns.finish, plan)
+            _log_attempts(answers)
         except Unavailable as error:
-            log.warning("dispatcher.unrecorded", reason=str(error), answers=len(self._answers))
+            log.warning("dispatcher.unrecorded", reason=str(error), answers=len(answers))
 
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
         if loop.is_closed():
@@ -149,11 +138,13 @@ class Dispatcher:
         plan = self._plan()
         if plan is None:
             return
-        self._answers = []
+        flights = self._flights
+        flights.answers, flights.unused = [], []
         try:
             outcome = await self._database.write(self._turns.take, plan)
-        except BaseException:
-            self._answers = [*plan.answers, *self._answers]  # not recorded, so still to be recorded
+        except BaseException:  # not recorded, so still to be recorded
+            flights.answers = [*plan.answers, *flights.answers]
+            flights.unused = [*plan.unused, *flights.unused]
             self._board.call(plan.wanted)
             raise
         self._tally.note_turn(plan.answers, outcome, time.perf_counter() - began)
@@ -161,9 +152,9 @@ class Dispatcher:
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
         if self._stop.is_set():
-            self._unused += outcome.claims.deliveries
-            return
-        self._send_off(outcome.claims.deliveries)
+            self._flights.give_back(outcome.claims.deliveries)
+        else:
+            self._flights.send_off(outcome.claims.deliveries)
 
     def _plan(self) -> Plan | None:
         """What the next turn is to do; None if there is nothing to do."""
@@ -175,15 +166,18 @@ class Dispatcher:
             self._discover = False
         elif self._alone or self._suspects:
             # what may kill this process must have no neighbours
-            suspects = self._suspects if not self._in_flight else ()
+            self._alone = self._alone and not self._flights.is_empty
+            suspects = self._suspects if self._flights.is_empty else ()
         elif due := self._board.due(self._now()):
-            wanted = self._seats.shares(due, time.monotonic())
+            wanted = self._flights.wanted(due)
             self._board.take(wanted)
-        if not (self._answers or self._discover or wanted or suspects):
+        answers, unused = self._flights.answers, self._flights.unused
+        if not (answers or unused or self._discover or wanted or suspects):
             return None
         return Plan(
-            answers=self._answers,
-            pressure=self._pressure(self._answers),
+            answers=answers,
+            unused=unused,
+            pressure=self._flights.pressure(answers),
             discover=self._discover,
             wanted=wanted,
             suspects=suspects,
@@ -210,22 +204,8 @@ class Dispatcher:
                 self._board.look(one.claimed.webhook_id, one.decision.due_at)
         for webhook_id, (before, verdict) in outcome.settled.verdicts.items():
             if before.breaker != verdict.health.breaker:
-                self._windows.pop(webhook_id, None)
+                self._flights.forget_pressure(webhook_id)
                 self._board.call([webhook_id])
-
-    def _send_off(self, deliveries: Sequence[Claimed]) -> None:
-        for webhook_id, count in Counter(claimed.webhook_id for claimed in deliveries).items():
-            self._seats.take(webhook_id, count, time.monotonic())
-        for claimed in deliveries:
-            task = asyncio.create_task(self._deliver(claimed))
-            self._in_flight[task] = claimed
-            task.add_done_callback(self._land)
-
-    def _land(self, task: asyncio.Task[None]) -> None:
-        del self._in_flight[task]
-        if not self._in_flight:
-            self._alone = False
-        self.wake()
 
     def _now(self) -> datetime:
         """The database's time, as far as that can be told without asking."""
@@ -238,55 +218,6 @@ class Dispatcher:
         look = self._board.next_look()
         at = None if look is None else times.utcnow() + max(look - self._now(), timedelta())
         self._clock.set_alarm(ALARM, at, self.wake)
-
-    def _pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
-        failed = {one.claimed.webhook_id for one in answers if one.answer.result is Result.error}
-        now = time.monotonic()
-        return {webhook_id: self._window(webhook_id).counts(now) for webhook_id in failed}
-
-    def _window(self, webhook_id: int) -> Window:
-        if webhook_id not in self._windows:
-            if len(self._windows) >= WATCHED:
-                self._windows.clear()
-            self._windows[webhook_id] = Window()
-        return self._windows[webhook_id]
-
-    async def _deliver(self, claimed: Claimed) -> None:
-        began = time.monotonic()
-        sent = timed_out = False
-        try:
-            answer, headers = await self._attempt(claimed)
-            sent = answer.failure is None
-            timed_out = answer.failure is not None and answer.failure.kind is ErrorClass.timeout
-            if breaker.tells(answer):
-                self._window(claimed.webhook_id).add(sent, time.monotonic())
-            self._answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
-        except Exception:  # a fault of this program: no try is counted, and its lease ends without an answer
-            log.exception("attempt.lost", delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id))
-        finally:
-            now = time.monotonic()
-            self._seats.release(claimed.webhook_id, seconds=now - began, sent=sent, timed_out=timed_out, now=now)
-
-    async def _attempt(self, claimed: Claimed) -> tuple[Answer, wire.Headers]:
-        target = claimed.target
-        try:
-            head = letters.letterhead(
-                url=target.url, headers=target.headers, secrets=target.secrets, user_agent=self._user_agent
-            )
-        except ValueError as error:  # a secret that cannot sign, for example
-            log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
-            return _unsendable(error), ()
-        outgoing = letters.prepare(
-            head,
-            event_id=claimed.event_id,
-            trigger=claimed.trigger,
-            occurred_at=claimed.occurred_at,
-            payload=claimed.payload,
-            now=time.time(),
-            timeout=target.timeout or self._settings.request_timeout,
-        )
-        answer = await self._sender.send(outgoing)
-        return answer, letters.shown_headers(head, outgoing)
 
 
 class _Tally:
@@ -344,12 +275,6 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _unsendable(error: ValueError) -> Answer:
-    message = f"Nothing could be sent: {error}. Correct the webhook, then redeliver."
-    failure = Failure(kind=ErrorClass.plugin, message=message)
-    return Answer(result=Result.error, at=times.utcnow(), duration_ms=0.0, failure=failure)
 
 
 def _log_attempts(answers: Sequence[Sent]) -> None:

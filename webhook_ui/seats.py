@@ -90,6 +90,22 @@ class Seats:
         """Seats that slow lanes held when seats were last taken, released or shared out."""
         return self._held(self._now)[0]
 
+    def flying(self, webhook_id: int) -> int:
+        """How many of a lane are in flight."""
+        lane = self._flying.get(webhook_id)
+        return lane.flying if lane else 0
+
+    def room(self, webhook_id: int) -> int:
+        """How many more of a lane may be in flight now: its window and all seats together bound it."""
+        lane = self._lanes.get(webhook_id)
+        window, flying = (lane.window, lane.flying) if lane else (self._first_window, 0)
+        return min(window - flying, self._total - self._taken)
+
+    def quick_window(self, webhook_id: int, now: float) -> int:
+        """How many a lane that is known to be quick may have in flight; 0 for the others."""
+        lane = self._lanes.get(webhook_id)
+        return lane.window if lane and lane.pace(now) is _QUICK else 0
+
     def take(self, webhook_id: int, count: int, now: float) -> None:
         """`count` deliveries of a lane are in flight from now on."""
         lane = self._lanes.get(webhook_id)

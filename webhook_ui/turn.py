@@ -36,13 +36,14 @@ class Sent:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a turn is to do: settle `answers`, look at all lanes (`discover`), and claim.
+    """What a turn is to do: settle `answers`, give back what is `unused`, look at all lanes (`discover`), and claim.
 
     `wanted` says of lanes how many at most, `suspects` what may only be claimed alone. `pressure` says of webhooks how
     many of how many attempts failed lately.
     """
 
     answers: Sequence[Sent] = ()
+    unused: Sequence[Claimed] = ()
     pressure: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     discover: bool = False
     wanted: Mapping[int, int] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Turns:
         """One turn."""
         now = moment(session)
         settled = self.settle(session, plan, now)
+        outbox.give_back(session, plan.unused, now=now)
         lanes = outbox.open_lanes(session, now) if plan.discover else None
         suspects = outbox.suspects(session, now) if plan.discover else None
         lease = self._lease(now)
@@ -82,11 +84,11 @@ class Turns:
             claims = outbox.claim(session, plan.wanted, lease=lease, targets=self._targets)
         return Outcome(now=now, settled=settled, claims=claims, lanes=lanes, suspects=suspects)
 
-    def finish(self, session: Session, plan: Plan, unused: Sequence[Claimed]) -> None:
-        """The last turn: settles, and gives back what was not used."""
+    def finish(self, session: Session, plan: Plan) -> None:
+        """The last turn: settles and gives back, and claims nothing."""
         now = moment(session)
         self.settle(session, plan, now)
-        outbox.give_back(session, unused, now=now)
+        outbox.give_back(session, plan.unused, now=now)
 
     def settle(self, session: Session, plan: Plan, now: datetime) -> Settled:
         """Records answers and what follows from them: for their webhooks, and as events of the engine's own."""

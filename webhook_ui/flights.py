@@ -1,0 +1,209 @@
+"""What a dispatcher has in the air: who sits on which seat, what waits for one, and the answers that have come back.
+
+Quick lanes get a stock: deliveries that are claimed already and take the seat that another of the same lane leaves,
+without waiting for a turn. A stock is given back as soon as its lane fails, slows down, or leaves it lying.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+
+from webhook_ui import breaker, ids, letters, times, wire
+from webhook_ui.breaker import Window
+from webhook_ui.outbound import Sender
+from webhook_ui.outbox import Claimed
+from webhook_ui.seats import Seats
+from webhook_ui.settings import Settings
+from webhook_ui.turn import Sent
+from webhook_ui.wire import Answer, ErrorClass, Failure, Result
+
+WATCHED = 50_000  # webhooks whose latest outcomes are remembered
+STOCK_SECONDS = 5.0  # what has waited longer is given back: its lease must last for an attempt yet
+
+log = structlog.get_logger()
+
+
+class Flights:
+    """Sends what it is given, on a bounded number of seats; `wake` is called whenever something has come back.
+
+    Whoever settles takes `answers` and `unused` (what was claimed and is not to be sent) and leaves empty lists.
+    """
+
+    def __init__(self, sender: Sender, settings: Settings, *, user_agent: str, wake: Callable[[], None]) -> None:
+        self.seats = Seats(settings.concurrency, settings.concurrency_per_webhook)
+        self.answers: list[Sent] = []
+        self.unused: list[Claimed] = []
+        self._sender, self._settings, self._user_agent, self._wake = sender, settings, user_agent, wake
+        self._in_flight: dict[asyncio.Task[None], Claimed] = {}
+        self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
+        self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
+        self._windows: dict[int, Window] = {}
+        self._is_ending = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in flight or waits for a seat."""
+        return not self._in_flight and not self._stock
+
+    def wanted(self, due: Sequence[int]) -> dict[int, int]:
+        """How many to claim now of each lane in which something is due: for free seats, and for stocks."""
+        now = time.monotonic()
+        self._clear_out(now)
+        self._shares = self.seats.shares(due, now)
+        wanted = dict(self._shares)
+        if any(webhook_id not in wanted and not self.seats.flying(webhook_id) for webhook_id in due):
+            return wanted  # lanes that got no seat are served before others get a stock
+        for webhook_id in due:
+            room = self.seats.quick_window(webhook_id, now) - len(self._stock.get(webhook_id, ()))
+            if room > 0:
+                wanted[webhook_id] = wanted.get(webhook_id, 0) + room
+        return wanted
+
+    def pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
+        """Of the webhooks that failed in `answers`, how many of how many attempts failed lately."""
+        failed = {one.claimed.webhook_id for one in answers if one.answer.failure is not None}
+        now = time.monotonic()
+        return {webhook_id: self._window(webhook_id).counts(now) for webhook_id in failed}
+
+    def forget_pressure(self, webhook_id: int) -> None:
+        """Its breaker has opened or closed: what came before no longer counts."""
+        self._windows.pop(webhook_id, None)
+
+    def send_off(self, deliveries: Sequence[Claimed]) -> None:
+        """Sends as many of each lane as it has been given seats; the others take what is free, or are its stock."""
+        now = time.monotonic()
+        shares, self._shares = self._shares, {}
+        more: list[Claimed] = []
+        for claimed in deliveries:
+            share = shares.get(claimed.webhook_id, 0)
+            if share or claimed.narrow:
+                shares[claimed.webhook_id] = max(share - 1, 0)
+                self._start(claimed, now)
+            else:
+                more.append(claimed)
+        for claimed in more:
+            if self.seats.room(claimed.webhook_id) > 0:
+                self._start(claimed, now)
+            elif self.seats.flying(claimed.webhook_id):
+                self._stock.setdefault(claimed.webhook_id, deque()).append((now, claimed))
+            else:  # nobody of its lane is left whose seat it could take
+                self.unused.append(claimed)
+
+    def _start(self, claimed: Claimed, now: float) -> None:
+        self.seats.take(claimed.webhook_id, 1, now)
+        task = asyncio.create_task(self._fly(claimed))
+        self._in_flight[task] = claimed
+        task.add_done_callback(self._land)
+
+    def give_back(self, deliveries: Sequence[Claimed]) -> None:
+        """These are not to be sent."""
+        self.unused += deliveries
+
+    async def end(self, grace: float) -> None:
+        """Waits up to `grace` seconds for what is in flight; what is still there then, and all stock, is unused."""
+        self._is_ending = True
+        for webhook_id in list(self._stock):
+            self._return_stock(webhook_id)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=grace)
+        unfinished = {task: claimed for task, claimed in self._in_flight.items() if not task.done()}
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        self.unused += unfinished.values()
+
+    async def _fly(self, claimed: Claimed) -> None:
+        """One seat: sends a delivery, and as long as that goes well, the next of the same lane's stock."""
+        task = asyncio.current_task()
+        webhook_id = claimed.webhook_id
+        following: Claimed | None = claimed
+        while following is not None:
+            if task is not None:
+                self._in_flight[task] = following
+            sent = await self._deliver(following)
+            self._wake()
+            following = self._next(webhook_id) if sent else None
+        if not sent:
+            self._return_stock(webhook_id)
+
+    def _next(self, webhook_id: int) -> Claimed | None:
+        stock = self._stock.get(webhook_id)
+        if not stock or self._is_ending or not self.seats.room(webhook_id):
+            return None
+        now = time.monotonic()
+        claimed_at, claimed = stock.popleft()
+        if not stock:
+            del self._stock[webhook_id]
+        if now - claimed_at > STOCK_SECONDS:
+            self.unused.append(claimed)
+            return None
+        self.seats.take(webhook_id, 1, now)
+        return claimed
+
+    def _land(self, task: asyncio.Task[None]) -> None:
+        del self._in_flight[task]
+        self._wake()
+
+    def _clear_out(self, now: float) -> None:
+        """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
+        for webhook_id, stock in list(self._stock.items()):
+            if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
+                self._return_stock(webhook_id)
+
+    def _return_stock(self, webhook_id: int) -> None:
+        self.unused += [claimed for _, claimed in self._stock.pop(webhook_id, ())]
+
+    def _window(self, webhook_id: int) -> Window:
+        if webhook_id not in self._windows:
+            if len(self._windows) >= WATCHED:
+                self._windows.clear()
+            self._windows[webhook_id] = Window()
+        return self._windows[webhook_id]
+
+    async def _deliver(self, claimed: Claimed) -> bool:
+        """Makes one attempt; whether it was sent."""
+        began = time.monotonic()
+        sent = timed_out = False
+        try:
+            answer, headers = await self._attempt(claimed)
+            sent = answer.failure is None
+            timed_out = answer.failure is not None and answer.failure.kind is ErrorClass.timeout
+            if breaker.tells(answer):
+                self._window(claimed.webhook_id).add(sent, time.monotonic())
+            self.answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
+        except Exception:  # a fault of this program: no try is counted, and its lease ends without an answer
+            log.exception("attempt.lost", delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id))
+        finally:
+            now = time.monotonic()
+            self.seats.release(claimed.webhook_id, seconds=now - began, sent=sent, timed_out=timed_out, now=now)
+        return sent
+
+    async def _attempt(self, claimed: Claimed) -> tuple[Answer, wire.Headers]:
+        target = claimed.target
+        try:
+            head = letters.letterhead(
+                url=target.url, headers=target.headers, secrets=target.secrets, user_agent=self._user_agent
+            )
+        except ValueError as error:  # a secret that cannot sign, for example
+            log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
+            return _unsendable(error), ()
+        outgoing = letters.prepare(
+            head,
+            event_id=claimed.event_id,
+            trigger=claimed.trigger,
+            occurred_at=claimed.occurred_at,
+            payload=claimed.payload,
+            now=time.time(),
+            timeout=target.timeout or self._settings.request_timeout,
+        )
+        answer = await self._sender.send(outgoing)
+        return answer, letters.shown_headers(head, outgoing)
+
+
+def _unsendable(error: ValueError) -> Answer:
+    message = f"Nothing could be sent: {error}. Correct the webhook, then redeliver."
+    failure = Failure(kind=ErrorClass.plugin, message=message)
+    return Answer(result=Result.error, at=times.utcnow(), duration_ms=0.0, failure=failure)
