@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,16 @@ def database(database_url: sa.URL) -> Iterator[Database]:
     database = Database(database_url.render_as_string(hide_password=False), FernetSealer(KEY))
     yield database
     database.close()
+
+
+@pytest.fixture
+def two_doors(postgres_url: sa.URL) -> Iterator[tuple[Database, Database]]:
+    """Two processes on one PostgreSQL; whoever waits for the other's lock is told so instead of waiting for ever."""
+    _execute(postgres_url, f"ALTER DATABASE {postgres_url.database} SET lock_timeout = '1s'")
+    url = postgres_url.render_as_string(hide_password=False)
+    with closing(Database(url, FernetSealer(KEY))) as one, closing(Database(url, FernetSealer(KEY))) as two:
+        yield one, two
+    _execute(postgres_url, f"ALTER DATABASE {postgres_url.database} RESET lock_timeout")
 
 
 def _execute(server: sa.URL, *statements: str) -> None:

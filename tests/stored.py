@@ -33,6 +33,21 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+# What `state` says of deliveries that were emitted at NOW
+PENDING = {
+    "status": "pending",
+    "due_at": NOW,
+    "claim": None,
+    "round": 1,
+    "tries": 0,
+    "losses": 0,
+    "answer": None,
+    "closed": None,
+}
+SENT = PENDING | {"status": "sent", "due_at": None, "tries": 1, "answer": "sent", "closed": "sent"}
+FAILED = PENDING | {"status": "error", "due_at": at(5), "tries": 1, "answer": "error"}
+
+
 def fields(**values: Any) -> dict[str, Any]:
     """A webhook's fields, good ones where `values` says nothing."""
     return {"title": "Orders", "url": "https://example.com/hook", "triggers": ["user.created"], **values}
@@ -120,9 +135,9 @@ def take_due(session: Session, *, lease: Lease, **room: Any) -> Taken:
     """Claims what is due, and looks at what is left."""
     claims = claim_due(session, lease=lease, **room)
     later = [lane.due_at for lane in outbox.open_lanes(session, lease.now) if lane.due_at > lease.now]
-    suspects = {webhook_id for webhook_id, _ in outbox.suspects(session, lease.now)}
-    free = {lane.webhook_id for lane in outbox.open_lanes(session, lease.now)}
-    return Taken(list(claims.deliveries), sorted(suspects & free), min(later, default=None))
+    lanes = outbox.open_lanes(session, lease.now)
+    suspects = {webhook_id for webhook_id, _ in outbox.suspects(session, lanes, lease.now)}
+    return Taken(list(claims.deliveries), sorted(suspects), min(later, default=None))
 
 
 @dataclass
@@ -152,7 +167,8 @@ class Worker:
         """Claims one suspect of these lanes."""
 
         def claim(session: Session, lease: Lease) -> Taken:
-            among = [one for one in outbox.suspects(session, lease.now) if one[0] in webhook_ids]
+            lanes = outbox.open_lanes(session, lease.now)
+            among = [one for one in outbox.suspects(session, lanes, lease.now) if one[0] in webhook_ids]
             claims = outbox.claim_alone(session, among, lease=lease, targets=Targets())
             return Taken(list(claims.deliveries), [], None)
 
@@ -180,6 +196,29 @@ def delivery(database: Database, webhook_id: int, event_id: int) -> Any:
     deliveries = table(Delivery)
     statement = sa.select(deliveries).where(deliveries.c.webhook_id == webhook_id, deliveries.c.event_id == event_id)
     return database.read_now(lambda session: session.execute(statement).one())
+
+
+def state(database: Database, webhook_id: int, event_id: int) -> dict[str, Any]:
+    """What the transitions speak of."""
+    row = delivery(database, webhook_id, event_id)
+    return {name: getattr(row, name) for name in PENDING}
+
+
+def events(claims: Claims | Taken) -> list[int]:
+    """The events of what was claimed."""
+    return [one.event_id for one in claims.deliveries]
+
+
+def listeners(database: Database, event_id: int) -> set[int]:
+    """The webhooks that an event has a delivery for."""
+    deliveries = table(Delivery)
+    statement = sa.select(deliveries.c.webhook_id).where(deliveries.c.event_id == event_id)
+    return database.read_now(lambda session: set(session.execute(statement).scalars()))
+
+
+def order(database: Database, name: str, webhook_id: int, event_id: int, *, now: datetime) -> None:
+    """What a person does to one delivery: redeliver or cancel."""
+    database.write_now(getattr(outbox, name), webhook_id, event_id, actor=OPERATOR, now=now)
 
 
 def attempts(database: Database, webhook_id: int, event_id: int) -> list[Any]:

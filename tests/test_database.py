@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
@@ -224,8 +225,9 @@ def test_sqlite_tells_others_commits_from_its_own(sqlite_url: sa.URL) -> None:
     url = sqlite_url.render_as_string(hide_password=False)
     seen: list[frozenset[Changed]] = []
     with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        database.look_for_others()  # from now on it is known what others have committed
+        database.write_now(names)
         database.announcer.subscribe(seen.append)
-        database.look_for_others()
         database.write_now(put, "mine")
         database.look_for_others()
         database.write_now(lambda _: None)  # once this is done, so is what was asked before
@@ -236,7 +238,75 @@ def test_sqlite_tells_others_commits_from_its_own(sqlite_url: sa.URL) -> None:
         assert seen == [frozenset({Changed(Kind.anything)})]
 
 
+def test_sqlite_tells_the_first_commit_of_others(sqlite_url: sa.URL) -> None:
+    url = sqlite_url.render_as_string(hide_password=False)
+    seen: list[frozenset[Changed]] = []
+    with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        database.announcer.subscribe(seen.append)
+        other.write_now(put, "theirs")
+        database.look_for_others()
+        database.write_now(names)
+        assert seen == [frozenset({Changed(Kind.anything)})]
+
+
+def test_sqlite_tells_what_came_while_its_connection_was_made_anew(sqlite_url: sa.URL) -> None:
+    url = sqlite_url.render_as_string(hide_password=False)
+    seen: list[frozenset[Changed]] = []
+    with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        database.look_for_others()
+        database.write_now(names)
+        database.announcer.subscribe(seen.append)
+        database.writer.dispose()
+        other.write_now(put, "theirs")
+        database.look_for_others()
+        database.write_now(names)
+        assert seen == [frozenset({Changed(Kind.anything)})]
+
+
 # --- a database that is away
+
+
+def test_a_postgresql_whose_machine_vanishes_is_noticed_on_both_sides(postgres_url: sa.URL) -> None:
+    with closing(Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
+        for engine in (database.reader, database.writer):
+            with engine.connect() as connection:
+                raw_connection: Any = connection.connection.dbapi_connection
+                ours = raw_connection.info.get_parameters()
+                idle, interval, count = (int(ours[f"keepalives_{name}"]) for name in ("idle", "interval", "count"))
+                assert 10 <= idle + interval * count <= 20
+                assert 10_000 <= int(ours["tcp_user_timeout"]) <= 20_000
+                assert "tcp_user_timeout" in ours["options"], "and the server notices when we vanish"
+
+
+def test_a_writer_that_stands_still_in_a_transaction_does_not_hold_its_rows_for_ever(
+    postgres_url: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "IDLE_SECONDS", 0.2)
+
+    def stand_still(session: Session) -> None:
+        put(session, "held")
+        time.sleep(0.6)  # what SIGSTOP does to a worker
+        put(session, "late")
+
+    with closing(Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
+        gate = Gate(database)
+        jobs = [database._submit(stand_still), database._submit(lambda session: put(session, "neighbour"))]
+        gate.open()
+        for job in jobs:
+            with pytest.raises(Unavailable, match="Nothing was changed"):
+                job.result(10)
+        assert database.read_now(lambda session: session.execute(sa.text("SELECT 1")).scalar()) == 1
+        with pytest.raises(Unavailable):
+            database.write_now(stand_still)  # alone in its transaction
+        assert database.write_now(put, "next") == "next"
+        assert database.read_now(names) == {"next"}
+
+
+def test_a_writer_may_stand_still_as_long_as_a_lease(postgres_url: sa.URL) -> None:
+    with closing(Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
+        shown = "SHOW idle_in_transaction_session_timeout"
+        assert database.write_now(lambda session: session.execute(sa.text(shown)).scalar()) == "1min"
+        assert database.read_now(lambda session: session.execute(sa.text(shown)).scalar()) == "0"
 
 
 def test_a_lost_connection_is_unavailable_and_the_next_write_is_fine(postgres_url: sa.URL) -> None:

@@ -167,6 +167,7 @@ def serve(settings: Settings, *, beside: int | None) -> None:
         _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
+        workers.settle_in()
         with workers.beside(settings, beside or 0):
             config = uvicorn.Config(
                 app,
@@ -186,6 +187,7 @@ def work(settings: Settings, *, attached: bool = False) -> None:
     if attached:
         workers.follow_parent()
     core = build(settings)
+    workers.settle_in()
     try:
         asyncio.run(_work(core))
     finally:

@@ -30,8 +30,15 @@ from webhook_ui.steady import SteadyClock
 GROUP = 256  # jobs in one transaction at the most
 READERS = 4
 BUSY_SECONDS = 5
+IDLE_SECONDS = 60.0  # a writer that stands still in a transaction is cut off then; others wait for its rows no longer
+# than for a lease, and who is slow but alive is never cut off: no code of ours pauses within a transaction
 CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
 LONGEST_NOTICE = 4000  # bytes; PostgreSQL takes 8000
+# a machine that vanishes says nothing: each side finds out by itself, within some 15 s
+ALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+SERVER_ALIVE = (
+    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000"
+)
 AWAY = (OperationalError, InterfaceError, sa.exc.TimeoutError)  # the last: all connections are taken
 
 P = ParamSpec("P")
@@ -77,6 +84,8 @@ class Database:
         self._lock = threading.Lock()
         self._closed = False
         self._version: int | None = None  # SQLite's count of other connections' commits, as the writer saw it last
+        if self.is_sqlite:
+            sa.event.listen(self.writer, "connect", self._forget_version)
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn(session, …)` on a reading thread. Raises Unavailable when the database is away."""
@@ -110,9 +119,12 @@ class Database:
 
     def _notice_others(self, session: Session) -> None:
         version = session.connection().exec_driver_sql("PRAGMA data_version").scalar_one()
-        if self._version is not None and version != self._version:
+        if version != self._version:  # what it was before this connection began to count may be missed news
             note(session, Changed(Kind.anything))
         self._version = version
+
+    def _forget_version(self, _connection: object, _record: object) -> None:
+        self._version = None  # each connection counts from another number
 
     def close(self) -> None:
         """Finishes what was submitted and lets go of all connections."""
@@ -213,6 +225,8 @@ def _run(job: _Job, connection: Connection, changes: set[Changed], *, alone: boo
             raise  # the connection or the disk is gone, and the group with it
         return None, error
     except Exception as error:
+        if connection.invalidated:  # the server has ended it for standing still, for example
+            raise
         return None, error
     changes |= session.info.get("changes", set())
     return result, None
@@ -247,9 +261,12 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     else:
+        options = f"-c timezone=utc {SERVER_ALIVE}"
+        if size == 1:  # the writer
+            options += f" -c idle_in_transaction_session_timeout={round(IDLE_SECONDS * 1000)}"
         engine = sa.create_engine(
             url,
-            connect_args={"options": "-c timezone=utc", "connect_timeout": BUSY_SECONDS},
+            connect_args={"options": options, "connect_timeout": BUSY_SECONDS, **ALIVE},
             pool_pre_ping=True,
             pool_size=size,
             max_overflow=0,

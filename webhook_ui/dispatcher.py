@@ -56,6 +56,7 @@ class Dispatcher:
         self._board = Board()
         self._suspects: Sequence[tuple[int, int]] = ()
         self._alone = False  # what is in flight was claimed alone
+        self._careful = 0  # so many answers are settled one by one
         self._discover, self._discovered_at = True, float("-inf")
         self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -138,14 +139,10 @@ class Dispatcher:
         plan = self._plan()
         if plan is None:
             return
-        flights = self._flights
-        flights.answers, flights.unused = [], []
         try:
             outcome = await self._database.write(self._turns.take, plan)
-        except BaseException:  # not recorded, so still to be recorded
-            flights.answers = [*plan.answers, *flights.answers]
-            flights.unused = [*plan.unused, *flights.unused]
-            self._board.call(plan.wanted)
+        except BaseException as error:
+            self._take_back(plan, error)
             raise
         self._tally.note_turn(plan.answers, outcome, time.perf_counter() - began)
         _log_attempts(plan.answers)
@@ -171,9 +168,13 @@ class Dispatcher:
         elif due := self._board.due(self._now()):
             wanted = self._flights.wanted(due)
             self._board.take(wanted)
-        answers, unused = self._flights.answers, self._flights.unused
+        flights = self._flights
+        several = 1 if self._careful else len(flights.answers)
+        answers, unused = flights.answers[:several], flights.unused
         if not (answers or unused or self._discover or wanted or suspects):
             return None
+        flights.answers, flights.unused = flights.answers[several:], []
+        self._careful = max(self._careful - 1, 0)
         return Plan(
             answers=answers,
             unused=unused,
@@ -183,6 +184,24 @@ class Dispatcher:
             suspects=suspects,
         )
 
+    def _take_back(self, plan: Plan, error: BaseException) -> None:
+        """The turn failed: what it was to record is still to be recorded.
+
+        Where not the database is away but an answer cannot be recorded, it is found by settling one at a time and
+        left out. It counts as a lost claim, and what is lost again and again ends as crashed.
+        """
+        answers = plan.answers
+        if isinstance(error, Exception) and not isinstance(error, Unavailable):
+            if len(answers) == 1:
+                claimed = answers[0].claimed
+                name = ids.delivery_text(claimed.webhook_id, claimed.event_id)
+                log.error("attempt.unrecordable", delivery=name, reason=str(error))
+                answers = ()
+            self._careful = len(answers)
+        self._flights.answers = [*answers, *self._flights.answers]
+        self._flights.unused = [*plan.unused, *self._flights.unused]
+        self._board.call(plan.wanted)
+
     def _learn(self, plan: Plan, outcome: Outcome) -> None:
         """Takes over what a turn found out about lanes."""
         if outcome.lanes is not None:
@@ -191,9 +210,8 @@ class Dispatcher:
             self._suspects = outcome.suspects or ()
             self._woken.set()  # what was found is claimed now
         if plan.suspects:
-            self._alone = bool(outcome.claims.deliveries)
             self._suspects = ()
-            self._discover = True  # there may be more of them
+            self._alone = self._discover = bool(outcome.claims.deliveries)  # there may be more of them
             self._woken.set()
         for webhook_id, at in outcome.claims.looks.items():
             self._board.look(webhook_id, at)
@@ -280,7 +298,8 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
 def _log_attempts(answers: Sequence[Sent]) -> None:
     """One line for each attempt that was recorded."""
     for result, level in ((Result.sent, logging.INFO), (Result.error, logging.WARNING)):
-        logs.write(level, f"attempt.{result}", [_line(one) for one in answers if one.answer.result is result])
+        if logs.is_written(level):
+            logs.write(level, f"attempt.{result}", [_line(one) for one in answers if one.answer.result is result])
 
 
 def _line(one: Sent) -> dict[str, object]:

@@ -19,15 +19,15 @@ async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> 
     under_way: set[asyncio.Task[None]] = set()
 
     async def keep_up() -> None:
-        if election.held:
-            await upkeep.run(database, retention=retention)
+        if election.held and not under_way:
+            task = asyncio.create_task(upkeep.run(database, retention=retention))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
 
     def decided(held: bool) -> None:
         feeder.wake()
         if held:
-            task = asyncio.create_task(keep_up())
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            loop.create_task(keep_up())
 
     def hear(held: bool) -> None:
         loop.call_soon_threadsafe(decided, held)

@@ -17,6 +17,7 @@ import psycopg
 import structlog
 
 from webhook_ui.database import Database
+from webhook_ui.outage import Outage
 
 LOCK = 0x7765_6265  # PostgreSQL's number of this lock; it counts within one database
 TRY_SECONDS = 1.0  # how often a candidate tries
@@ -37,6 +38,7 @@ class Election:
     def __init__(self, database: Database, on_change: Callable[[bool], None]) -> None:
         self._database, self._on_change = database, on_change
         self._held = False
+        self._outage = Outage("election")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="election", daemon=True)
 
@@ -60,13 +62,14 @@ class Election:
             try:
                 stand()
             except (psycopg.Error, sqlite3.Error, OSError) as error:
-                log.warning("election.waits", reason=str(error).strip(), again_in_seconds=AGAIN_SECONDS)
+                self._outage.note(str(error).strip())
                 self._stop.wait(AGAIN_SECONDS)
 
     def _stand_with_file(self) -> None:
         path = Path(f"{self._database.url.database}.scheduler")
         # never removed: whoever has it open would hold a lock on a file that nobody else finds
         with closing(_Descriptor(path)) as file:
+            self._outage.over()
             while not self._stop.is_set():
                 if file.try_lock():
                     with self._holding():
@@ -77,6 +80,7 @@ class Election:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         address = psycopg.conninfo.make_conninfo(url, **psycopg.conninfo.conninfo_to_dict(ALIVE))
         with psycopg.connect(address, autocommit=True, options=SERVER_ALIVE) as connection:
+            self._outage.over()
             while not self._stop.is_set():
                 won = connection.execute("SELECT pg_try_advisory_lock(%s)", (LOCK,)).fetchone()
                 if won and won[0] and not self._stop.wait(HANDOVER_SECONDS):

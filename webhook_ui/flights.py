@@ -54,13 +54,17 @@ class Flights:
         self._clear_out(now)
         self._shares = self.seats.shares(due, now)
         wanted = dict(self._shares)
-        if any(webhook_id not in wanted and not self.seats.flying(webhook_id) for webhook_id in due):
+        if any(self._is_left_out(webhook_id, now) for webhook_id in due):
             return wanted  # lanes that got no seat are served before others get a stock
         for webhook_id in due:
             room = self.seats.quick_window(webhook_id, now) - len(self._stock.get(webhook_id, ()))
             if room > 0:
                 wanted[webhook_id] = wanted.get(webhook_id, 0) + room
         return wanted
+
+    def _is_left_out(self, webhook_id: int, now: float) -> bool:
+        seats = self.seats
+        return not (self._shares.get(webhook_id) or seats.flying(webhook_id) or seats.is_slow(webhook_id, now))
 
     def pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
         """Of the webhooks that failed in `answers`, how many of how many attempts failed lately."""

@@ -64,13 +64,18 @@ def configure(form: Form) -> None:
         logging.getLogger(name).propagate = True
 
 
+def is_written(level: int) -> bool:
+    """Whether lines of this level are written at all."""
+    return logging.getLogger().isEnabledFor(level)
+
+
 def write(level: int, event: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Writes one line for each of `rows`, all at once: what a logger does for one takes as long as half a delivery.
 
     The lines look as those of the logger do. Values must be JSON's own.
     """
     root = logging.getLogger()
-    if not rows or not root.isEnabledFor(level) or not root.handlers:
+    if not rows or not is_written(level):
         return
     name, now = logging.getLevelName(level).lower(), datetime.now(UTC).isoformat().replace("+00:00", "Z")
     if _form == "json":

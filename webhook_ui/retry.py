@@ -29,6 +29,9 @@ class Decision:
     lane_not_before: datetime | None = None
 
 
+SENT = Decision(status=Result.sent, closed="sent")
+
+
 def decide(
     answer: Answer, *, schedule: Sequence[float], tries: int, now: datetime, jitter: float, chance: float
 ) -> Decision:
@@ -37,8 +40,8 @@ def decide(
     `tries` counts the settled tries of this round before this answer, so it picks the wait in `schedule` (seconds);
     that wait is made longer by `jitter` × `chance`, where `chance` is drawn by the caller from [0, 1).
     """
-    if answer.result is Result.sent:
-        return Decision(status=Result.sent, closed="sent")
+    if answer.failure is None:
+        return SENT
     if answer.response_status == GONE:
         return Decision(status=Result.error, closed="gone", disable_webhook=True)
     asked = _asked_wait(answer)

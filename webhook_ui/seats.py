@@ -106,6 +106,11 @@ class Seats:
         lane = self._lanes.get(webhook_id)
         return lane.window if lane and lane.pace(now) is _QUICK else 0
 
+    def is_slow(self, webhook_id: int, now: float) -> bool:
+        """Whether a lane's answers take long, or something of it hangs."""
+        lane = self._lanes.get(webhook_id)
+        return lane is not None and lane.pace(now) is _SLOW
+
     def take(self, webhook_id: int, count: int, now: float) -> None:
         """`count` deliveries of a lane are in flight from now on."""
         lane = self._lanes.get(webhook_id)

@@ -13,7 +13,9 @@ def utcnow() -> datetime:
 
 def to_text(moment: datetime) -> str:
     """RFC 3339 in UTC with `Z`; microseconds only where there are some."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[:-6] + "Z"
 
 
 def from_text(text: str) -> datetime:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from webhook_ui import engine_events, outbox, retry, webhooks, wire
+from webhook_ui import engine_events, ids, outbox, retry, webhooks, wire
 from webhook_ui.actors import SYSTEM
 from webhook_ui.breaker import Health
 from webhook_ui.database import moment
@@ -27,11 +27,15 @@ GONE = "Its receiver answered 410 Gone: it wants no more events."
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Sent:
-    """A claimed delivery with its answer, not settled yet; `headers` are as sent, less what is secret."""
+    """A claimed delivery with its answer, not settled yet; `headers` are as sent, less what is secret.
+
+    `attempt_id` is made once: when the answer to a commit is lost, settling it again records it once all the same.
+    """
 
     claimed: Claimed
     answer: Answer
     headers: wire.Headers
+    attempt_id: int = field(default_factory=ids.new_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +80,7 @@ class Turns:
         settled = self.settle(session, plan, now)
         outbox.give_back(session, plan.unused, now=now)
         lanes = outbox.open_lanes(session, now) if plan.discover else None
-        suspects = outbox.suspects(session, now) if plan.discover else None
+        suspects = None if lanes is None else outbox.suspects(session, lanes, now)
         lease = self._lease(now)
         if plan.suspects:
             claims = outbox.claim_alone(session, plan.suspects, lease=lease, targets=self._targets)
@@ -146,6 +150,7 @@ class Turns:
             decision=decision,
             url=claimed.target.url,
             request_headers=one.headers,
+            attempt_id=one.attempt_id,
         )
 
 

@@ -5,15 +5,13 @@ import threading
 from contextlib import closing
 
 import psycopg
-import structlog
 
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.database import CHANNEL, Database, read_notice
+from webhook_ui.database import ALIVE, CHANNEL, Database, read_notice
+from webhook_ui.outage import Outage
 
 ASK_SECONDS = 0.05  # one question costs SQLite some microseconds
 AGAIN_SECONDS = 2.0
-
-log = structlog.get_logger()
 
 
 class Watch:
@@ -21,6 +19,7 @@ class Watch:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._outage = Outage("watch")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="database-watch", daemon=True)
 
@@ -39,7 +38,7 @@ class Watch:
             try:
                 look()
             except (psycopg.Error, sqlite3.Error) as error:
-                log.warning("watch.lost", reason=str(error).strip(), again_in_seconds=AGAIN_SECONDS)
+                self._outage.note(str(error).strip())
                 self._stop.wait(AGAIN_SECONDS)
                 self._announce()  # something may have been missed
 
@@ -49,6 +48,7 @@ class Watch:
             seen = None
             while not self._stop.is_set():
                 version = connection.execute("PRAGMA data_version").fetchone()
+                self._outage.over()
                 if seen is not None and version != seen:
                     self._database.look_for_others()  # it may have been this process itself
                 seen = version
@@ -56,8 +56,9 @@ class Watch:
 
     def _hear_postgresql(self) -> None:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        with psycopg.connect(url, autocommit=True, connect_timeout=5, **ALIVE) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
+            self._outage.over()
             while not self._stop.is_set():
                 for heard in connection.notifies(timeout=0.5, stop_after=1):
                     origin, changes = read_notice(heard.payload)

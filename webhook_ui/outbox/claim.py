@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
@@ -26,8 +27,7 @@ BLOCKED = timedelta(seconds=1)  # the same for one in which something is due tha
 _delivery, _lane = table(Delivery), table(Lane)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One delivery in the hands of a dispatcher until its lease ends; `token` proves it.
 
     A `narrow` one was claimed as the only one of its lane; as a `probe`, to see whether its receiver is up again.

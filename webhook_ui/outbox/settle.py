@@ -29,8 +29,7 @@ from webhook_ui.wire import Answer, Headers, Result
 _delivery = table(Delivery)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An answer to one claimed delivery and what was decided of it.
 
     `request_headers` are as sent, less what is secret; `request_body` is None when it was the event's envelope.
@@ -42,7 +41,7 @@ class Settlement:
     url: str
     request_headers: Headers
     request_body: str | None = None
-    attempt_id: int = field(default_factory=ids.new_id)
+    attempt_id: int = msgspec.field(default_factory=ids.new_id)
 
     @property
     def key(self) -> Key:
@@ -102,13 +101,13 @@ def _store_states(connection: Connection, settlements: Sequence[Settlement], now
 
 
 def _state(one: Settlement, now: datetime) -> SettledRow:
-    claimed, decision = one.claimed, one.decision
+    claimed, answer, decision = one.claimed, one.answer, one.decision
     return SettledRow(
         claimed.webhook_id,
         claimed.event_id,
         claimed.token,
-        decision.status.value,
-        one.answer.result.value,
+        "sent" if decision.status is Result.sent else "error",
+        "sent" if answer.failure is None else "error",
         decision.closed,
         decision.due_at,
         one.attempt_id,
@@ -126,7 +125,7 @@ def _attempt(one: Settlement, *, late: bool) -> AttemptRow:
         late,
         answer.at,
         answer.duration_ms,
-        answer.result.value,
+        "error" if failure else "sent",
         one.url,
         _json(one.request_headers),
         one.request_body,

@@ -191,6 +191,8 @@ DELIVERY = (
     " created_at, updated_at)"
 )
 ATTEMPT = f"INSERT INTO webhook_ui_attempt ({', '.join(AttemptRow._fields)})"
+# one that was stored already, by a commit whose answer was lost, stays as it is
+ATTEMPT_ONCE = "ON CONFLICT (webhook_id, event_id, id) DO NOTHING"
 LANES = (
     "SELECT w.id, w.version, w.enabled AND NOT w.paused AND w.deleted_at IS NULL, w.ordered, w.rate_limit,"
     " l.resume_rate, l.breaker, l.reason, l.probes, l.last_result, l.opened_at, l.probe_at, l.not_before, l.rate_tat,"

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from webhook_ui.outbox.store import (
     ATTEMPT,
+    ATTEMPT_ONCE,
     DELIVERY,
     EVENT,
     LANES,
@@ -122,7 +123,8 @@ _ADD_ATTEMPTS = f"""
 FROM unnest(
   %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::timestamptz[], %s::float8[], %s::text[],
   %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
-) AS new ({", ".join(AttemptRow._fields)})"""
+) AS new ({", ".join(AttemptRow._fields)})
+{ATTEMPT_ONCE}"""
 _STATISTICS_ROWS = """
 SELECT webhook_id, minute, dispatcher, sent, error, latency::json
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from webhook_ui.columns import EPOCH, MICROSECOND
 from webhook_ui.outbox.store import (
     ATTEMPT,
+    ATTEMPT_ONCE,
     CLAIMED,
     DELIVERY,
     EVENT,
@@ -48,7 +49,7 @@ class SqliteStore:
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
         values = [(*one[:5], _us(one.at), *one[6:]) for one in rows]
-        _write(connection, f"{ATTEMPT} VALUES ({', '.join('?' * len(AttemptRow._fields))})", values)
+        _write(connection, f"{ATTEMPT} VALUES ({', '.join('?' * len(AttemptRow._fields))}) {ATTEMPT_ONCE}", values)
 
     def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
         values = [(one.webhook_id, _us(one.minute), *one[2:]) for one in rows]

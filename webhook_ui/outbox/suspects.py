@@ -26,9 +26,14 @@ _delivery, _event, _lane, _webhook = table(Delivery), table(Event), table(Lane),
 _lost = _delivery.c.losses + sa.case((_delivery.c.claim.is_not(None), 1), else_=0)
 
 
-def suspects(session: Session, now: datetime) -> list[tuple[int, int]]:
-    """Deliveries (webhook id, event id) that are due and may only be claimed alone; the longest waiting first."""
-    return [(row.webhook_id, row.event_id) for row in session.execute(_SUSPECTS, {"now": now})]
+def suspects(session: Session, lanes: Sequence[OpenLane], now: datetime) -> list[tuple[int, int]]:
+    """Deliveries (webhook id, event id) of these lanes that are due, may be claimed, and only alone.
+
+    The longest waiting first. Of an ordered lane it can only be the head.
+    """
+    due = {lane.webhook_id: lane for lane in lanes if lane.due_at <= now}
+    found = [(row.webhook_id, row.event_id) for row in session.execute(_SUSPECTS, {"now": now})] if due else []
+    return [one for one in found if one[0] in due and (not due[one[0]].ordered or _is_head(session, *one))]
 
 
 def claim_alone(session: Session, among: Sequence[tuple[int, int]], *, lease: Lease, targets: Targets) -> Claims:
@@ -59,6 +64,10 @@ _SUSPECTS = (
     .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
     .order_by(_delivery.c.due_at, _delivery.c.event_id)
 )
+
+
+def _is_head(session: Session, webhook_id: int, event_id: int) -> bool:
+    return session.execute(sa.select(head(webhook_id))).scalar() == event_id
 
 
 def _lock(session: Session, lane: OpenLane, event_id: int, lease: Lease) -> Any:

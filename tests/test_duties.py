@@ -1,0 +1,59 @@
+"""The elected process's duties end with it: nobody waits for a prune of hours."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+
+from tests.stored import Worker, add_webhook, emit
+from webhook_ui import duties, times, upkeep
+from webhook_ui.database import Database
+from webhook_ui.schedule import Clock
+
+
+async def test_a_stop_does_not_wait_for_a_prune(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day is pruned in many batches with a rest after each; here the rest after the first is endless."""
+    monkeypatch.setattr(upkeep, "REST", 1_000_000.0)
+    resting = asyncio.Event()
+    wanted = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        resting.set()
+        await wanted(seconds)
+
+    monkeypatch.setattr(upkeep.asyncio, "sleep", rest)
+    long_ago = times.utcnow() - timedelta(days=100)
+    add_webhook(database, now=long_ago)
+    emit(database, now=long_ago)
+    Worker(database).deliver(200, long_ago)
+    clock = Clock()
+    clock.start()
+    async with duties.on_call(database, clock, retention=timedelta(days=90)):
+        await asyncio.wait_for(resting.wait(), 15)
+        began = time.monotonic()
+    clock.stop()
+    assert time.monotonic() - began < 3
+
+
+async def test_what_the_clock_began_is_ended_as_well(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = asyncio.Event(), []
+
+    async def endless(_: Database, *, retention: timedelta) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(retention)
+
+    async def nothing(_: Database, *, retention: timedelta) -> None:
+        monkeypatch.setattr(upkeep, "run", endless)
+
+    monkeypatch.setattr(upkeep, "run", nothing)
+    monkeypatch.setattr(upkeep, "EVERY_SECONDS", 0.05)
+    clock = Clock()
+    clock.start()
+    async with duties.on_call(database, clock, retention=timedelta(days=90)):
+        await asyncio.wait_for(begun.wait(), 15)
+    assert ended == [timedelta(days=90)], "once, and it was over before we left"
+    clock.stop()

@@ -1,0 +1,141 @@
+"""Deliveries whose claims were lost again and again: they go alone, and end as crashed."""
+
+from tests.stored import (
+    FAILED,
+    LEASE,
+    PENDING,
+    Worker,
+    add_webhook,
+    answer,
+    at,
+    attempts,
+    change,
+    emit,
+    events,
+    order,
+    settlement,
+    state,
+)
+from webhook_ui.database import Database
+
+
+def test_a_lost_claim_is_no_try_and_after_two_the_delivery_goes_alone(database: Database) -> None:
+    webhook_id, other = add_webhook(database), add_webhook(database)
+    event_id = emit(database)
+    worker, minute = Worker(database), LEASE.total_seconds()
+
+    def known() -> tuple[int, int]:
+        found = state(database, webhook_id, event_id)
+        return found["tries"], found["losses"]
+
+    assert len(worker.claim(at(0)).deliveries) == 2
+    assert known() == (0, 0)
+    assert len(worker.claim(at(minute)).deliveries) == 2
+    assert known() == (0, 1)
+    claims = worker.claim(at(2 * minute))
+    assert (claims.deliveries, set(claims.suspects)) == ([], {webhook_id, other})
+
+    (alone,) = worker.claim_alone([webhook_id], at(2 * minute)).deliveries
+    assert (alone.webhook_id, alone.event_id) == (webhook_id, event_id)
+    assert known() == (0, 2)
+    assert set(worker.claim(at(2 * minute)).suspects) == {other}
+    assert worker.claim_alone([webhook_id], at(2 * minute + 1)).deliveries == [], "it is in flight"
+    assert len(worker.claim_alone([webhook_id], at(3 * minute)).deliveries) == 1
+    assert known() == (0, 3)
+    assert worker.claim_alone([webhook_id], at(4 * minute)).deliveries == []
+    assert state(database, webhook_id, event_id) == PENDING | {
+        "status": "error",
+        "due_at": None,
+        "losses": 3,
+        "closed": "crashed",
+    }
+    (attempt,) = attempts(database, webhook_id, event_id)
+    assert (attempt.status, attempt.error_class) == ("error", "crash")
+    assert "ended 4 times without a result" in attempt.error_message
+    assert worker.deliver(200, at(4 * minute)) == 0
+    assert set(worker.claim(at(4 * minute)).suspects) == {other}
+
+
+def test_an_answer_forgives_all_losses(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    (alone,) = worker.claim_alone([webhook_id], at(120)).deliveries
+    worker.settle(settlement(alone, answer(500), now=at(121)), now=at(121))
+    assert state(database, webhook_id, event_id) == FAILED | {"due_at": at(126)}
+    assert events(worker.claim(at(126))) == [event_id], "in company again"
+
+
+def test_a_suspect_does_not_hold_up_its_wide_lane(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    poison = emit(database)
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    innocents = [emit(database, now=at(100)) for _ in range(3)]
+    claims = worker.claim(at(120), seats=2)
+    assert events(claims) == innocents[:2]
+    assert list(claims.suspects) == [webhook_id]
+    (alone,) = worker.claim_alone(claims.suspects, at(120)).deliveries
+    assert alone.event_id == poison
+
+
+def test_a_suspect_at_the_head_holds_its_ordered_lane_until_it_was_alone(database: Database) -> None:
+    webhook_id = add_webhook(database, ordered=True)
+    head, follower = emit(database), emit(database)
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    claims = worker.claim(at(120))
+    assert (claims.deliveries, list(claims.suspects)) == ([], [webhook_id])
+    assert events(worker.claim_alone([webhook_id], at(120))) == [head]
+    assert events(worker.claim_alone([webhook_id], at(180))) == [head]
+    assert worker.claim_alone([webhook_id], at(240)).deliveries == []
+    assert state(database, webhook_id, head)["closed"] == "crashed"
+    assert events(worker.claim(at(240))) == [follower], "and then makes way"
+
+
+def test_a_suspect_that_is_not_the_head_waits_for_its_turn(database: Database) -> None:
+    """An earlier delivery that was redelivered is the head again, and may be in flight."""
+    webhook_id = add_webhook(database, ordered=True)
+    first = emit(database)
+    worker = Worker(database)
+    worker.deliver(200)
+    suspect = emit(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    order(database, "redeliver", webhook_id, first, now=at(120))
+    assert worker.claim_alone([webhook_id], at(121)).deliveries == []
+    assert events(worker.claim(at(121))) == [first]
+    assert worker.claim_alone([webhook_id], at(122)).deliveries == [], "one is in flight"
+    assert state(database, webhook_id, suspect)["losses"] == 1
+
+
+def test_a_suspect_respects_what_holds_its_lane(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    emit(database)
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    other = emit(database, now=at(119))
+    (claimed,) = worker.claim(at(119)).deliveries
+    assert claimed.event_id == other
+    worker.settle(settlement(claimed, answer(503, retry_after=600), now=at(120)), now=at(120))
+    assert worker.claim_alone([webhook_id], at(121)).deliveries == [], "its receiver asked to wait"
+    change(database, webhook_id, paused=True)
+    assert worker.claim_alone([webhook_id], at(9999)).deliveries == []
+    change(database, webhook_id, paused=False)
+    assert len(worker.claim_alone([webhook_id], at(9999)).deliveries) == 1
+
+
+def test_only_one_suspect_at_a_time_is_taken(database: Database) -> None:
+    ids = [add_webhook(database), add_webhook(database)]
+    emit(database)
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    assert len(worker.claim_alone(ids, at(120)).deliveries) == 1
+    assert len(worker.claim_alone(ids, at(120)).deliveries) == 1
+    assert len(worker.claim_alone(ids, at(120)).deliveries) == 0
