@@ -1,7 +1,7 @@
 """The hot path's statements, written by hand for each database: building them anew costs more than running them.
 
-Groups are what makes them fast. SQLite gets its many rows as one prepared statement or as one JSON text, PostgreSQL as
-arrays. What the rows mean is decided elsewhere; moments go in and come out as aware datetimes.
+Groups are what makes them fast: many rows go over as one JSON text, or through one prepared statement. What the rows
+mean is decided elsewhere; moments go in and come out as aware datetimes.
 """
 
 from collections.abc import Collection, Sequence

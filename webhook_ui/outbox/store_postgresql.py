@@ -1,9 +1,10 @@
-"""PostgreSQL: many workers at once, so what somebody is claiming is passed over. Groups go over as arrays."""
+"""PostgreSQL: many workers at once, so what somebody is claiming is passed over. Groups go over as one JSON text."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy.engine import Connection
 
 from webhook_ui.outbox.store import (
@@ -24,18 +25,23 @@ from webhook_ui.outbox.store import (
     StatisticsRow,
 )
 
+_JSON_COLUMNS = ("request_headers", "response_headers", "timings")
+
 
 class PostgresqlStore:
     """What `Store` promises, each in one round trip."""
 
     def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
-        connection.exec_driver_sql(_ADD_EVENTS, _columns(rows))
+        connection.exec_driver_sql(_ADD_EVENTS, (_records(rows),))
 
     def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
-        connection.exec_driver_sql(_ADD_DELIVERIES, _columns(rows))
+        connection.exec_driver_sql(_ADD_DELIVERIES, (_records(rows),))
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
-        connection.exec_driver_sql(_ADD_ATTEMPTS, _columns(rows))
+        raw = [
+            one._asdict() | {name: msgspec.Raw(getattr(one, name).encode()) for name in _JSON_COLUMNS} for one in rows
+        ]
+        connection.exec_driver_sql(_ADD_ATTEMPTS, (_json(raw),))
 
     def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
         connection.exec_driver_sql(_ADD_STATISTICS, _columns(rows))
@@ -95,7 +101,7 @@ class PostgresqlStore:
         return [ClaimedRow(*one) for one in found.all()]
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
-        found = connection.exec_driver_sql(_SETTLE, _columns(rows))
+        found = connection.exec_driver_sql(_SETTLE, (_records(rows),))
         return {(webhook_id, event_id) for webhook_id, event_id in found.all()}
 
     def next_due(
@@ -110,21 +116,14 @@ class PostgresqlStore:
 
 
 _ADD_EVENTS = f"""
-{EVENT} SELECT *, false FROM unnest(
-  %s::bigint[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[]
-)"""
+{EVENT} SELECT id, "trigger", tenant, payload, occurred_at, created_at, actor, false
+FROM json_populate_recordset(NULL::webhook_ui_event, %s::json)"""
 _ADD_DELIVERIES = f"""
-{DELIVERY} SELECT webhook_id, event_id, name, 'pending', due_at, 1, 0, 0, false, created_at, created_at
-FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-  AS new (webhook_id, event_id, name, due_at, created_at)"""
+{DELIVERY} SELECT webhook_id, event_id, "trigger", 'pending', due_at, 1, 0, 0, false, created_at, created_at
+FROM json_populate_recordset(NULL::webhook_ui_delivery, %s::json)"""
 _ADD_ATTEMPTS = f"""
-{ATTEMPT} SELECT webhook_id, event_id, id, round, late, at, duration_ms, status, url, request_headers::json,
-  request_body, response_status, response_headers::json, response_body, error_class, error_message, timings::json
-FROM unnest(
-  %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::timestamptz[], %s::float8[], %s::text[],
-  %s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
-) AS new ({", ".join(AttemptRow._fields)})
-{ATTEMPT_ONCE}"""
+{ATTEMPT} SELECT {", ".join(AttemptRow._fields)}
+FROM json_populate_recordset(NULL::webhook_ui_attempt, %s::json) {ATTEMPT_ONCE}"""
 _STATISTICS_ROWS = """
 SELECT webhook_id, minute, dispatcher, sent, error, latency::json
 FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
@@ -183,11 +182,8 @@ _OLDEST = _ONE.format(
 _SETTLE = """
 UPDATE webhook_ui_delivery AS delivery SET status = new.status, answer = new.answer, closed = new.closed,
   due_at = new.due_at, last_attempt_id = new.last_attempt_id, updated_at = new.updated_at, claim = NULL,
-  tries = tries + 1, losses = 0
-FROM unnest(
-  %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[],
-  %s::timestamptz[]
-) AS new (webhook_id, event_id, claim, status, answer, closed, due_at, last_attempt_id, updated_at)
+  tries = delivery.tries + 1, losses = 0
+FROM json_populate_recordset(NULL::webhook_ui_delivery, %s::json) AS new
 WHERE delivery.webhook_id = new.webhook_id AND delivery.event_id = new.event_id AND delivery.claim = new.claim
 RETURNING delivery.webhook_id, delivery.event_id"""
 _NEXT = """
@@ -200,6 +196,15 @@ SELECT lane.id, (
     SELECT min(event_id) FROM webhook_ui_delivery AS open WHERE open.webhook_id = lane.id AND due_at IS NOT NULL
   )
 ) FROM unnest(%s::bigint[]) AS lane (id)"""
+
+
+def _records(rows: Sequence[Any]) -> str:
+    """Rows as one JSON text: the server reads that more quickly than Python writes arrays."""
+    return _json([row._asdict() for row in rows])
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
