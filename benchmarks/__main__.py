@@ -38,6 +38,14 @@ def where(
     """The options that all measurements share."""
 
 
+def forget_settings() -> None:
+    """Measurements say themselves which settings are in force."""
+    from webhook_ui.settings import PREFIX
+
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        del os.environ[name]
+
+
 def measurement(measure: Callable[..., "Report | list[Report]"]) -> Callable[..., "Report | list[Report]"]:
     """Makes a command of `measure`, which takes a storage first; the shared options say which, and how it is told."""
 
@@ -45,8 +53,7 @@ def measurement(measure: Callable[..., "Report | list[Report]"]) -> Callable[...
     def command(*, postgresql: bool, database_url: str | None, folder: Path | None, json: bool, **own: Any) -> None:
         from benchmarks import product, report
 
-        for name in [name for name in os.environ if name.upper().startswith(product.PREFIX)]:
-            del os.environ[name]  # measurements say themselves which settings are in force
+        forget_settings()
         with product.storage(database_url=database_url, postgresql=postgresql, folder=folder) as storage:
             found = measure(storage, **own)
         report.show(found if isinstance(found, list) else [found], as_json=json)
@@ -174,11 +181,24 @@ def profile(
 
 
 @app.command()
-def crash(minutes: Annotated[float, typer.Option(help="How long.")] = 10.0) -> None:
+def crash(
+    minutes: Annotated[float, typer.Option(help="How long; 20 kills at the least.")] = 10.0,
+    *,
+    postgresql: Annotated[bool, typer.Option("--postgresql", help="On a PostgreSQL started for this.")] = False,
+    database_url: Annotated[str | None, typer.Option(help="On this PostgreSQL, in a database made for this.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Dispatchers beside the web process.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed chooses the same victims.")] = 1,
+) -> None:
     """Kills workers at random moments under load and looks whether anything was lost."""
+    from benchmarks import product
     from benchmarks.crash import crash as run
 
-    run(minutes)
+    forget_settings()
+    with (
+        product.storage(database_url=database_url, postgresql=postgresql, folder=None) as storage,
+        storage.make_database() as url,
+    ):
+        run(minutes, url, workers, seed)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from benchmarks import product, seeds
+from benchmarks import crash, product, seeds
 from benchmarks.__main__ import app
 from benchmarks.receiver import receiver
 from tests.processes import ROOT
@@ -54,6 +54,21 @@ def test_growth_on_postgresql_as_json(postgres_server: sa.URL) -> None:
     (report,) = found["reports"]
     assert [row[""] for row in report["rows"]] == ["history, 100 rows"]
     assert report["rows"][0]["worker's memory MB"] > 10
+
+
+def test_crash_takes_a_database_of_its_own_workers_and_a_seed(
+    postgres_server: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How it kills is tested elsewhere."""
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(crash, "crash", lambda *given: calls.append(given))
+    run("crash", "--minutes", "0.5", "--workers", "3", "--seed", "7")
+    server = postgres_server.set(drivername="postgresql").render_as_string(hide_password=False)
+    run("crash", "--database-url", server)
+    (on_sqlite, (minutes, url, workers, seed)) = calls
+    assert on_sqlite == (0.5, None, 3, 7)
+    assert (minutes, workers, seed) == (10.0, 2, 1)
+    assert sa.make_url(str(url)).database != postgres_server.database, "one that was made for this"
 
 
 def test_the_receiver_counts_requests_however_they_are_cut() -> None:

@@ -2,17 +2,21 @@
 
 import asyncio
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 import httpx
 import pytest
 from sqlmodel import Session
 
 from tests.stored import add_webhook, attempts, delivery, emit
+from webhook_ui import outbox
 from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
+from webhook_ui.outbox import Claims
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 
@@ -44,25 +48,29 @@ def make(database: Database, sent: list[str]) -> tuple[Dispatcher, Sender]:
     return dispatcher, sender
 
 
-async def test_what_a_last_turn_claims_is_given_back_unsent(database: Database, sent: list[str]) -> None:
+async def test_what_a_last_turn_claims_is_given_back_unsent(
+    database: Database, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Told to stop while a turn's claims are being committed: they must not stay behind, nor be sent."""
     webhook_id = add_webhook(database)
     event_id = emit(database)
     dispatcher, sender = make(database, sent)
-    before, after = Gate(), Gate()
+    claiming, claim = Gate(), outbox.claim
+
+    def claim_and_hold(session: Session, wanted: Mapping[int, int], **how: Any) -> Claims:
+        claims = claim(session, wanted, **how)
+        if claims.deliveries:  # not so in the turn before, which only looks what there is
+            claiming.hold(session)
+        return claims
+
+    monkeypatch.setattr(outbox, "claim", claim_and_hold)
     async with sender:
-        occupied = asyncio.create_task(database.write(before.hold))
-        await asyncio.to_thread(before.reached.wait)
         running = asyncio.create_task(dispatcher.run())
-        await asyncio.sleep(0)  # the turn stands in the line, and behind it what keeps its commit waiting
-        committing = asyncio.create_task(database.write(after.hold))
-        await asyncio.sleep(0)
-        before.open.set()
-        await asyncio.to_thread(after.reached.wait)
+        assert await asyncio.to_thread(claiming.reached.wait, 10)
         stopping = asyncio.create_task(dispatcher.stop(grace=5))
         await asyncio.sleep(0)
-        after.open.set()
-        await asyncio.gather(occupied, running, committing, stopping)
+        claiming.open.set()
+        await asyncio.gather(running, stopping)
     assert sent == []
     row = delivery(database, webhook_id, event_id)
     assert (row.claim, row.closed, row.tries, row.losses) == (None, None, 0, 0)

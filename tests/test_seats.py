@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook_ui.seats import FIRST_WINDOW, FORGET_AFTER, Seats
+from webhook_ui.seats import FIRST_WINDOW, FORGET_AFTER, QUICK_FOR, Seats
 
 TIMEOUT = 15.0
 QUICK = 0.05
@@ -185,6 +185,48 @@ def test_ten_lanes_that_hang_from_the_start_never_hold_more_than_a_quarter() -> 
         assert sum(house.held(lane) for lane in range(10)) <= 16
         waiting = [lane for lane in range(10, 1000) if house.backlog[lane]]
         assert not waiting or house.seats.taken >= 48, "all that unknown lanes may have is in use"
+
+
+def test_what_is_in_flight_and_how_much_more_may_be() -> None:
+    seats = Seats(6, 64)
+    assert (seats.flying(1), seats.room(1)) == (0, FIRST_WINDOW), "nothing is known of it yet"
+    seats.take(1, 3, 0.0)
+    assert (seats.flying(1), seats.room(1), seats.flying(2)) == (3, 1, 0)
+    answer(seats, 1, 3, 0.1)
+    assert (seats.flying(1), seats.room(1)) == (0, 6), "its window is 7 now, but there are 6 seats"
+    seats.take(2, 4, 0.2)
+    assert (seats.room(1), seats.room(2), seats.room(3)) == (2, 0, 2)
+    seats.take(1, 2, 0.2)
+    assert (seats.room(1), seats.room(3)) == (0, 0), "all seats are taken"
+
+
+def test_a_window_that_was_halved_has_no_room_until_enough_is_back() -> None:
+    seats = Seats(64, 64)
+    rounds(seats, 1, 2, 0.0)
+    seats.take(1, 15, 1.0)
+    answer(seats, 1, 1, 16.0, seconds=TIMEOUT, timed_out=True)
+    assert seats.flying(1) == 14
+    assert seats.room(1) < 0
+    answer(seats, 1, 9, 16.1)
+    assert seats.room(1) > 0
+
+
+def test_only_a_quick_lane_has_a_quick_window() -> None:
+    seats = Seats(64, 16)
+    assert seats.quick_window(1, 0.0) == 0, "nothing is known of it yet"
+    seats.take(1, 2, 0.0)
+    assert seats.quick_window(1, 0.1) == 0
+    answer(seats, 1, 2, 0.1)
+    assert seats.quick_window(1, 0.2) == FIRST_WINDOW + 2
+    assert seats.quick_window(1, 0.1 + QUICK_FOR) == FIRST_WINDOW + 2
+    assert seats.quick_window(1, 0.2 + QUICK_FOR) == 0, "it has not answered for too long"
+    seats.take(1, 1, 70.0)
+    answer(seats, 1, 1, 70.1)
+    seats.take(1, 1, 71.0)
+    assert seats.quick_window(1, 71.9) == FIRST_WINDOW + 3
+    assert seats.quick_window(1, 72.1) == 0, "what is in flight hangs"
+    answer(seats, 1, 1, 73.0, seconds=0.2, timed_out=True)
+    assert seats.quick_window(1, 73.0) == 0, "and has timed out"
 
 
 def test_what_is_known_of_an_idle_lane_is_forgotten() -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from sqlmodel import Session
 
 from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
-from tests.stored import set_lane
+from tests.stored import lane, set_lane
 from webhook_ui import ids, outbox, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.history.deliveries import DeliveryRow
@@ -364,7 +364,18 @@ def test_pausing_holds_what_comes_and_resuming_sends_it(site: Site, receiver: Re
     expect(rows(page)).to_contain_text("Held: paused", timeout=2500)
     expect(page.get_by_role("status").filter(has_text="Paused: 1 delivery waits")).to_be_visible()
     page.get_by_role("button", name="Resume").click()
+    asked = page.get_by_role("dialog", name="Resume")
+    expect(asked).to_contain_text("1 delivery waits")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_have_count(0)
+    page.get_by_role("button", name="Resume").click()
+    asked.get_by_role("button", name="Resume").click()
     expect(rows(page)).to_contain_text("200 OK", timeout=2500)
+    expect(asked).to_have_count(0)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click()  # nothing is held, so nothing is asked
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(asked).to_have_count(0)
     switch = page.get_by_role("switch", name="Enabled")
     expect(switch).to_be_checked()
     switch.click()
@@ -443,6 +454,53 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
     page.goto(f"{site.url}/webhooks/{webhook_id}")
     expect(rows(page)).to_contain_text("200 OK", timeout=2500)
     expect(note).to_have_count(0)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_resuming_at_a_rate_and_without_what_is_old(
+    site: Site, receiver: Receiver, enter: Enter, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook_id = hook(site, receiver.url + f"/resume-{scheme}", paused=True)
+    long_ago = datetime.now(UTC) - timedelta(days=40)
+    with monkeypatch.context() as then:
+        then.setattr(ids, "new_id", iter(range(ids.floor(long_ago), ids.floor(datetime.now(UTC)))).__next__)
+        site.emit()
+    site.emit()
+    page = enter(f"/webhooks/{webhook_id}", scheme=scheme).page
+    page.get_by_role("button", name="Resume").click()
+    asked = page.get_by_role("dialog", name="Resume")
+    expect(asked).to_contain_text("2 deliveries wait. Resume sends all of them, the oldest first.")
+    expect(asked.get_by_label("Rate", exact=True)).to_be_hidden()
+    asked.get_by_role("switch", name="Send at a rate").click()
+    asked.get_by_role("switch", name="Drop what is old").click()
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_contain_text("Say how many a second")
+    asked.get_by_label("Rate", exact=True).fill("0")
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_contain_text("Choose the day")
+    asked.get_by_label("Before").fill((long_ago + timedelta(days=2)).date().isoformat())
+    asked.get_by_label("Time").fill("25:00")
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_contain_text("There is no time 25:00")
+    asked.get_by_label("Time").fill("09:30")
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_contain_text("This must lie between")
+    assert receiver.at(f"/resume-{scheme}") == []
+    asked.get_by_label("Rate", exact=True).fill("2.5")
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")
+        check_width(page)
+        picture(page, f"resume-{width}-{scheme}")
+    check_rules(page)
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_have_count(0)
+    expect(page.get_by_text("1 older delivery cancelled.")).to_be_visible()
+    expect(rows(page).nth(0)).to_contain_text("200 OK", timeout=2500)
+    expect(rows(page).nth(1)).to_contain_text("Cancelled before it was sent")
+    assert lane(site.database, webhook_id).resume_rate in (2.5, None), "None once nothing of it is due"
+    assert len(receiver.at(f"/resume-{scheme}")) == 1
 
 
 @pytest.mark.browser

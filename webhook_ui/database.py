@@ -30,8 +30,9 @@ from webhook_ui.steady import SteadyClock
 GROUP = 256  # jobs in one transaction at the most
 READERS = 4
 BUSY_SECONDS = 5
-IDLE_SECONDS = 60.0  # a writer that stands still in a transaction is cut off then; others wait for its rows no longer
-# than for a lease, and who is slow but alive is never cut off: no code of ours pauses within a transaction
+# a worker that was stopped within a transaction holds its rows so long: no longer than it would hold a claim by the
+# usual lease, and far longer than any code of ours pauses between two statements
+IDLE_SECONDS = 60.0
 CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
 LONGEST_NOTICE = 4000  # bytes; PostgreSQL takes 8000
 # a machine that vanishes says nothing: each side finds out by itself, within some 15 s

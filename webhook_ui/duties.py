@@ -18,16 +18,19 @@ async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> 
     loop = asyncio.get_running_loop()
     under_way: set[asyncio.Task[None]] = set()
 
-    async def keep_up() -> None:
+    def begin() -> None:
         if election.held and not under_way:
-            task = asyncio.create_task(upkeep.run(database, retention=retention))
+            task = loop.create_task(upkeep.run(database, retention=retention))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
+
+    async def keep_up() -> None:
+        begin()
 
     def decided(held: bool) -> None:
         feeder.wake()
         if held:
-            loop.create_task(keep_up())
+            begin()
 
     def hear(held: bool) -> None:
         loop.call_soon_threadsafe(decided, held)
@@ -43,4 +46,6 @@ async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> 
         feeder.stop()
         await feeding
         await asyncio.to_thread(election.stop)
-        await asyncio.gather(*under_way)
+        for task in under_way:
+            task.cancel()  # safe after any batch; whoever is elected next goes on
+        await asyncio.gather(*under_way, return_exceptions=True)

@@ -56,7 +56,8 @@ class Watch:
 
     def _hear_postgresql(self) -> None:
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True, connect_timeout=5, **ALIVE) as connection:
+        address = psycopg.conninfo.make_conninfo(url, connect_timeout=5, **ALIVE)
+        with psycopg.connect(address, autocommit=True) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
             self._outage.over()
             while not self._stop.is_set():

@@ -1,23 +1,17 @@
 """Calls that order something of one webhook: pause, resume, a test send, a new secret."""
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from sqlmodel import Session
 from starlette.responses import Response
 
-from webhook_ui import models, webhook_fields, webhooks
-from webhook_ui.actors import Actor, Role
+from webhook_ui import resuming, webhooks
 from webhook_ui.api import bodies, shapes
 from webhook_ui.api.calls import Answer, Body, Call, Core, Operation, operation, reply
 from webhook_ui.api.deliveries import ATTEMPT, DELIVERY
 from webhook_ui.api.webhooks import IF_MATCH, ONE, WEBHOOK, change_one, trigger_example, write_one
-from webhook_ui.database import moment
-from webhook_ui.errors import Invalid
-from webhook_ui.outbox.held import cancel_held
 from webhook_ui.webhook_fields import HIGHEST_RATE, LEAST_RATE
 
 
@@ -93,16 +87,14 @@ async def pause_webhook(call: Call) -> Response:
 )
 async def resume_webhook(call: Call) -> Response:
     order = bodies.parse_order(_resumption, call.body)
-    before = bodies.read_moment("drop_before", order.drop_before)
-    try:
-        rate = webhook_fields.rate(order.rate)
-    except ValueError as error:
-        raise Invalid({"rate": str(error)}) from None
-    dropped = 0
-    if before is not None:
-        await write_one(call, _look, version=True)  # who may not, or saw an older version, cancels nothing
-        dropped = await _drop(call, before)
-    webhook, lane = await write_one(call, partial(webhooks.resume, rate=rate), version=True)
+    (webhook, lane), dropped = await resuming.resume(
+        call.core.database,
+        call.ids["webhook_id"],
+        partial(write_one, call, version=True),
+        actor=call.actor,
+        rate=order.rate,
+        drop_before=bodies.read_moment("drop_before", order.drop_before),
+    )
     shape = shapes.resumed_webhook(webhook, lane, call.actor.role, dropped=dropped)
     return reply(shape, headers={"etag": f'"{webhook.version}"'})
 
@@ -184,25 +176,6 @@ async def rotate_secret(call: Call) -> Response:
     force = bodies.parse_order(_rotation, call.body).force
     webhook, _ = await write_one(call, partial(webhooks.rotate_secret, force=force))
     return reply(shapes.RotatedSecret(secret=webhook.secret, old_valid_until=webhook.old_secret_until))
-
-
-def _look(session: Session, webhook_id: int, *, actor: Actor, **_: Any) -> models.Webhook:
-    actor.require(Role.operator)
-    return webhooks.get(session, webhook_id)
-
-
-async def _drop(call: Call, before: datetime) -> int:
-    """Cancels what is held of events older than `before` (or than now), step by step; returns how many."""
-    webhook_id, database = call.ids["webhook_id"], call.core.database
-    before = min(before, await database.read(moment))
-
-    def step(session: Session) -> int:
-        return cancel_held(session, webhook_id, before=before, actor=call.actor, now=moment(session))
-
-    dropped = 0
-    while found := await database.write(step):
-        dropped += found
-    return dropped
 
 
 OPERATIONS: tuple[Operation, ...] = (pause_webhook, resume_webhook, send_test, get_secret, rotate_secret)

@@ -1,9 +1,9 @@
 """Emitting: one transaction stores events and a delivery of each for every enabled webhook that listens."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 from sqlmodel import Session
 
@@ -33,8 +33,7 @@ _LISTENERS = (  # built once: building a statement costs more than running it
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewEvent:
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An event whose payload was accepted and checked. `about` is a webhook that must not hear of itself."""
 
     trigger: str
@@ -51,8 +50,7 @@ class NewEvent:
         return None if self.idempotency_key is None else (self.trigger, self.idempotency_key)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Emitted:
+class Emitted(msgspec.Struct, frozen=True, kw_only=True):
     """What became of an emit: the event, how many deliveries it has, and whether this call stored it."""
 
     event_id: int
@@ -73,28 +71,28 @@ def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) ->
 
     The same trigger and key within 24 hours give the first event again.
     """
-    for actor in {event.actor for event in events}:
+    for actor in {id(event.actor): event.actor for event in events}.values():
         actor.require(Role.operator)
-    known = idempotency.take(session, {event.key for event in events if event.key is not None}, now)
+    known = idempotency.take(session, {key for event in events if (key := event.key) is not None}, now)
     listeners: dict[tuple[str, str | None], list[int]] = {}
     new = _New()
     outcomes: list[Emitted | Conflict] = []
     for event in events:
-        first = known.get(event.key) if event.key is not None else None
-        if first is not None:
-            outcomes.append(_again(event, first))
+        key = event.key
+        if key is not None and key in known:
+            outcomes.append(_again(event, known[key]))
             continue
         kind = event.trigger, event.tenant
         if kind not in listeners:
             listeners[kind] = _listeners(session, *kind)
         emitted = new.add(event, listeners[kind], now)
-        if event.key is not None:
-            known[event.key] = idempotency.Known(
+        if key is not None:
+            known[key] = idempotency.Known(
                 event_id=emitted.event_id,
                 digest=idempotency.digest(event.tenant, event.payload),
                 deliveries=emitted.deliveries,
             )
-            new.keys.append(event.key)
+            new.keys.append(key)
         outcomes.append(emitted)
     new.store(session, known, now)
     return outcomes

@@ -34,17 +34,13 @@ class SqliteStore:
     """What `Store` promises, with many rows handed over as one JSON text where they bring something back."""
 
     def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
-        values = [
-            (one.id, one.trigger, one.tenant, one.payload, _us(one.occurred_at), _us(one.created_at), one.actor)
-            for one in rows
-        ]
+        moments = _Moments()
+        values = [(*one[:4], moments[one.occurred_at], moments[one.created_at], one.actor) for one in rows]
         _write(connection, f"{EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
-        values = []
-        for one in rows:
-            created = _us(one.created_at)
-            values.append((one.webhook_id, one.event_id, one.trigger, _us(one.due_at), created, created))
+        moments = _Moments()
+        values = [(*one[:3], moments[one.due_at], created := moments[one.created_at], created) for one in rows]
         _write(connection, f"{DELIVERY} VALUES (?, ?, ?, 'pending', ?, 1, 0, 0, 0, ?, ?)", values)
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
@@ -219,6 +215,14 @@ def _write(connection: Connection, statement: str, rows: Sequence[Any]) -> None:
 def _wrapped(connection: Connection, statement: str, error: sqlite3.Error) -> BaseException:
     """The error as SQLAlchemy raises it: what is done about it must not depend on who asked."""
     return DBAPIError.instance(statement, None, error, sqlite3.Error, dialect=connection.dialect)
+
+
+class _Moments(dict[datetime, int]):
+    """Moments as they are stored; a group has few different ones."""
+
+    def __missing__(self, moment: datetime) -> int:
+        self[moment] = stored = _us(moment)
+        return stored
 
 
 def _us(moment: datetime) -> int:

@@ -1,7 +1,7 @@
 """How the dashboard writes times, durations and numbers. Pure: the present moment and the zone are passed in."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -139,3 +139,15 @@ def read_date(text: str) -> date | None:
         return date(int(parts[0]), int(parts[1]), int(parts[2]))
     except ValueError:
         raise ValueError(f"There is no day {typed}. Write the date as YYYY-MM-DD, for example 2026-03-02.") from None
+
+
+def read_clock(text: str) -> time:
+    """The time of day that was typed; midnight for an empty field. Raises ValueError that says what is wrong with it."""
+    typed = text.strip() or "00:00"
+    hour, _, minute = typed.partition(":")
+    if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute)):
+        raise ValueError("Write the time as HH:MM, for example 14:30.")
+    try:
+        return time(int(hour), int(minute))
+    except ValueError:
+        raise ValueError(f"There is no time {typed}. Write it as HH:MM, for example 14:30.") from None

@@ -11,12 +11,14 @@ from nicegui import ui
 from webhook_ui import ids, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
+from webhook_ui.models import Webhook
 from webhook_ui.tester import Tested
 from webhook_ui.ui import delivery_words, formats, icons, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import Action, button, copy_button, more_menu
 from webhook_ui.ui.fields import switch
 from webhook_ui.ui.parts import Part, Status, box, mono, page_header, prose, status_pill, text, time_text
+from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.states import notice
 
 
@@ -62,7 +64,16 @@ class WebhookHeader:
             await self._change(enabled=enabled)
 
     async def _turn_pause(self) -> None:
+        if self._row.webhook.paused and self._row.held:
+            with self._tab.client:
+                ResumeDialog(self._tab, self._row, on_resumed=self._show_changed).open()
+            return
         await self._change(paused=not self._row.webhook.paused)
+
+    def _show_changed(self, webhook: Webhook) -> None:
+        # shown at once; how much waits is heard of a moment later
+        self._row = replace(self._row, webhook=webhook)
+        self.show(self._row)
 
     async def _send_test(self) -> None:
         tab = self._tab
@@ -84,10 +95,9 @@ class WebhookHeader:
             webhook = await tab.write(webhooks.change, self._row.id, values, rules=rules, actor=actor, now=now)
         except WebhookUIError as error:
             tell(error)
+            self.show(self._row)
         else:
-            # shown at once; how much waits is heard of a moment later
-            self._row = replace(self._row, webhook=webhook)
-        self.show(self._row)
+            self._show_changed(webhook)
 
     def _show_notice(self) -> None:
         row, webhook = self._row, self._row.webhook

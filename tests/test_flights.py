@@ -1,0 +1,295 @@
+"""What a dispatcher has in the air: seats are passed on to the stock of their lane, and no stock is sent that may not."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stored import NOW
+from webhook_ui import flights, ids, wire
+from webhook_ui.flights import STOCK_SECONDS, Flights
+from webhook_ui.guard import Policy
+from webhook_ui.outbound import Sender
+from webhook_ui.outbox import Claimed, Target
+from webhook_ui.seats import SLOW_SECONDS
+from webhook_ui.settings import Settings
+from webhook_ui.wire import ErrorClass
+
+SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+
+class Far:
+    """A receiver in this process that answers each event when it is told to."""
+
+    def __init__(self) -> None:
+        self.arrived: list[int] = []
+        self._answers: dict[int, asyncio.Future[int]] = {}
+
+    async def receive(self, request: httpx.Request) -> httpx.Response:
+        event_id = ids.event_number(request.headers["webhook-id"])
+        self._answers[event_id] = asyncio.get_running_loop().create_future()
+        self.arrived.append(event_id)
+        return httpx.Response(await self._answers[event_id])
+
+    def answer(self, *event_ids: int, status: int = 200) -> None:
+        for event_id in event_ids:
+            self._answers[event_id].set_result(status)
+
+
+class Clock:
+    """The clock of `flights`, which goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def time(self) -> float:
+        return time.time()
+
+
+@pytest.fixture
+def far() -> Far:
+    return Far()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(flights, "time", made)
+    return made
+
+
+@pytest.fixture
+async def air(far: Far, clock: Clock) -> AsyncIterator[Flights]:
+    """Eight seats, two of them for each webhook."""
+    transport = httpx.MockTransport(far.receive)
+    async with Sender(Policy(), connections=8, user_agent="test", transport=transport) as sender:
+        made = fly(sender)
+        yield made
+        await made.end(grace=0)
+
+
+def fly(sender: Any, *, seats: int = 8, woken: Callable[[], None] = lambda: None) -> Flights:
+    settings = Settings(_env_file=None, concurrency=seats, concurrency_per_webhook=2)
+    return Flights(sender, settings, user_agent="test", wake=woken)
+
+
+def claims(*event_ids: int, webhook_id: int = 1, secret: str = SECRET, narrow: bool = False) -> list[Claimed]:
+    target = Target(
+        webhook_id=webhook_id,
+        url="https://example.com/hook",
+        headers={},
+        secrets=[secret],
+        timeout=None,
+        retry_schedule=None,
+    )
+    return [
+        Claimed(
+            target=target,
+            event_id=event_id,
+            token="a1",
+            round=1,
+            tries=0,
+            trigger="user.created",
+            payload="{}",
+            occurred_at=NOW,
+            narrow=narrow,
+        )
+        for event_id in event_ids
+    ]
+
+
+def unused(air: Flights) -> list[int]:
+    return sorted(one.event_id for one in air.unused)
+
+
+def answered(air: Flights) -> list[tuple[int, int | None]]:
+    return sorted((one.claimed.event_id, one.answer.response_status) for one in air.answers)
+
+
+async def let_fly(reached: Callable[[], object] = lambda: False, rounds: int = 50) -> None:
+    """Lets everything happen that can, or until something is reached."""
+    for _ in range(rounds):
+        if reached():
+            return
+        await asyncio.sleep(0)
+
+
+async def send(air: Flights, far: Far, deliveries: Sequence[Claimed]) -> None:
+    """Sends what finds a seat; the rest is stock."""
+    before = len(far.arrived)
+    air.send_off(deliveries)
+    await let_fly(lambda: len(far.arrived) >= before + 2)
+
+
+# --- a stock that is sent
+
+
+async def test_a_seat_that_becomes_free_is_taken_from_the_stock_without_a_turn(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2, 3, 4))
+    assert (far.arrived, air.seats.taken) == ([1, 2], 2)
+    far.answer(2)
+    await let_fly()
+    assert (far.arrived, air.seats.taken) == ([1, 2, 3], 2), "the oldest of the stock"
+    far.answer(1, 3)
+    await let_fly()
+    assert far.arrived == [1, 2, 3, 4]
+    far.answer(4)
+    await let_fly()
+    assert answered(air) == [(1, 200), (2, 200), (3, 200), (4, 200)]
+    assert (air.unused, air.seats.taken, air.is_empty) == ([], 0, True)
+
+
+async def test_a_stock_is_claimed_only_for_lanes_that_were_quick(air: Flights, far: Far) -> None:
+    assert air.wanted([1]) == {1: 1}, "nobody knows it yet"
+    await send(air, far, claims(1))
+    far.answer(1)
+    await let_fly()
+    assert air.wanted([1]) == {1: 2 + 2}
+
+
+async def test_a_lane_without_a_seat_comes_before_anybodys_stock(far: Far, clock: Clock) -> None:
+    transport = httpx.MockTransport(far.receive)
+    async with Sender(Policy(), connections=8, user_agent="test", transport=transport) as sender:
+        air = fly(sender, seats=2)
+        await send(air, far, claims(1))
+        far.answer(1)
+        await let_fly()
+        await send(air, far, claims(2, 3))
+        assert air.wanted([1]) == {1: 2}
+        assert air.wanted([1, 2]) == {}, "both seats are taken, and the second lane waits for one"
+        await air.end(grace=0)
+
+
+# --- a stock that is given back
+
+
+@pytest.mark.parametrize("status", [500, 410, 429])
+async def test_the_stock_of_a_lane_that_fails_is_given_back(air: Flights, far: Far, status: int) -> None:
+    await send(air, far, claims(1, 2, 3, 4, 5))
+    far.answer(1, status=status)
+    await let_fly()
+    assert (far.arrived, unused(air), air.seats.taken) == ([1, 2], [3, 4, 5], 1)
+    far.answer(2)
+    await let_fly()
+    assert far.arrived == [1, 2], "what is given back is not sent, though another of the lane went well"
+    assert (answered(air), air.is_empty) == ([(1, status), (2, 200)], True)
+
+
+async def test_the_failure_of_one_lane_takes_nobody_elses_stock(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2, 3))
+    await send(air, far, claims(11, 12, 13, webhook_id=2))
+    far.answer(1, status=500)
+    far.answer(11)
+    await let_fly()
+    assert (far.arrived, unused(air)) == ([1, 2, 11, 12, 13], [3])
+
+
+async def test_the_stock_of_a_lane_that_slows_down_is_given_back(air: Flights, far: Far, clock: Clock) -> None:
+    await send(air, far, claims(9))
+    far.answer(9)
+    await let_fly()
+    await send(air, far, claims(1, 2, 3, 4))
+    clock.seconds += SLOW_SECONDS
+    assert (air.wanted([]), unused(air)) == ({}, []), "it is quick yet"
+    clock.seconds += 0.1
+    air.wanted([])
+    assert unused(air) == [3, 4]
+    far.answer(1)
+    await let_fly()
+    assert far.arrived == [9, 1, 2]
+
+
+async def test_what_has_lain_too_long_is_not_sent(air: Flights, far: Far, clock: Clock) -> None:
+    """Its lease would end before an attempt of full length does."""
+    await send(air, far, claims(1, 2, 3, 4))
+    clock.seconds += STOCK_SECONDS
+    far.answer(1)
+    await let_fly()
+    assert far.arrived == [1, 2, 3], "just in time"
+    clock.seconds += 0.1
+    far.answer(2)
+    await let_fly()
+    assert (far.arrived, unused(air)) == ([1, 2, 3], [4])
+
+
+async def test_what_nobody_of_its_lane_can_take_along_is_given_back_at_once(far: Far, clock: Clock) -> None:
+    transport = httpx.MockTransport(far.receive)
+    async with Sender(Policy(), connections=8, user_agent="test", transport=transport) as sender:
+        air = fly(sender, seats=2)
+        await send(air, far, claims(1, 2))
+        await send(air, far, claims(11, webhook_id=2))
+        assert (far.arrived, unused(air)) == ([1, 2], [11])
+        await air.end(grace=0)
+
+
+# --- the end
+
+
+async def test_told_to_stop_it_sends_nothing_of_the_stock(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2, 3, 4))
+    ending = asyncio.create_task(air.end(grace=10))
+    await let_fly()
+    assert unused(air) == [3, 4]
+    far.answer(1, 2)
+    await ending
+    assert (far.arrived, unused(air), answered(air)) == ([1, 2], [3, 4], [(1, 200), (2, 200)])
+    assert (air.is_empty, air.seats.taken) == (True, 0)
+
+
+async def test_what_takes_longer_than_the_grace_is_unused_too(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2, 3))
+    far.answer(1)
+    await let_fly()
+    await air.end(grace=0)
+    assert (far.arrived, unused(air), answered(air)) == ([1, 2, 3], [2, 3], [(1, 200)])
+    await let_fly()
+    assert (air.is_empty, air.seats.taken) == (True, 0)
+
+
+# --- faults of our own
+
+
+async def test_a_fault_of_this_program_leaves_no_seat_taken_and_counts_nothing(clock: Clock) -> None:
+    woken: list[bool] = []
+
+    async def fail(_: wire.Outgoing) -> wire.Answer:
+        raise RuntimeError("a mistake")
+
+    air = fly(SimpleNamespace(send=fail), woken=lambda: woken.append(True))
+    air.send_off(claims(1, 2, 3, 4))
+    assert air.seats.taken == 2
+    await let_fly(lambda: air.is_empty)
+    assert (air.is_empty, air.seats.taken, air.answers) == (True, 0, [])
+    assert unused(air) == [3, 4], "the two that were lost keep their lease"
+    assert air.pressure([]) == {}
+    assert woken, "what is unused is given back at once"
+
+
+async def test_a_secret_that_cannot_sign_is_an_attempt_that_says_nothing_of_the_receiver(
+    air: Flights, far: Far
+) -> None:
+    air.send_off(claims(1, secret="whsec_?"))
+    await let_fly(lambda: air.answers)
+    (one,) = air.answers
+    assert one.answer.failure is not None
+    assert one.answer.failure.kind is ErrorClass.plugin
+    assert "Correct the webhook" in one.answer.failure.message
+    assert air.pressure(air.answers) == {1: (0, 0)}
+    assert far.arrived == []
+
+
+async def test_the_pressure_of_a_lane_counts_until_its_breaker_moves(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2))
+    far.answer(1)
+    far.answer(2, status=500)
+    await let_fly(lambda: len(air.answers) == 2)
+    assert air.pressure(air.answers) == {1: (1, 2)}
+    air.forget_pressure(1)
+    assert air.pressure(air.answers) == {1: (0, 0)}
