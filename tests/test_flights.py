@@ -1,4 +1,4 @@
-"""What a dispatcher has in the air: seats are passed on to the stock of their lane, and no stock is sent that may not."""
+"""What a dispatcher has in the air: seats pass on to the stock of their lane, and no stock is sent that must not be."""
 
 import asyncio
 import time

@@ -488,6 +488,7 @@ def test_resuming_at_a_rate_and_without_what_is_old(
     expect(asked).to_contain_text("This must lie between")
     assert receiver.at(f"/resume-{scheme}") == []
     asked.get_by_label("Rate", exact=True).fill("2.5")
+    expect(asked.locator(".w-bad")).to_have_count(0)
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")

@@ -18,7 +18,7 @@ from webhook_ui import answers, faults, guard, times, wire
 from webhook_ui.deadlines import Deadlines, Limit
 from webhook_ui.dialling import KNOWN_TARGETS, Proxy, Resolver, Trip, look_up, trip_of_task
 from webhook_ui.errors import Invalid
-from webhook_ui.transport import Post, RawHeaders, Transport
+from webhook_ui.transport import Answered, Post, RawHeaders, Transport
 from webhook_ui.wire import Answer, ErrorClass, Failure, Outgoing, Result
 
 __all__ = ["Sender", "look_up"]
@@ -141,7 +141,8 @@ async def _read_body(stream: Any, body: bytearray, limit: Limit) -> None:
 
 
 def _answer(response: httpx.Response, body: bytes, *, at: datetime, trip: Trip, url: str) -> Answer:
-    status, raw = response.status_code, response.extensions.get("raw_headers") or response.headers.raw
+    status = response.status_code
+    raw = response.raw_headers if isinstance(response, Answered) else response.headers.raw
     encoding = answers.find(raw, b"content-encoding") if body else ""
     retry_after = failure = None
     if not 200 <= status < 300:

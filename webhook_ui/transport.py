@@ -63,11 +63,8 @@ class Answered(httpx.Response):
     """An answer to a `Post`: only its status, its raw headers and its stream are to be used."""
 
     def __init__(self, message: RawResponseMessage, stream: httpx.AsyncByteStream) -> None:
-        self.status_code, self.stream = message.code, stream
-        self.extensions = {
-            "reason_phrase": answers.clean(message.reason).encode(),
-            "raw_headers": message.raw_headers,
-        }
+        self.status_code, self.stream, self.raw_headers = message.code, stream, message.raw_headers
+        self.extensions = {"reason_phrase": answers.clean(message.reason).encode()}
 
 class Transport(httpx.AsyncBaseTransport):
     """httpx's interface over aiohttp's connections. What it raises is aiohttp's: the types say more than httpx's.

@@ -5,8 +5,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from nicegui import ui
-
 from webhook_ui import resuming, times
 from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
@@ -43,7 +41,8 @@ class ResumeDialog:
             )
             with box("div", "w-moment") as self._moment:
                 self._day = DateField("Before", None, lambda _: None, calendar="Choose the day")
-                self._clock = _clock_field()
+                self._clock = text_field("Time", value="00:00", max_length=5)
+                self._clock.control.props["prefix"] = "at"
                 prose(f"By the clocks of {tab.zone.key}", "w-hint")
         self._rate.element.set_visibility(False)
         self._moment.set_visibility(False)
@@ -112,21 +111,17 @@ class ResumeDialog:
             day = formats.read_date(self._day.control.value or "")
             if day is None:
                 raise ValueError("Choose the day, for example 2026-03-02.")
-            clock = formats.read_clock(self._clock.value or "")
         except ValueError as error:
             self._day.show_error(str(error))
+            raise
+        try:
+            clock = formats.read_clock(self._clock.value or "")
+        except ValueError as error:
+            self._clock.error = str(error)
+            self._clock.focus()
             raise
         return datetime.combine(day, clock, self._tab.zone)
 
 
 async def _write(tab: Tab, webhook_id: int, order: Callable[..., Webhook], **by: Any) -> Webhook:
     return await tab.write(order, webhook_id, now=times.utcnow(), **by)
-
-
-def _clock_field() -> ui.input:
-    made = ui.input(value="00:00").classes("w-clock")
-    made.props["prefix"] = "at"
-    made.props["aria-label"] = "Time"
-    made.props["autocomplete"] = "off"
-    made.props["maxlength"] = 5
-    return made
