@@ -61,7 +61,8 @@ def test_a_port_in_use_is_said_in_one_line(installation: Installation) -> None:
     ("name", "value", "said"),
     [
         ("WEBHOOK_UI_PROT", "1", "Did you mean WEBHOOK_UI_PORT?"),
-        ("WEBHOOK_UI_OUTBOUND_PROXY", "http://127.0.0.1:1", "Unknown setting WEBHOOK_UI_OUTBOUND_PROXY"),
+        ("WEBHOOK_UI_FAX_NUMBER", "1", "Unknown setting WEBHOOK_UI_FAX_NUMBER"),
+        ("WEBHOOK_UI_OUTBOUND_PROXY", "socks5://me:secret-word@127.0.0.1:1", "WEBHOOK_UI_OUTBOUND_PROXY"),
         ("WEBHOOK_UI_PORT", "many", "WEBHOOK_UI_PORT"),
         ("WEBHOOK_UI_ALLOWED_NETWORKS", "10.0.0.0/99", "WEBHOOK_UI_ALLOWED_NETWORKS"),
         ("WEBHOOK_UI_LEASE", "5", "WEBHOOK_UI_REQUEST_TIMEOUT"),

@@ -1,6 +1,6 @@
 """How the dashboard writes times, durations, numbers and names, and reads a typed date."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,3 +77,12 @@ def test_a_typed_date() -> None:
             formats.read_date(wrong)
     with pytest.raises(ValueError, match="There is no day 2026-02-30"):
         formats.read_date("2026-02-30")
+
+
+def test_a_typed_time_of_day() -> None:
+    assert [formats.read_clock(typed) for typed in ("", " 9:05 ", "23:59")] == [time(0), time(9, 5), time(23, 59)]
+    for wrong in ("9", "9:5:1", "٠٩:٣٠", "noon", ":", "-1:00", "012:00"):
+        with pytest.raises(ValueError, match="Write the time as HH:MM"):
+            formats.read_clock(wrong)
+    with pytest.raises(ValueError, match="There is no time 24:00"):
+        formats.read_clock("24:00")

@@ -142,7 +142,7 @@ def read_date(text: str) -> date | None:
 
 
 def read_clock(text: str) -> time:
-    """The time of day that was typed; midnight for an empty field. Raises ValueError that says what is wrong with it."""
+    """The time of day that was typed, midnight for an empty field. Raises ValueError that says what is wrong."""
     typed = text.strip() or "00:00"
     hour, _, minute = typed.partition(":")
     if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute)):
