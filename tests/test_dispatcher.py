@@ -3,12 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from sqlmodel import Session
 
+from tests.conftest import KEY
 from tests.stored import add_webhook, attempts, delivery, emit
 from webhook_ui import outbox
 from webhook_ui.changes import Announcer, Changed, Kind
@@ -18,6 +21,7 @@ from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claims
 from webhook_ui.schedule import Clock
+from webhook_ui.sealing import FernetSealer
 from webhook_ui.settings import Settings
 
 
@@ -106,3 +110,34 @@ def test_a_subscriber_that_fails_keeps_nobody_else_from_the_news() -> None:
     announcer.subscribe(heard.append)
     announcer.announce([Changed(Kind.event)])
     assert heard == [frozenset({Changed(Kind.event)})]
+
+
+async def test_an_answer_that_cannot_be_recorded_keeps_nobody_elses_from_being_recorded(
+    sqlite_url: sa.URL, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by settling one at a time, and left out: its lease ends, and no try is counted."""
+    with closing(Database(sqlite_url.render_as_string(), FernetSealer(KEY))) as database:
+        webhook_id = add_webhook(database)
+        events = [emit(database) for _ in range(4)]
+        dispatcher, sender = make(database, sent)
+        settle, recorded = outbox.settle, asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def refuse(session: Session, settlements: Any, **values: Any) -> Any:
+            if any(one.claimed.event_id == events[-1] for one in settlements):
+                raise ValueError("it cannot be recorded")
+            return settle(session, settlements, **values)
+
+        def hear(_: frozenset[Changed]) -> None:
+            if [delivery(database, webhook_id, one).closed for one in events[:3]] == ["sent"] * 3:
+                loop.call_soon_threadsafe(recorded.set)
+
+        monkeypatch.setattr(outbox, "settle", refuse)
+        database.announcer.subscribe(hear)
+        async with sender:
+            running = asyncio.create_task(dispatcher.run())
+            await asyncio.wait_for(recorded.wait(), 4)  # sooner than the dispatcher's own tick would come
+            await dispatcher.stop(grace=1)
+            await running
+        left = delivery(database, webhook_id, events[-1])
+        assert (left.closed, left.tries, attempts(database, webhook_id, events[-1])) == (None, 0, [])

@@ -1,4 +1,4 @@
-"""What holds a lane, over all workers: rates, the breaker and its probes, what a pause has gathered, a clock that jumped."""
+"""What holds a lane, over all workers: rates, the breaker and its probes, a resumed backlog, a clock that jumped."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -22,6 +22,7 @@ from webhook_ui.database import Database
 from webhook_ui.errors import Unavailable
 from webhook_ui.flights import Flights
 from webhook_ui.outbound import Sender
+from webhook_ui.outbox import Claimed
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
@@ -112,12 +113,21 @@ class Dispatcher:
         await self._over.wait()  # a turn that is being written may still bring claims
         await self._flights.end(grace)
         answers, unused = self._flights.answers, self._flights.unused
+        if not await self._finish(answers, unused):
+            for answer in answers:  # one of them cannot be recorded: the others must be
+                await self._finish([answer], [])
+            await self._finish([], unused)
+
+    async def _finish(self, answers: Sequence[Sent], unused: Sequence[Claimed]) -> bool:
+        """The last turn; False if it should be tried with less."""
         plan = Plan(answers=answers, unused=unused, pressure=self._flights.pressure(answers))
         try:
             await self._database.write(self._turns.finish, plan)
-            _log_attempts(answers)
-        except Unavailable as error:
+        except Exception as error:
             log.warning("dispatcher.unrecorded", reason=str(error), answers=len(answers))
+            return isinstance(error, Unavailable) or len(answers) < 2
+        _log_attempts(answers)
+        return True
 
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
         if loop.is_closed():
@@ -148,6 +158,8 @@ class Dispatcher:
         _log_attempts(plan.answers)
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
+        if self._careful:
+            self.wake()  # the next one
         if self._stop.is_set():
             self._flights.give_back(outcome.claims.deliveries)
         else:
@@ -169,6 +181,7 @@ class Dispatcher:
             wanted = self._flights.wanted(due)
             self._board.take(wanted)
         flights = self._flights
+        flights.clear_out()
         several = 1 if self._careful else len(flights.answers)
         answers, unused = flights.answers[:several], flights.unused
         if not (answers or unused or self._discover or wanted or suspects):

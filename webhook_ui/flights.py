@@ -15,6 +15,7 @@ from webhook_ui import breaker, ids, letters, times, wire
 from webhook_ui.breaker import Window
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed
+from webhook_ui.retry import GONE
 from webhook_ui.seats import Seats
 from webhook_ui.settings import Settings
 from webhook_ui.turn import Sent
@@ -41,6 +42,8 @@ class Flights:
         self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
         self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
         self._windows: dict[int, Window] = {}
+        self._failed: set[int] = set()  # lanes in which something failed since the last `wanted`
+        self._gone: set[int] = set()  # those of them whose receiver wants no more
         self._is_ending = False
 
     @property
@@ -51,7 +54,7 @@ class Flights:
     def wanted(self, due: Sequence[int]) -> dict[int, int]:
         """How many to claim now of each lane in which something is due: for free seats, and for stocks."""
         now = time.monotonic()
-        self._clear_out(now)
+        self._failed, self._gone = set(), set()
         self._shares = self.seats.shares(due, now)
         wanted = dict(self._shares)
         if any(self._is_left_out(webhook_id, now) for webhook_id in due):
@@ -65,6 +68,13 @@ class Flights:
     def _is_left_out(self, webhook_id: int, now: float) -> bool:
         seats = self.seats
         return not (self._shares.get(webhook_id) or seats.flying(webhook_id) or seats.is_slow(webhook_id, now))
+
+    def clear_out(self) -> None:
+        """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
+        now = time.monotonic()
+        for webhook_id, stock in list(self._stock.items()):
+            if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
+                self._return_stock(webhook_id)
 
     def pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
         """Of the webhooks that failed in `answers`, how many of how many attempts failed lately."""
@@ -83,13 +93,17 @@ class Flights:
         more: list[Claimed] = []
         for claimed in deliveries:
             share = shares.get(claimed.webhook_id, 0)
-            if share or claimed.narrow:
+            if claimed.webhook_id in self._gone:
+                self.unused.append(claimed)
+            elif share or claimed.narrow:
                 shares[claimed.webhook_id] = max(share - 1, 0)
                 self._start(claimed, now)
             else:
                 more.append(claimed)
         for claimed in more:
-            if self.seats.room(claimed.webhook_id) > 0:
+            if claimed.webhook_id in self._failed:
+                self.unused.append(claimed)
+            elif self.seats.room(claimed.webhook_id) > 0:
                 self._start(claimed, now)
             elif self.seats.flying(claimed.webhook_id):
                 self._stock.setdefault(claimed.webhook_id, deque()).append((now, claimed))
@@ -131,6 +145,7 @@ class Flights:
             self._wake()
             following = self._next(webhook_id) if sent else None
         if not sent:
+            self._failed.add(webhook_id)
             self._return_stock(webhook_id)
 
     def _next(self, webhook_id: int) -> Claimed | None:
@@ -143,6 +158,7 @@ class Flights:
             del self._stock[webhook_id]
         if now - claimed_at > STOCK_SECONDS:
             self.unused.append(claimed)
+            self._return_stock(webhook_id)
             return None
         self.seats.take(webhook_id, 1, now)
         return claimed
@@ -150,12 +166,6 @@ class Flights:
     def _land(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
         self._wake()
-
-    def _clear_out(self, now: float) -> None:
-        """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
-        for webhook_id, stock in list(self._stock.items()):
-            if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
-                self._return_stock(webhook_id)
 
     def _return_stock(self, webhook_id: int) -> None:
         self.unused += [claimed for _, claimed in self._stock.pop(webhook_id, ())]
@@ -177,6 +187,8 @@ class Flights:
             timed_out = answer.failure is not None and answer.failure.kind is ErrorClass.timeout
             if breaker.tells(answer):
                 self._window(claimed.webhook_id).add(sent, time.monotonic())
+            if answer.response_status == GONE:
+                self._gone.add(claimed.webhook_id)
             self.answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
         except Exception:  # a fault of this program: no try is counted, and its lease ends without an answer
             log.exception("attempt.lost", delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id))

@@ -66,6 +66,7 @@ class Answered(httpx.Response):
         self.status_code, self.stream, self.raw_headers = message.code, stream, message.raw_headers
         self.extensions = {"reason_phrase": answers.clean(message.reason).encode()}
 
+
 class Transport(httpx.AsyncBaseTransport):
     """httpx's interface over aiohttp's connections. What it raises is aiohttp's: the types say more than httpx's.
 

@@ -162,6 +162,8 @@ def _close_as_sent(session: Session, one: Settlement, now: datetime) -> None:
         _delivery.update()
         .where(_delivery.c.webhook_id == one.claimed.webhook_id, _delivery.c.event_id == one.claimed.event_id)
         .where(_delivery.c.due_at.is_not(None), _delivery.c.claim.is_(None))
+        # recorded before, in a commit whose answer was lost: what was done to the delivery since then counts
+        .where(_delivery.c.last_attempt_id.is_distinct_from(one.attempt_id))
         .values(
             status="sent",
             answer="sent",
