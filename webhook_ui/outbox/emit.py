@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-import sqlalchemy as sa
 from sqlmodel import Session
 
 from webhook_ui import ids
@@ -12,25 +11,11 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict
-from webhook_ui.models import Subscription, Webhook, table
 from webhook_ui.outbox import idempotency
 from webhook_ui.outbox.idempotency import KeyOf
 from webhook_ui.outbox.store import DeliveryRow, EventRow
 from webhook_ui.outbox.stores import store_of
 from webhook_ui.patterns import patterns
-
-_webhook, _subscription = table(Webhook), table(Subscription)
-
-_LISTENERS = (  # built once: building a statement costs more than running it
-    sa.select(_webhook.c.id)
-    .join(_subscription, _subscription.c.webhook_id == _webhook.c.id)
-    .where(_subscription.c.pattern.in_(sa.bindparam("patterns", expanding=True)))
-    .where(_webhook.c.enabled, _webhook.c.deleted_at.is_(None))
-    # an event with a tenant goes to that tenant's webhooks and to those without one, an event without to the latter
-    .where(sa.or_(_webhook.c.tenant.is_(None), _webhook.c.tenant == sa.bindparam("of_tenant", type_=sa.String)))
-    .distinct()
-    .order_by(_webhook.c.id)
-)
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -84,7 +69,8 @@ def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) ->
             continue
         kind = event.trigger, event.tenant
         if kind not in listeners:
-            listeners[kind] = _listeners(session, *kind)
+            connection = session.connection()
+            listeners[kind] = store_of(connection).listeners(connection, patterns(event.trigger), event.tenant)
         emitted = new.add(event, listeners[kind], now)
         if key is not None:
             known[key] = idempotency.Known(
@@ -146,7 +132,3 @@ def _again(event: NewEvent, first: idempotency.Known) -> Emitted | Conflict:
         f"The idempotency key {event.idempotency_key!r} was used within the last 24 hours for another payload or "
         f"tenant (event {ids.event_text(first.event_id)}). Use a new key for a new event."
     )
-
-
-def _listeners(session: Session, trigger: str, tenant: str | None) -> list[int]:
-    return list(session.execute(_LISTENERS, {"patterns": patterns(trigger), "of_tenant": tenant}).scalars())

@@ -132,6 +132,13 @@ class Store(Protocol):
         """The latency counts (JSON texts) that a dispatcher has stored for these webhooks in these minutes."""
         ...
 
+    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
+        """The enabled webhooks that listen to one of `patterns`, by id.
+
+        An event with a tenant goes to that tenant's webhooks and to those without one, an event without to the latter.
+        """
+        ...
+
     def is_stopped(self, connection: Connection) -> bool:
         """Whether somebody has stopped sending."""
         ...
@@ -203,6 +210,11 @@ STATISTICS = (
     "INSERT INTO webhook_ui_statistics AS stored (webhook_id, minute, dispatcher, sent, error, latency) {rows}"
     " ON CONFLICT (webhook_id, minute, dispatcher) DO UPDATE SET sent = stored.sent + excluded.sent,"
     " error = stored.error + excluded.error, latency = excluded.latency"
+)
+LISTENERS = (
+    "SELECT DISTINCT w.id FROM webhook_ui_subscription AS s JOIN webhook_ui_webhook AS w ON w.id = s.webhook_id"
+    " WHERE {patterns} AND w.enabled AND w.deleted_at IS NULL AND (w.tenant IS NULL OR w.tenant = {tenant})"
+    " ORDER BY w.id"
 )
 STOPPED = "SELECT 1 FROM webhook_ui_sending LIMIT 1"
 CLAIMED = 'webhook_id, event_id, round, tries, "trigger"'

@@ -13,6 +13,7 @@ from webhook_ui.outbox.store import (
     DELIVERY,
     EVENT,
     LANES,
+    LISTENERS,
     STATISTICS,
     STOPPED,
     AttemptRow,
@@ -51,6 +52,10 @@ class PostgresqlStore:
     ) -> dict[tuple[int, datetime], str]:
         found = connection.exec_driver_sql(_LATENCIES, (dispatcher, list(minutes), list(webhook_ids)))
         return {(webhook_id, minute): latency for webhook_id, minute, latency in found.all()}
+
+    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
+        found = connection.exec_driver_sql(_LISTENERS, (list(patterns), tenant))
+        return [webhook_id for (webhook_id,) in found.all()]
 
     def is_stopped(self, connection: Connection) -> bool:
         return connection.exec_driver_sql(STOPPED).first() is not None
@@ -115,6 +120,7 @@ class PostgresqlStore:
         return {webhook_id: due_at for webhook_id, due_at in found if due_at is not None}
 
 
+_LISTENERS = LISTENERS.format(patterns="s.pattern = ANY(%s::text[])", tenant="%s::text")
 _ADD_EVENTS = f"""
 {EVENT} SELECT id, "trigger", tenant, payload, occurred_at, created_at, actor, false
 FROM json_populate_recordset(NULL::webhook_ui_event, %s::json)"""

@@ -17,6 +17,7 @@ from webhook_ui.outbox.store import (
     DELIVERY,
     EVENT,
     LANES,
+    LISTENERS,
     STATISTICS,
     STOPPED,
     AttemptRow,
@@ -57,6 +58,9 @@ class SqliteStore:
         values = (dispatcher, _numbers(map(_us, minutes)), _numbers(webhook_ids))
         found = _rows(connection, _LATENCIES, values)
         return {(webhook_id, _from_us(minute)): latency for webhook_id, minute, latency in found}
+
+    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
+        return [webhook_id for (webhook_id,) in _rows(connection, _LISTENERS, (_json(list(patterns)), tenant))]
 
     def is_stopped(self, connection: Connection) -> bool:
         return bool(_rows(connection, STOPPED, ()))
@@ -130,6 +134,7 @@ class SqliteStore:
         return {webhook_id: _from_us(due_at) for webhook_id, due_at in found if due_at is not None}
 
 
+_LISTENERS = LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")
 _STATISTICS = STATISTICS.format(rows="VALUES (?, ?, ?, ?, ?, ?)")
 _LATENCIES = """
 SELECT webhook_id, minute, latency FROM webhook_ui_statistics
