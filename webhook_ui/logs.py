@@ -4,8 +4,9 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 
 import msgspec
 import structlog
@@ -14,13 +15,14 @@ from structlog.typing import Processor
 Form = Literal["console", "json"]
 
 _form: Form = "console"
+_handler: logging.StreamHandler[TextIO] | None = None  # ours, once it is configured
 _WORD = re.compile(r"[\w.,:;/@+*-]+", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
 
 def configure(form: Form) -> None:
     """Sets up structlog and lets the standard library's loggers speak through it, on stderr."""
-    global _form  # noqa: PLW0603 - one process writes one kind of lines
+    global _form, _handler  # noqa: PLW0603 - one process writes one kind of lines
     _form = form
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -38,7 +40,7 @@ def configure(form: Form) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -74,8 +76,7 @@ def write(level: int, event: str, rows: Sequence[Mapping[str, object]]) -> None:
 
     The lines look as those of the logger do. Values must be JSON's own.
     """
-    root = logging.getLogger()
-    if not rows or not is_written(level):
+    if not rows or _handler is None or not is_written(level):
         return
     name, now = logging.getLevelName(level).lower(), datetime.now(UTC).isoformat().replace("+00:00", "Z")
     if _form == "json":
@@ -83,10 +84,10 @@ def write(level: int, event: str, rows: Sequence[Mapping[str, object]]) -> None:
     else:
         head = f"{now} [{name:<9}] {event:<30} "
         lines = [head + " ".join([f"{key}={_show(value)}" for key, value in row.items()]) for row in rows]
-    for handler in root.handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.stream.write("\n".join(lines) + "\n")
-            handler.flush()
+    # where nobody reads the log any more, deliveries must go on all the same
+    with suppress(OSError, ValueError):
+        _handler.stream.write("\n".join(lines) + "\n")
+        _handler.flush()
 
 
 def _show(value: object) -> str:
