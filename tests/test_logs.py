@@ -1,4 +1,4 @@
-"""Lines written many at a time: as the logger's own, no line can be forged, and no delivery waits for whoever reads them."""
+"""Lines written many at a time: as the logger's own, none can be forged, and no delivery waits for their reader."""
 
 import io
 import json
