@@ -284,3 +284,46 @@ def test_a_target_follows_its_webhook(database: Database) -> None:
     database.write_now(webhooks.rotate_secret, webhook_id, actor=OPERATOR, now=at(3))
     assert len(target(at(4)).secrets) == 2
     assert len(target(at(3) + timedelta(hours=24)).secrets) == 1
+
+
+def test_a_held_backlog_keeps_its_rate_while_the_receiver_is_probed(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    for _ in range(5):
+        emit(database)
+    put_lane(database, webhook_id, resume_rate=100.0, breaker="open", opened_at=NOW, probe_at=NOW, reason="down")
+    assert len(claim(database, webhook_id).deliveries) == 1
+    assert lane(database, webhook_id).resume_rate == 100.0
+
+
+def test_an_ordered_backlog_is_without_its_rate_once_it_is_through(database: Database) -> None:
+    webhook_id = add_webhook(database, ordered=True)
+    emit(database)
+    emit(database)
+    put_lane(database, webhook_id, resume_rate=1.0)
+    settle(database, claim(database, webhook_id), 200, seconds=0.1)
+    assert lane(database, webhook_id).resume_rate == 1.0, "one is left"
+    settle(database, claim(database, webhook_id, seconds=1), 200, seconds=1.1)
+    assert claim(database, webhook_id, seconds=2).deliveries == []
+    assert lane(database, webhook_id).resume_rate is None
+
+
+def test_a_higher_rate_is_in_force_at_once(database: Database) -> None:
+    webhook_id = add_webhook(database, rate_limit=0.001)
+    emit(database)
+    emit(database)
+    assert len(claim(database, webhook_id).deliveries) == 1
+    change(database, webhook_id, rate_limit=10)
+    assert len(claim(database, webhook_id, seconds=1).deliveries) == 1
+
+
+def test_a_webhook_that_cannot_be_read_keeps_no_other_waiting(database: Database) -> None:
+    """Its secret is sealed with another key: nothing of it is claimed, and the others are."""
+    unreadable, good = add_webhook(database), add_webhook(database)
+    event_id = emit(database)
+    broken = sa.text("UPDATE webhook_ui_webhook SET secret = 'sealed with another key', version = 2 WHERE id = :id")
+    database.write_now(lambda session: session.execute(broken, {"id": unreadable}))
+    lease = Lease(token="t", now=at(1), until=at(61))
+    claims = database.write_now(outbox.claim, {unreadable: 4, good: 4}, lease=lease, targets=Targets())
+    assert [one.webhook_id for one in claims.deliveries] == [good]
+    row = delivery(database, unreadable, event_id)
+    assert (row.claim, row.losses, row.closed) == (None, 0, None)

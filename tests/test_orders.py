@@ -18,6 +18,7 @@ from tests.stored import (
     answer,
     at,
     attempts,
+    delivery,
     emit,
     events,
     order,
@@ -215,3 +216,13 @@ def test_states_that_cannot_be_are_refused(database: Database, values: dict[str,
     with pytest.raises(IntegrityError):
         database.write_now(lambda session: session.execute(_delivery.update().values(**values)))
     assert state(database, webhook_id, event_id) == PENDING
+
+
+def test_what_is_to_be_sent_later_does_not_expire_before(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    event_id = emit(database, deliver_at=at(100 * 86400))
+    late = at(95 * 86400)
+    assert database.write_now(outbox.expire, older_than=at(90 * 86400), now=late) == 0
+    assert delivery(database, webhook_id, event_id).closed is None
+    due = at(100 * 86400)
+    assert database.write_now(outbox.expire, older_than=at(90 * 86400), now=due) == 1

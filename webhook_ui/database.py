@@ -40,7 +40,8 @@ ALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, 
 SERVER_ALIVE = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000"
 )
-AWAY = (OperationalError, InterfaceError, sa.exc.TimeoutError)  # the last: all connections are taken
+# internal: a PostgreSQL that only reads, after a failover for example; timeout: all connections are taken
+AWAY = (OperationalError, InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,7 +7,6 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 import asyncio
 import logging
 import secrets
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +31,7 @@ from webhook_ui.wire import Result
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
 LONGEST_BACKOFF = 30.0
+STALE_SECONDS = 5.0  # a turn that took longer has waited for somebody: the leases of its claims run since it began
 ALARM = "next delivery due"
 
 log = structlog.get_logger()
@@ -140,12 +140,15 @@ class Dispatcher:
         """Something may have fallen due: of these webhooks, or of any."""
         if any(change.webhook_id is None for change in changes):
             self._discover = True
+        for change in changes:
+            if change.kind is Kind.webhook:
+                self._flights.return_stock(change.webhook_id)
         self._board.call(change.webhook_id for change in changes if change.webhook_id is not None)
         self.wake()
 
     async def _turn(self) -> None:
         self._woken.clear()
-        began = time.perf_counter()
+        began = elapsed()
         plan = self._plan()
         if plan is None:
             return
@@ -154,13 +157,13 @@ class Dispatcher:
         except BaseException as error:
             self._take_back(plan, error)
             raise
-        self._tally.note_turn(plan.answers, outcome, time.perf_counter() - began)
+        self._tally.note_turn(plan.answers, outcome, elapsed() - began)
         _log_attempts(plan.answers)
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
         if self._careful:
             self.wake()  # the next one
-        if self._stop.is_set():
+        if self._stop.is_set() or elapsed() - began > STALE_SECONDS:
             self._flights.give_back(outcome.claims.deliveries)
         else:
             self._flights.send_off(outcome.claims.deliveries)
@@ -171,11 +174,14 @@ class Dispatcher:
             self._discover = True
         wanted: Mapping[int, int] = {}
         suspects: Sequence[tuple[int, int]] = ()
+        self._alone = self._alone and not self._flights.is_empty
+        discover = self._discover and not self._careful
         if self._stop.is_set():
-            self._discover = False
+            discover = False
+        elif self._careful:
+            discover = False  # one answer and nothing else, so that it is known what cannot be recorded
         elif self._alone or self._suspects:
             # what may kill this process must have no neighbours
-            self._alone = self._alone and not self._flights.is_empty
             suspects = self._suspects if self._flights.is_empty else ()
         elif due := self._board.due(self._now()):
             wanted = self._flights.wanted(due)
@@ -184,7 +190,7 @@ class Dispatcher:
         flights.clear_out()
         several = 1 if self._careful else len(flights.answers)
         answers, unused = flights.answers[:several], flights.unused
-        if not (answers or unused or self._discover or wanted or suspects):
+        if not (answers or unused or discover or wanted or suspects):
             return None
         flights.answers, flights.unused = flights.answers[several:], []
         self._careful = max(self._careful - 1, 0)
@@ -192,7 +198,7 @@ class Dispatcher:
             answers=answers,
             unused=unused,
             pressure=self._flights.pressure(answers),
-            discover=self._discover,
+            discover=discover,
             wanted=wanted,
             suspects=suspects,
         )
@@ -205,12 +211,13 @@ class Dispatcher:
         """
         answers = plan.answers
         if isinstance(error, Exception) and not isinstance(error, Unavailable):
-            if len(answers) == 1:
+            if len(answers) == 1 and not (plan.wanted or plan.suspects or plan.discover):
                 claimed = answers[0].claimed
                 name = ids.delivery_text(claimed.webhook_id, claimed.event_id)
                 log.error("attempt.unrecordable", delivery=name, reason=str(error))
                 answers = ()
             self._careful = len(answers)
+        self._turns.forget_targets()  # what was read may never have been committed
         self._flights.answers = [*answers, *self._flights.answers]
         self._flights.unused = [*plan.unused, *self._flights.unused]
         self._board.call(plan.wanted)

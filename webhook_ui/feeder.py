@@ -131,9 +131,9 @@ class Feeder:
         if rate is not None and room == 0:
             return pace.wait(rate)
         step = await self._database.read(feed.look, plan, room=room, after=pace.place, now=now)
+        pace.place = step.last_lane
         if not step.parts:
             return HELD_SECONDS if step.held else DRAIN_SECONDS
-        pace.place = step.last_lane
         taken = await self._database.write(_take, step)
         pace.saved -= taken.count
         if taken.over:

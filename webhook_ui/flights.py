@@ -17,7 +17,7 @@ from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed
 from webhook_ui.retry import GONE
 from webhook_ui.seats import Seats
-from webhook_ui.settings import Settings
+from webhook_ui.settings import LEASE_GRACE, Settings
 from webhook_ui.turn import Sent
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
@@ -75,6 +75,11 @@ class Flights:
         for webhook_id, stock in list(self._stock.items()):
             if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
                 self._return_stock(webhook_id)
+
+    def return_stock(self, webhook_id: int | None) -> None:
+        """Somebody has changed this webhook, or all: what is not in flight yet is claimed again as it is now."""
+        for one in [webhook_id] if webhook_id is not None else list(self._stock):
+            self._return_stock(one)
 
     def pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
         """Of the webhooks that failed in `answers`, how many of how many attempts failed lately."""
@@ -213,7 +218,8 @@ class Flights:
             occurred_at=claimed.occurred_at,
             payload=claimed.payload,
             now=time.time(),
-            timeout=target.timeout or self._settings.request_timeout,
+            # the lease may have become shorter since the webhook was saved
+            timeout=min(target.timeout or self._settings.request_timeout, self._settings.lease - LEASE_GRACE),
         )
         answer = await self._sender.send(outgoing)
         return answer, letters.shown_headers(head, outgoing)

@@ -88,6 +88,10 @@ class Turns:
             claims = outbox.claim(session, plan.wanted, lease=lease, targets=self._targets)
         return Outcome(now=now, settled=settled, claims=claims, lanes=lanes, suspects=suspects)
 
+    def forget_targets(self) -> None:
+        """Reads all webhooks anew. Not to be called during a turn."""
+        self._targets = Targets()
+
     def finish(self, session: Session, plan: Plan) -> None:
         """The last turn: settles and gives back, and claims nothing."""
         now = moment(session)

@@ -109,7 +109,16 @@ class _Worker:
 
     def _keep(self) -> None:
         wait = FIRST_WAIT
-        while (process := self._start()) is not None:
+        while not self._stop.is_set():
+            try:
+                process = self._start()
+            except OSError as error:  # no memory or no process to be had at this moment
+                log.warning("worker.not_started", reason=str(error), again_in_seconds=wait)
+                self._stop.wait(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+                continue
+            if process is None:
+                return
             began = time.monotonic()
             code = process.wait()
             if self._stop.is_set():

@@ -84,9 +84,11 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
     looks: dict[int, datetime] = {}
     wide: list[LaneRow] = []
     narrow: list[LaneRow] = []
-    versions: dict[int, int] = {}
-    for lane in store.lanes(connection, wanted):
-        versions[lane.webhook_id] = lane.version
+    lanes = store.lanes(connection, wanted)
+    known = targets.of(session, {lane.webhook_id: lane.version for lane in lanes if lane.free}, lease.now)
+    for lane in lanes:
+        if lane.free and lane.webhook_id not in known:
+            continue
         if (until := _held_until(lane, lease.now)) is not None:
             looks[lane.webhook_id] = until
         elif lane.free:
@@ -99,12 +101,10 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
         locked = {lane.webhook_id: lane for lane in store.lock_lanes(connection, [one.webhook_id for one in narrow])}
         looks |= {one.webhook_id: lease.now + ELSEWHERE for one in narrow if one.webhook_id not in locked}
         for lane in locked.values():
-            versions[lane.webhook_id] = lane.version
             rows += _claim_narrow(session, lane, wanted[lane.webhook_id], lease=lease, looks=looks, singles=singles)
     rows.sort(key=lambda row: row.event_id)
     unknown = [lane for lane in (*wide, *narrow) if lane.webhook_id not in looks]
     looks |= _next_looks(session, unknown, lease.now)
-    known = targets.of(session, {row.webhook_id: versions[row.webhook_id] for row in rows}, lease.now) if rows else {}
     deliveries = [_claimed(row, known[row.webhook_id], lease.token, singles.get(row.webhook_id)) for row in rows]
     return Claims(deliveries=deliveries, looks=looks)
 
@@ -164,8 +164,10 @@ def _claim_narrow(
         values["rate_tat"] = limit.after(lane.rate_tat, lease.now, len(rows))
         if len(rows) == room and webhook_id not in looks:
             looks[webhook_id] = limit.next_room(values["rate_tat"], lease.now)
-    if lane.resume_rate is not None and len(rows) < room and not lane.ordered:
-        values["resume_rate"] = None  # nothing that was held is left
+    if lane.resume_rate is not None and lane.breaker == "closed" and len(rows) < room:
+        due = store_of(connection).next_due(connection, [webhook_id], ())
+        if webhook_id not in due or due[webhook_id] > lease.now:
+            values["resume_rate"] = None  # nothing that was held is left
     if lane.breaker != "closed" and rows:
         values["breaker"] = "half_open"
     if values:

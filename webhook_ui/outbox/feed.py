@@ -55,11 +55,7 @@ class Step:
     started_at: datetime | None
     parts: Sequence[Part]
     held: bool
-
-    @property
-    def last_lane(self) -> int:
-        """The lane after which the next step begins, so that all get their turn."""
-        return self.parts[-1].webhook_id if self.parts else 0
+    last_lane: int = 0  # the lane after which the next step begins, so that all get their turn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,16 +72,19 @@ def look(session: Session, plan: Redelivery, *, room: int, after: int, now: date
     least, most = LANE_OPEN
     share = min(max(OPEN // max(_count_lanes(session, plan), 1), least), most)
     parts: list[Part] = []
-    room, examined = min(room, AT_ONCE), 0
+    room, examined, last = min(room, AT_ONCE), 0, after
     for lane in lanes:
         if room <= 0 or examined >= EXAMINED:
             break
+        last = lane.webhook_id
         part, read = _look_into(session, plan, lane, min(room, _free_places(session, plan, lane, share, now)), now)
         if part is not None:
             parts.append(part)
             room -= len(part.event_ids)
         examined += read
-    return Step(plan_id=plan.id or 0, state=plan.state, started_at=plan.started_at, parts=parts, held=not lanes)
+    return Step(
+        plan_id=plan.id or 0, state=plan.state, started_at=plan.started_at, parts=parts, held=not lanes, last_lane=last
+    )
 
 
 def take(session: Session, step: Step, *, now: datetime) -> Taken:

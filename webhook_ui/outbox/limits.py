@@ -7,6 +7,7 @@ lane's row and moved on in the claiming transaction.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+ROUNDING = timedelta(milliseconds=1)
 BURST_SECONDS = 0.1  # what may be claimed at once, in seconds of the rate; always at least one delivery
 
 
@@ -23,14 +24,20 @@ class RateLimit:
 
     def room(self, arrival: datetime | None, now: datetime) -> int:
         """How many may be claimed now."""
-        ahead = max(((arrival or now) - now).total_seconds(), 0.0)
+        ahead = (self._arrival(arrival, now) - now).total_seconds()
         return max(int(self.burst - ahead * self.rate + 1e-6), 0)
 
     def after(self, arrival: datetime | None, now: datetime, count: int) -> datetime:
         """The arrival time to be kept once `count` were claimed."""
-        return max(arrival or now, now) + timedelta(seconds=count / self.rate)
+        return self._arrival(arrival, now) + timedelta(seconds=count / self.rate)
 
     def next_room(self, arrival: datetime, now: datetime) -> datetime:
         """When one more may be claimed; for high rates a little later, so that several are claimed together."""
         wanted = max(1, self.burst // 2)
-        return max(arrival - timedelta(seconds=(self.burst - wanted) / self.rate), now)
+        return max(self._arrival(arrival, now) - timedelta(seconds=(self.burst - wanted) / self.rate), now)
+
+    def _arrival(self, arrival: datetime | None, now: datetime) -> datetime:
+        """Never before now. One that is later than this rate can have left it is of a lower rate, and void."""
+        if arrival is None or arrival - now > timedelta(seconds=self.burst / self.rate) + ROUNDING:
+            return now
+        return max(arrival, now)

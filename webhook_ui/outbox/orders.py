@@ -52,9 +52,10 @@ def cancel(session: Session, webhook_id: int, event_id: int, *, actor: Actor, no
 def expire(session: Session, *, older_than: datetime, now: datetime, events: Sequence[int] | None = None) -> int:
     """Closes some open deliveries of which nothing has been heard since `older_than`; returns how many, 0 for none.
 
-    What somebody redelivered counts from then. With `events`, only theirs are looked at.
+    What somebody redelivered counts from then; what is to be sent later is left alone. With `events`, only theirs are
+    looked at.
     """
-    silent = _delivery.c.updated_at < older_than
+    silent = sa.and_(_delivery.c.updated_at < older_than, _delivery.c.due_at <= now)
     which = silent if events is None else sa.and_(silent, _delivery.c.event_id.in_(events))
     return _close_unclaimed(session, which, "expired", now)
 

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+import structlog
 from sqlmodel import Session
 
+from webhook_ui.errors import WebhookUIError
 from webhook_ui.models import Webhook, table
 
 KEPT = 10_000
+
+log = structlog.get_logger()
 
 _webhook = table(Webhook)
 
@@ -34,7 +38,10 @@ class Targets:
         self._known: dict[int, tuple[int, Target]] = {}
 
     def of(self, session: Session, versions: Mapping[int, int], now: datetime) -> dict[int, Target]:
-        """The targets of these webhooks (id → version), read where they are not known or have changed."""
+        """The targets of these webhooks (id → version), read where they are not known or have changed.
+
+        One whose secrets cannot be opened is left out.
+        """
         known = {webhook_id: self._known.get(webhook_id) for webhook_id in versions}
         found = {
             webhook_id: entry[1]
@@ -44,9 +51,13 @@ class Targets:
         if missing := versions.keys() - found.keys():
             if len(self._known) + len(missing) > KEPT:
                 self._known.clear()
-            for version, target in _read(session, missing, now):
-                self._known[target.webhook_id] = version, target
-                found[target.webhook_id] = target
+            for webhook_id in missing:
+                try:
+                    for version, target in _read(session, webhook_id, now):
+                        self._known[webhook_id] = version, target
+                        found[webhook_id] = target
+                except WebhookUIError as error:  # sealed with another key: the others must be delivered all the same
+                    log.error("webhook.unreadable", webhook=webhook_id, reason=str(error))
         return found
 
 
@@ -54,7 +65,7 @@ def _is_over(target: Target, now: datetime) -> bool:
     return target.valid_until is not None and target.valid_until <= now
 
 
-def _read(session: Session, webhook_ids: Iterable[int], now: datetime) -> Iterable[tuple[int, Target]]:
+def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[int, Target]]:
     statement = sa.select(
         _webhook.c.id,
         _webhook.c.version,
@@ -66,7 +77,7 @@ def _read(session: Session, webhook_ids: Iterable[int], now: datetime) -> Iterab
         _webhook.c.timeout,
         _webhook.c.retry_schedule,
     )
-    for row in session.execute(statement.where(_webhook.c.id.in_(webhook_ids))):
+    for row in session.execute(statement.where(_webhook.c.id == webhook_id)):
         rotating = row.old_secret is not None and row.old_secret_until > now
         yield (
             row.version,
