@@ -38,6 +38,8 @@ class Flights:
         self.answers: list[Sent] = []
         self.unused: list[Claimed] = []
         self._sender, self._settings, self._user_agent, self._wake = sender, settings, user_agent, wake
+        # a webhook's own timeout may be longer than the lease has become since it was saved
+        self._longest_attempt = max(settings.request_timeout, settings.lease - LEASE_GRACE)
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
         self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
         self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
@@ -218,8 +220,7 @@ class Flights:
             occurred_at=claimed.occurred_at,
             payload=claimed.payload,
             now=time.time(),
-            # the lease may have become shorter since the webhook was saved
-            timeout=min(target.timeout or self._settings.request_timeout, self._settings.lease - LEASE_GRACE),
+            timeout=min(target.timeout or self._settings.request_timeout, self._longest_attempt),
         )
         answer = await self._sender.send(outgoing)
         return answer, letters.shown_headers(head, outgoing)
