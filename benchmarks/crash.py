@@ -152,7 +152,7 @@ class _Fleet:
         """Returns once so many more requests have arrived: then something is being sent."""
         wanted, patience = len(self._receiver.arrivals) + count, time.monotonic() + LEASE + START
         while len(self._receiver.arrivals) < wanted and time.monotonic() < patience:
-            time.sleep(0.005)
+            time.sleep(0.005)  # another process receives; nothing here could be awaited
 
     def end(self) -> None:
         """Stops all, in order."""
@@ -197,7 +197,7 @@ def _kill(ships: _Fleet, view: View, chance: random.Random, go_on: Callable[[int
         order = order or chance.sample(kinds, len(kinds))
         victims = order.pop()
         ships.wait_for_arrivals(chance.randint(20, 200))
-        time.sleep(chance.uniform(0, 0.1))
+        time.sleep(chance.uniform(0, 0.1))  # so that the kill falls at a random moment
         ships.pull(victims)
         losses.last = time.monotonic()
         losses.kills += 1
@@ -217,7 +217,7 @@ def _wait_until_over(view: View, deadline: float) -> bool:
     while view.open():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.2)
+        time.sleep(0.2)  # other processes deliver; the database is asked
     return True
 
 

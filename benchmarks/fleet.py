@@ -58,7 +58,7 @@ class Running:
         while text not in self.text:
             if time.monotonic() > deadline or not self.process.is_alive():
                 raise AssertionError(f"{text!r} never came; so far:\n{self.text}")
-            time.sleep(0.01)
+            time.sleep(0.01)  # another process writes
 
 
 def start(

@@ -80,7 +80,7 @@ def _emit(door: _Door, produced: Produced, numbers: Iterator[int], stop: threadi
                 emitted = door.core.host.emit_now(emission, actor=CLI)
                 break
             except Unavailable:
-                time.sleep(0.1)
+                time.sleep(0.1)  # the database is away; a client waits before it tries again
         produced.accept(_key(number), ids.event_text(emitted.event_id))
 
 
@@ -99,13 +99,13 @@ def _post(door: _Door, path: str, body: Any, produced: Produced) -> Any:
         try:
             answer = _client.post(f"{door.address}/api/v1{path}", json=body, headers=headers)
         except httpx.TransportError:
-            time.sleep(0.1)
+            time.sleep(0.1)  # the server is down; a client waits before it tries again
             continue
         if answer.status_code in (200, 202):
             return answer.json()
         if answer.status_code != 503:
             produced.violations.append(f"{path} was answered {answer.status_code}: {answer.text[:200]}")
-        time.sleep(0.1)
+        time.sleep(0.1)  # as a client does after 503
 
 
 _client = httpx.Client(timeout=30, trust_env=False)

@@ -59,7 +59,7 @@ class Process:
             if self._process.poll() is not None or time.monotonic() > give_up:
                 log = Path(self._log).with_name("log").read_text()[-2000:]
                 raise RuntimeError(f"the process never printed {pattern!r}; its log ends:\n{log}")
-            time.sleep(0.005)
+            time.sleep(0.005)  # another process writes
         return match
 
     def stop(self) -> None:

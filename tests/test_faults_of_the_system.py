@@ -375,7 +375,7 @@ def accepted_again(api: httpx.Client, name: str) -> str:
     deadline = time.monotonic() + 30
     while (answer := post(api, name)).status_code == 503:
         assert time.monotonic() < deadline, answer.text
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process comes back; it can only be asked
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
 
@@ -393,7 +393,7 @@ def ready(server: Running, status: int) -> None:
     deadline = time.monotonic() + 30
     while (answer := httpx.get(f"{server_address(server)}/readyz", timeout=30)).status_code != status:
         assert time.monotonic() < deadline, answer.text
-        time.sleep(0.1)
+        time.sleep(0.1)  # another process notices; it can only be asked
 
 
 def until(running: Running, said: Any) -> None:
@@ -401,7 +401,7 @@ def until(running: Running, said: Any) -> None:
     deadline = time.monotonic() + 30
     while not said(running.text):
         assert time.monotonic() < deadline, running.text
-        time.sleep(0.02)
+        time.sleep(0.02)  # another process writes
 
 
 def complained(running: Running, *, most: int, least: int = 1) -> None:
