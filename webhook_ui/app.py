@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from types import FrameType
 
 import uvicorn
@@ -45,7 +46,7 @@ class Core:
     database: Database
     plugins: Plugins
 
-    @property
+    @cached_property
     def host(self) -> Host:
         return Host(self.database, self.plugins, max_payload_bytes=self.settings.max_payload_bytes)
 

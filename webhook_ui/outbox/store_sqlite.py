@@ -3,6 +3,8 @@
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -37,20 +39,21 @@ class SqliteStore:
     def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
         moments = _Moments()
         values = [(*one[:4], moments[one.occurred_at], moments[one.created_at], one.actor) for one in rows]
-        _write(connection, f"{EVENT} VALUES (?, ?, ?, ?, ?, ?, ?, 0)", values)
+        _insert(connection, EVENT, "(?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
         moments = _Moments()
         values = [(*one[:3], moments[one.due_at], created := moments[one.created_at], created) for one in rows]
-        _write(connection, f"{DELIVERY} VALUES (?, ?, ?, 'pending', ?, 1, 0, 0, 0, ?, ?)", values)
+        _insert(connection, DELIVERY, "(?, ?, ?, 'pending', ?, 1, 0, 0, 0, ?, ?)", values)
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
         values = [(*one[:5], _us(one.at), *one[6:]) for one in rows]
-        _write(connection, f"{ATTEMPT} VALUES ({', '.join('?' * len(AttemptRow._fields))}) {ATTEMPT_ONCE}", values)
+        _insert(connection, ATTEMPT, f"({', '.join('?' * len(AttemptRow._fields))})", values, ATTEMPT_ONCE)
 
     def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
         values = [(one.webhook_id, _us(one.minute), *one[2:]) for one in rows]
-        _write(connection, _STATISTICS, values)
+        into, more = STATISTICS.split("{rows}")
+        _insert(connection, into, "(?, ?, ?, ?, ?, ?)", values, more)
 
     def latencies(
         self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
@@ -134,8 +137,8 @@ class SqliteStore:
         return {webhook_id: _from_us(due_at) for webhook_id, due_at in found if due_at is not None}
 
 
+_ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # few sizes, so that their statements stay prepared
 _LISTENERS = LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")
-_STATISTICS = STATISTICS.format(rows="VALUES (?, ?, ?, ?, ?, ?)")
 _LATENCIES = """
 SELECT webhook_id, minute, latency FROM webhook_ui_statistics
 WHERE dispatcher = ? AND minute IN (SELECT value FROM json_each(?))
@@ -209,12 +212,28 @@ def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
         raise _wrapped(connection, statement, error) from error
 
 
-def _write(connection: Connection, statement: str, rows: Sequence[Any]) -> None:
+def _insert(connection: Connection, into: str, row: str, rows: Sequence[Sequence[Any]], more: str = "") -> None:
+    """Inserts many rows a statement.
+
+    Each statement lets go of the interpreter and has to get it back, while the event loop wants it too: a statement
+    for each row makes a busy process wait hundreds of times for one group.
+    """
     driver: Any = connection.connection.dbapi_connection
-    try:
-        driver.executemany(statement, rows)
-    except sqlite3.Error as error:
-        raise _wrapped(connection, statement, error) from error
+    place = 0
+    for size in _ROWS_AT_ONCE:
+        statement = _inserting(into, row, size, more) if len(rows) - place >= size else ""
+        while len(rows) - place >= size:
+            values = tuple(chain.from_iterable(rows[place : place + size]))
+            try:
+                driver.execute(statement, values)
+            except sqlite3.Error as error:
+                raise _wrapped(connection, statement, error) from error
+            place += size
+
+
+@cache
+def _inserting(into: str, row: str, size: int, more: str) -> str:
+    return f"{into} VALUES {', '.join([row] * size)} {more}"
 
 
 def _wrapped(connection: Connection, statement: str, error: sqlite3.Error) -> BaseException:
