@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from webhook_ui import times
+from webhook_ui import engine_events, times
 from webhook_ui.database import CHANNEL
 from webhook_ui.models import Attempt, Delivery, Event, table
 
@@ -124,8 +124,9 @@ class View:
         return found
 
     def events(self) -> int:
-        """How many events are stored."""
-        found: int = self._rows(sa.select(sa.func.count()).select_from(_event))[0][0]
+        """How many events are stored, less those that the engine emits about itself."""
+        theirs = sa.select(sa.func.count()).where(_event.c.trigger.not_in(engine_events.TRIGGERS))
+        found: int = self._rows(theirs)[0][0]
         return found
 
     def deliveries(self) -> dict[Key, Told]:

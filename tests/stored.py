@@ -163,13 +163,13 @@ class Worker:
             take_due, lease=self.take_lease(now), seats=seats, seats_per_webhook=seats_per_webhook, busy=busy or {}
         )
 
-    def claim_alone(self, webhook_ids: Any, now: datetime = NOW) -> Taken:
-        """Claims one suspect of these lanes."""
+    def claim_suspects(self, webhook_ids: Any, now: datetime = NOW) -> Taken:
+        """Claims suspects of these lanes."""
 
         def claim(session: Session, lease: Lease) -> Taken:
             lanes = outbox.open_lanes(session, lease.now)
             among = [one for one in outbox.suspects(session, lanes, lease.now) if one[0] in webhook_ids]
-            claims = outbox.claim_alone(session, among, lease=lease, targets=Targets())
+            claims = outbox.claim_suspects(session, among, lease=lease, targets=Targets())
             return Taken(list(claims.deliveries), [], None)
 
         return self.database.write_now(claim, self.take_lease(now))

@@ -92,7 +92,7 @@ def test_while_sending_is_stopped_everything_is_accepted_and_held(database: Data
     stop_sending(database)
     event_id = emit(database)
     assert Worker(database).claim(at(1)) == Taken([], [], None)
-    assert Worker(database).claim_alone([webhook_id], at(1)).deliveries == []
+    assert Worker(database).claim_suspects([webhook_id], at(1)).deliveries == []
     start_sending(database)
     assert events(Worker(database).claim(at(1))) == [event_id]
 
@@ -241,7 +241,7 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
             database.write_now(claim_due, lease=replace(unsure, reclaim=False), seats=8, busy={})
             worker.claim(at(61))
             suspects = worker.claim(at(122)).suspects
-            flying = [one for _ in suspects for one in worker.claim_alone(suspects, at(122)).deliveries]
+            flying = [one for _ in suspects for one in worker.claim_suspects(suspects, at(122)).deliveries]
             assert {one.webhook_id for one in flying} == {1, 2, 3}
             found = [settlement(one, answer(500, now=at(123)), now=at(123)) for one in flying]
             worker.settle(*found, *(settlement(one, answer(200)) for one in late), now=at(123))

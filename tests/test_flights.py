@@ -319,3 +319,75 @@ async def test_the_pressure_of_a_lane_counts_until_its_breaker_moves(air: Flight
     assert air.pressure(air.answers) == {1: (1, 2)}
     air.forget_pressure(1)
     assert air.pressure(air.answers) == {1: (0, 0)}
+
+
+# --- the reserve: more quick lanes than seats
+
+
+async def crowd(far: Far, sender: Sender) -> Flights:
+    """Two seats, and three lanes that are known to be quick; both seats are taken by the first two."""
+    air = fly(sender, seats=2)
+    for lane in (1, 2, 3):
+        await send(air, far, claims(lane, webhook_id=lane))
+        far.answer(lane)
+        await let_fly()
+    air.send_off([*claims(11, webhook_id=1), *claims(12, webhook_id=2)])
+    await let_fly(lambda: len(far.arrived) == 5)
+    return air
+
+
+@pytest.fixture
+async def crowded(far: Far, clock: Clock) -> AsyncIterator[Flights]:
+    transport = httpx.MockTransport(far.receive)
+    async with Sender(Policy(), connections=8, user_agent="test", transport=transport) as sender:
+        air = await crowd(far, sender)
+        yield air
+        await air.end(grace=0)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_lane_without_a_seat_takes_the_next_one_that_becomes_free(
+    crowded: Flights, far: Far, status: int
+) -> None:
+    assert crowded.wanted([3]) == {3: 1}
+    crowded.send_off(claims(13, webhook_id=3))
+    await let_fly()
+    assert 13 not in far.arrived
+    assert not crowded.is_empty
+    assert crowded.wanted([3]) == {}, "it has its place"
+    far.answer(11, status=status)
+    await let_fly(lambda: 13 in far.arrived)
+    assert 13 in far.arrived, "without a turn, whatever became of who sat there"
+    assert (crowded.seats.taken, crowded.unused) == (2, [])
+
+
+async def test_who_is_left_out_and_unknown_gets_no_place_and_nobody_a_stock(crowded: Flights) -> None:
+    assert crowded.wanted([1, 4]) == {}
+    assert crowded.wanted([1, 3]) == {3: 1, 1: 1}, "what the reserve leaves free is for stocks"
+
+
+async def test_the_reserve_is_given_back_when_it_lies_too_long_or_its_webhook_is_changed(
+    crowded: Flights, far: Far, clock: Clock
+) -> None:
+    crowded.wanted([3])
+    crowded.send_off(claims(13, webhook_id=3))
+    clock.seconds += STOCK_SECONDS / 2
+    crowded.clear_out()
+    assert unused(crowded) == []
+    clock.seconds += STOCK_SECONDS
+    crowded.clear_out()
+    assert unused(crowded) == [13]
+    crowded.wanted([3])
+    crowded.send_off(claims(23, webhook_id=3))
+    crowded.return_stock(3)
+    assert unused(crowded) == [13, 23]
+
+
+async def test_told_to_stop_it_sends_nothing_of_the_reserve(crowded: Flights, far: Far) -> None:
+    crowded.wanted([3])
+    crowded.send_off(claims(13, webhook_id=3))
+    ending = asyncio.create_task(crowded.end(grace=10))
+    await let_fly()
+    far.answer(11, 12)
+    await ending
+    assert (13 in far.arrived, unused(crowded), crowded.is_empty) == (False, [13], True)

@@ -247,8 +247,8 @@ def test_a_delivery_that_crashed_is_a_last_result_too(database: Database) -> Non
     worker = Worker(database)
     worker.claim(at(0))
     worker.claim(at(60))
-    for minute in (2, 3, 4):
-        worker.claim_alone([webhook_id], at(60 * minute))
+    for minute in (2, 3, 4, 5):
+        worker.claim_suspects([webhook_id], at(60 * minute))
     last = row(database, webhook_id).last
     assert (last.status, last.error_class, last.response_status, last.next_attempt_at) == ("error", "crash", None, None)
 

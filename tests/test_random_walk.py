@@ -32,6 +32,7 @@ from webhook_ui.database import Database
 from webhook_ui.errors import Conflict
 from webhook_ui.models import Attempt, Delivery, Lane, Webhook, metadata, table
 from webhook_ui.outbox import Claimed
+from webhook_ui.outbox.suspects import COMPANY
 
 Key = tuple[int, int]
 
@@ -156,7 +157,7 @@ class Walk(RuleBasedStateMachine):
         self._claim(self.hands[name], seats)
 
     def _claim(self, hands: Hands, seats: int = 64) -> datetime | None:
-        """Claims as the dispatcher does: suspects alone, when nothing else is in flight."""
+        """Claims as the dispatcher does: suspects apart, when nothing else is in flight."""
         before = self.database.read_now(look)
         suspects, next_due = hands.suspects, None
         if suspects or hands.alone:
@@ -165,8 +166,8 @@ class Walk(RuleBasedStateMachine):
             hands.suspects, hands.alone = (), False
         taken: list[Claimed] = []
         if suspects:
-            taken = list(hands.worker.claim_alone(suspects, self.now).deliveries)
-            assert len(taken) <= 1
+            taken = list(hands.worker.claim_suspects(suspects, self.now).deliveries)
+            assert len(taken) <= COMPANY
             hands.alone = bool(taken)
             after = self._note_crashes(before)
             before = before if taken else after
@@ -197,7 +198,8 @@ class Walk(RuleBasedStateMachine):
                 assert key == min(in_lane), "the head first"
                 assert not [other for other in live if other[0] == hook.id]
             self.losses[key] += row.claim is not None
-            assert alone is (self.losses[key] >= 2), "who may be poisonous is sent alone"
+            assert alone is (self.losses[key] >= 2), "who may be poisonous is kept apart"
+            assert self.losses[key] < 3 or len(taken) == 1, "and in the end sent alone"
             assert (one.tries, one.round) == (row.tries, row.round)
 
     def _note_crashes(self, before: Seen) -> Seen:
@@ -205,7 +207,7 @@ class Walk(RuleBasedStateMachine):
         for key, row in after.rows.items():
             if row.closed == "crashed" and before.rows[key].closed is None:
                 self.losses[key] += before.rows[key].claim is not None
-                assert self.losses[key] >= 4, "twice in company and twice alone"
+                assert self.losses[key] >= 5, "twice with all others, once with suspects, and twice alone"
                 self.ended[key] = "crashed"
         return after
 

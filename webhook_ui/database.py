@@ -9,14 +9,15 @@ import queue
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
@@ -45,6 +46,24 @@ AWAY = (OperationalError, InterfaceError, sa.exc.InternalError, sa.exc.TimeoutEr
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = structlog.get_logger()
+
+
+class Rider(Protocol):
+    """Who takes part in transactions that are about to be committed; called on the writing thread."""
+
+    def wants(self, changes: Collection[Changed]) -> bool:
+        """Whether it takes part where this has changed."""
+        ...
+
+    def ride(self, session: Session, changes: Collection[Changed]) -> None:
+        """Its part. What it raises undoes this part only."""
+        ...
+
+    def land(self, *, committed: bool) -> None:
+        """After each transaction that it took part in, before anybody hears of the changes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.origin = secrets.token_hex(8)  # tells our own notifications from those of others
         self.announcer = Announcer()
+        self.rider: Rider | None = None
         self.steady = SteadyClock()
         self.reader = _open(self.url, sealer, self.steady, begin="BEGIN", size=READERS)
         self.writer = _open(self.url, sealer, self.steady, begin="BEGIN IMMEDIATE", size=1)
@@ -164,15 +184,22 @@ class Database:
 
     def _write_group(self, group: list[_Job]) -> None:
         changes: set[Changed] = set()
+        rider = self.rider
         try:
             with self.writer.begin() as connection:
                 alone = len(group) == 1
                 outcomes = [(job, *_run(job, connection, changes, alone=alone)) for job in group]
+                if rider is not None and rider.wants(changes):
+                    _let_ride(rider, connection, changes)
         except Exception as error:  # the commit failed, so nothing of the group is stored
+            if rider is not None:
+                rider.land(committed=False)
             failure = _unavailable(error) if isinstance(error, DBAPIError) else error
             for job in group:
                 job.future.set_exception(failure)
             return
+        if rider is not None:
+            rider.land(committed=True)
         if changes and not self.is_sqlite:
             self._notify(changes)
         again = []
@@ -232,6 +259,17 @@ def _run(job: _Job, connection: Connection, changes: set[Changed], *, alone: boo
         return None, error
     changes |= session.info.get("changes", set())
     return result, None
+
+
+def _let_ride(rider: Rider, connection: Connection, changes: set[Changed]) -> None:
+    session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    try:
+        with session, session.begin():
+            rider.ride(session, frozenset(changes))
+    except Exception as error:
+        if connection.invalidated or not _in_transaction(connection):
+            raise  # the connection or the disk is gone, and the group with it
+        log.warning("write.alone", reason=str(error), exc_info=not isinstance(error, AWAY))
 
 
 def _in_transaction(connection: Connection) -> bool:

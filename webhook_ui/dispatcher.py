@@ -7,7 +7,6 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 import asyncio
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,14 +18,16 @@ from webhook_ui.board import Board
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Unavailable
+from webhook_ui.express import Express
 from webhook_ui.flights import Flights
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
+from webhook_ui.tally import Tally
 from webhook_ui.turn import Outcome, Plan, Sent, Turns
-from webhook_ui.vitals import GROUP_SIZES, Figures, group_bucket
+from webhook_ui.vitals import Figures
 from webhook_ui.wire import Result
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
@@ -55,13 +56,17 @@ class Dispatcher:
         self._turns = Turns(self.name, settings, database.steady, schedules)
         self._flights = Flights(sender, settings, user_agent=user_agent, wake=self.wake)
         self._board = Board()
+        self._express = Express(self._turns, self._hear_express)
+        self._express_is_out = False  # seats are granted, or an express claim is on its way
+        self._express_landed = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._suspects: Sequence[tuple[int, int]] = ()
-        self._alone = False  # what is in flight was claimed alone
+        self._apart = False  # what is in flight are suspects
         self._careful = 0  # so many answers are settled one by one
         self._discover, self._discovered_at = True, float("-inf")
         self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._tally = _Tally()
+        self._tally = Tally()
 
     def wake(self) -> None:
         """Lets the dispatcher look whether something is due. Call it in its event loop."""
@@ -79,8 +84,9 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Delivers until `stop`; a database that is away is waited for, and no try is counted meanwhile."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         quiet = self._database.announcer.subscribe(lambda changes: self._hear(loop, changes))
+        self._database.rider = self._express
         backoff = 0.0
         try:
             while not self._stop.is_set():
@@ -101,6 +107,9 @@ class Dispatcher:
         finally:
             quiet()
             self._clock.set_alarm(ALARM, None, self.wake)
+            while not self._take_express_back():
+                await self._express_landed.wait()
+            self._database.rider = None
             self._over.set()
 
     async def stop(self, grace: float) -> None:
@@ -132,7 +141,8 @@ class Dispatcher:
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
         if loop.is_closed():
             return
-        called = [change for change in changes if change.kind in (Kind.delivery, Kind.webhook, Kind.anything)]
+        kinds = (Kind.delivery, Kind.webhook, Kind.anything)
+        called = [change for change in self._express.unserved(changes) if change.kind in kinds]
         if called:
             loop.call_soon_threadsafe(self._take_news, called)
 
@@ -146,11 +156,44 @@ class Dispatcher:
         self._board.call(change.webhook_id for change in changes if change.webhook_id is not None)
         self.wake()
 
+    def _grant_express(self) -> None:
+        """While most seats are free, the next commit of this process may fill some."""
+        seats = self._settings.concurrency
+        busy = self._stop.is_set() or self._careful or self._apart or self._suspects or self._discover
+        if not (busy or self._express_is_out or self._flights.seats.taken > seats // 4):
+            self._express_is_out = True
+            self._express_landed.clear()
+            self._express.grant(max(seats // 8, 1))
+
+    def _take_express_back(self) -> bool:
+        """No express claim from now on; False if one is on its way."""
+        if self._express_is_out and self._express.revoke():
+            self._express_is_out = False
+        return not self._express_is_out
+
+    def _hear_express(self, outcome: Outcome | None, began: float) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._land_express, outcome, began)
+
+    def _land_express(self, outcome: Outcome | None, began: float) -> None:
+        self._express_is_out = False
+        self._express_landed.set()
+        if outcome is not None:
+            self._moment = outcome.now, elapsed()
+            for webhook_id, at in outcome.claims.looks.items():
+                self._board.look(webhook_id, at)
+            if self._stop.is_set() or elapsed() - began > STALE_SECONDS:
+                self._flights.give_back(outcome.claims.deliveries)
+            else:
+                self._flights.send_at_once(outcome.claims.deliveries)
+        self.wake()
+
     async def _turn(self) -> None:
         self._woken.clear()
         began = elapsed()
         plan = self._plan()
         if plan is None:
+            self._grant_express()
             return
         try:
             outcome = await self._database.write(self._turns.take, plan)
@@ -167,6 +210,8 @@ class Dispatcher:
             self._flights.give_back(outcome.claims.deliveries)
         else:
             self._flights.send_off(outcome.claims.deliveries)
+        if not self._woken.is_set():
+            self._grant_express()
 
     def _plan(self) -> Plan | None:
         """What the next turn is to do; None if there is nothing to do."""
@@ -174,14 +219,14 @@ class Dispatcher:
             self._discover = True
         wanted: Mapping[int, int] = {}
         suspects: Sequence[tuple[int, int]] = ()
-        self._alone = self._alone and not self._flights.is_empty
+        self._apart = self._apart and not self._flights.is_empty
         discover = self._discover and not self._careful
-        if self._stop.is_set():
+        if not self._take_express_back() or self._stop.is_set():  # its seats are not free, or none are wanted
             discover = False
         elif self._careful:
             discover = False  # one answer and nothing else, so that it is known what cannot be recorded
-        elif self._alone or self._suspects:
-            # what may kill this process must have no neighbours
+        elif self._apart or self._suspects:
+            # what may kill this process must have no innocent neighbours
             suspects = self._suspects if self._flights.is_empty else ()
         elif due := self._board.due(self._now()):
             wanted = self._flights.wanted(due)
@@ -231,7 +276,7 @@ class Dispatcher:
             self._woken.set()  # what was found is claimed now
         if plan.suspects:
             self._suspects = ()
-            self._alone = self._discover = bool(outcome.claims.deliveries)  # there may be more of them
+            self._apart = self._discover = bool(outcome.claims.deliveries)  # there may be more of them
             self._woken.set()
         for webhook_id, at in outcome.claims.looks.items():
             self._board.look(webhook_id, at)
@@ -256,56 +301,6 @@ class Dispatcher:
         look = self._board.next_look()
         at = None if look is None else times.utcnow() + max(look - self._now(), timedelta())
         self._clock.set_alarm(ALARM, at, self.wake)
-
-
-class _Tally:
-    """Counts what a dispatcher does, from the start of its process."""
-
-    def __init__(self) -> None:
-        self._turns, self._seconds, self._sent = 0, 0.0, 0
-        self._errors: Counter[str] = Counter()
-        self._groups = [0] * (len(GROUP_SIZES) + 1)
-        self._lost = 0
-        self._turned_at = elapsed()
-        self._away_since: float | None = None
-
-    def note_turn(self, answers: Sequence[Sent], outcome: Outcome, seconds: float) -> None:
-        self._turns += 1
-        self._seconds += seconds
-        self._turned_at, self._away_since = elapsed(), None
-        if not answers:
-            return
-        self._groups[group_bucket(len(answers))] += 1
-        self._lost += len(answers) - len(outcome.settled.counted)
-        for one in outcome.settled.counted:
-            if one.answer.failure is None:
-                self._sent += 1
-            else:
-                self._errors[one.answer.failure.kind.value] += 1
-
-    def note_failure(self) -> None:
-        if self._away_since is None:
-            self._away_since = elapsed()
-
-    def figures(
-        self, *, seats: int, seats_taken: int, slow_seats_taken: int, lanes: int, answers_waiting: int
-    ) -> Figures:
-        now = elapsed()
-        return Figures(
-            seats=seats,
-            seats_taken=seats_taken,
-            slow_seats_taken=slow_seats_taken,
-            lanes=lanes,
-            answers_waiting=answers_waiting,
-            turns=self._turns,
-            turn_seconds=self._seconds,
-            sent=self._sent,
-            errors=dict(self._errors),
-            groups=tuple(self._groups),
-            claims_lost=self._lost,
-            since_turn=now - self._turned_at,
-            away_for=None if self._away_since is None else now - self._away_since,
-        )
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

@@ -1,13 +1,16 @@
 """What a dispatcher has in the air: who sits on which seat, what waits for one, and the answers that have come back.
 
 Quick lanes get a stock: deliveries that are claimed already and take the seat that another of the same lane leaves,
-without waiting for a turn. A stock is given back as soon as its lane fails, slows down, or leaves it lying.
+without waiting for a turn. Where more quick lanes have something due than there are seats, those left out get a place
+in the reserve instead: one delivery each, which takes the next seat that nobody of its own lane takes. Both are given
+back as soon as their lane fails, slows down, or leaves them lying.
 """
 
 import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import structlog
 
@@ -42,6 +45,8 @@ class Flights:
         self._longest_attempt = max(settings.request_timeout, settings.lease - LEASE_GRACE)
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
         self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
+        self._reserve: dict[int, tuple[float, Claimed]] = {}  # by lane, the oldest first
+        self._left_out: set[int] = set()  # lanes of which the last `wanted` asked one for the reserve
         self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
         self._windows: dict[int, Window] = {}
         self._failed: set[int] = set()  # lanes in which something failed since the last `wanted`
@@ -51,36 +56,53 @@ class Flights:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is in flight or waits for a seat."""
-        return not self._in_flight and not self._stock
+        return not (self._in_flight or self._stock or self._reserve)
 
     def wanted(self, due: Sequence[int]) -> dict[int, int]:
-        """How many to claim now of each lane in which something is due: for free seats, and for stocks."""
+        """How many to claim now of each lane in which something is due: for free seats, and to wait for one."""
         now = time.monotonic()
         self._failed, self._gone = set(), set()
         self._shares = self.seats.shares(due, now)
         wanted = dict(self._shares)
-        if any(self._is_left_out(webhook_id, now) for webhook_id in due):
-            return wanted  # lanes that got no seat are served before others get a stock
-        for webhook_id in due:
-            room = self.seats.quick_window(webhook_id, now) - len(self._stock.get(webhook_id, ()))
-            if room > 0:
-                wanted[webhook_id] = wanted.get(webhook_id, 0) + room
+        left_out = [webhook_id for webhook_id in due if self._is_left_out(webhook_id, now)]
+        quick = [webhook_id for webhook_id in left_out if self.seats.quick_window(webhook_id, now)]
+        room = max(self._settings.concurrency - self._waiting, 0)
+        self._left_out = set(islice((one for one in quick if one not in self._reserve), room))
+        wanted |= dict.fromkeys(self._left_out, 1)
+        if len(quick) < len(left_out):
+            return wanted  # who is left out and has no place in the reserve is served before others get a stock
+        room -= len(self._left_out)
+        seated = set(due).difference(left_out)
+        for webhook_id in (one for one in due if one in seated):
+            window = self.seats.quick_window(webhook_id, now) if room > 0 else 0
+            more = min(window - len(self._stock.get(webhook_id, ())), room)
+            if more > 0:
+                wanted[webhook_id] = wanted.get(webhook_id, 0) + more
+                room -= more
         return wanted
 
     def _is_left_out(self, webhook_id: int, now: float) -> bool:
         seats = self.seats
         return not (self._shares.get(webhook_id) or seats.flying(webhook_id) or seats.is_slow(webhook_id, now))
 
+    @property
+    def _waiting(self) -> int:
+        """How many are claimed and wait for a seat."""
+        return len(self._reserve) + sum(map(len, self._stock.values()))
+
     def clear_out(self) -> None:
         """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
         now = time.monotonic()
+        for webhook_id, (claimed_at, _) in list(self._reserve.items()):
+            if not self.seats.quick_window(webhook_id, now) or now - claimed_at > STOCK_SECONDS:
+                self._return_stock(webhook_id)
         for webhook_id, stock in list(self._stock.items()):
             if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
                 self._return_stock(webhook_id)
 
     def return_stock(self, webhook_id: int | None) -> None:
         """Somebody has changed this webhook, or all: what is not in flight yet is claimed again as it is now."""
-        for one in [webhook_id] if webhook_id is not None else list(self._stock):
+        for one in [webhook_id] if webhook_id is not None else [*self._stock, *self._reserve]:
             self._return_stock(one)
 
     def pressure(self, answers: Sequence[Sent]) -> Mapping[int, tuple[int, int]]:
@@ -112,9 +134,23 @@ class Flights:
                 self.unused.append(claimed)
             elif self.seats.room(claimed.webhook_id) > 0:
                 self._start(claimed, now)
+            elif claimed.webhook_id in self._left_out and claimed.webhook_id not in self._reserve:
+                self._reserve[claimed.webhook_id] = now, claimed
             elif self.seats.flying(claimed.webhook_id):
                 self._stock.setdefault(claimed.webhook_id, deque()).append((now, claimed))
             else:  # nobody of its lane is left whose seat it could take
+                self.unused.append(claimed)
+
+    def send_at_once(self, deliveries: Sequence[Claimed]) -> None:
+        """Sends what may have a seat now and gives back the rest; for claims that no `wanted` asked for."""
+        now = time.monotonic()
+        shares = self.seats.shares(list(dict.fromkeys(one.webhook_id for one in deliveries)), now)
+        for claimed in deliveries:
+            share = shares.get(claimed.webhook_id, 0)
+            if share:
+                shares[claimed.webhook_id] = share - 1
+                self._start(claimed, now)
+            else:
                 self.unused.append(claimed)
 
     def _start(self, claimed: Claimed, now: float) -> None:
@@ -130,8 +166,7 @@ class Flights:
     async def end(self, grace: float) -> None:
         """Waits up to `grace` seconds for what is in flight; what is still there then, and all stock, is unused."""
         self._is_ending = True
-        for webhook_id in list(self._stock):
-            self._return_stock(webhook_id)
+        self.return_stock(None)
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=grace)
         unfinished = {task: claimed for task, claimed in self._in_flight.items() if not task.done()}
@@ -141,19 +176,30 @@ class Flights:
         self.unused += unfinished.values()
 
     async def _fly(self, claimed: Claimed) -> None:
-        """One seat: sends a delivery, and as long as that goes well, the next of the same lane's stock."""
+        """One seat: sends a delivery, then the next of the same lane's stock, or what waits in the reserve."""
         task = asyncio.current_task()
-        webhook_id = claimed.webhook_id
         following: Claimed | None = claimed
         while following is not None:
             if task is not None:
                 self._in_flight[task] = following
+            webhook_id = following.webhook_id
             sent = await self._deliver(following)
             self._wake()
-            following = self._next(webhook_id) if sent else None
-        if not sent:
-            self._failed.add(webhook_id)
-            self._return_stock(webhook_id)
+            if not sent:
+                self._failed.add(webhook_id)
+                self._return_stock(webhook_id)
+            following = self._next(webhook_id) or self._next_of_reserve()
+
+    def _next_of_reserve(self) -> Claimed | None:
+        now = time.monotonic()
+        while self._reserve and not self._is_ending:
+            webhook_id = next(iter(self._reserve))
+            claimed_at, claimed = self._reserve.pop(webhook_id)
+            if now - claimed_at <= STOCK_SECONDS and self.seats.room(webhook_id) > 0:
+                self.seats.take(webhook_id, 1, now)
+                return claimed
+            self.unused.append(claimed)
+        return None
 
     def _next(self, webhook_id: int) -> Claimed | None:
         stock = self._stock.get(webhook_id)
@@ -176,6 +222,8 @@ class Flights:
 
     def _return_stock(self, webhook_id: int) -> None:
         self.unused += [claimed for _, claimed in self._stock.pop(webhook_id, ())]
+        if webhook_id in self._reserve:
+            self.unused.append(self._reserve.pop(webhook_id)[1])
 
     def _window(self, webhook_id: int) -> Window:
         if webhook_id not in self._windows:

@@ -42,8 +42,8 @@ class Sent:
 class Plan:
     """What a turn is to do: settle `answers`, give back what is `unused`, look at all lanes (`discover`), and claim.
 
-    `wanted` says of lanes how many at most, `suspects` what may only be claimed alone. `pressure` says of webhooks how
-    many of how many attempts failed lately.
+    `wanted` says of lanes how many at most, `suspects` what may be claimed, but not with others. `pressure` says of
+    webhooks how many of how many attempts failed lately.
     """
 
     answers: Sequence[Sent] = ()
@@ -83,7 +83,7 @@ class Turns:
         suspects = None if lanes is None else outbox.suspects(session, lanes, now)
         lease = self._lease(now)
         if plan.suspects:
-            claims = outbox.claim_alone(session, plan.suspects, lease=lease, targets=self._targets)
+            claims = outbox.claim_suspects(session, plan.suspects, lease=lease, targets=self._targets)
         else:
             claims = outbox.claim(session, plan.wanted, lease=lease, targets=self._targets)
         return Outcome(now=now, settled=settled, claims=claims, lanes=lanes, suspects=suspects)

@@ -5,7 +5,7 @@ from webhook_ui.outbox.emit import Emitted, NewEvent, emit, emit_each
 from webhook_ui.outbox.lanes import OpenLane, open_lanes
 from webhook_ui.outbox.orders import cancel, expire, purge, redeliver
 from webhook_ui.outbox.settle import Settled, Settlement, settle
-from webhook_ui.outbox.suspects import claim_alone, suspects
+from webhook_ui.outbox.suspects import claim_suspects, suspects
 from webhook_ui.outbox.targets import Target, Targets
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Targets",
     "cancel",
     "claim",
-    "claim_alone",
+    "claim_suspects",
     "emit",
     "emit_each",
     "expire",

@@ -1,6 +1,7 @@
 """Suspects: deliveries whose claims were lost again and again, perhaps because sending them kills the process.
 
-A claim that was lost is not a try. `losses` counts claims in a row that were never settled: after 2 a delivery is
+A claim that was lost is not a try. `losses` counts claims in a row that were never settled. After 2 a delivery is a
+suspect, and claimed with other suspects only: so most of those that were only near are sent at once. After 3 it is
 claimed alone, so that one that kills its worker takes no neighbour with it; after 2 more it is closed as crashed.
 """
 
@@ -19,15 +20,17 @@ from webhook_ui.outbox.claim import Claimed, Claims, Lease
 from webhook_ui.outbox.lanes import OpenLane, head, open_lanes
 from webhook_ui.outbox.targets import Targets
 
-ALONE_AFTER = 2
-CRASHED_AFTER = 4
+SUSPECT_AFTER = 2
+ALONE_AFTER = 3
+CRASHED_AFTER = 5
+COMPANY = 16  # suspects in flight at the same time, at the most
 
 _delivery, _event, _lane, _webhook = table(Delivery), table(Event), table(Lane), table(Webhook)
 _lost = _delivery.c.losses + sa.case((_delivery.c.claim.is_not(None), 1), else_=0)
 
 
 def suspects(session: Session, lanes: Sequence[OpenLane], now: datetime) -> list[tuple[int, int]]:
-    """Deliveries (webhook id, event id) of these lanes that are due, may be claimed, and only alone.
+    """Deliveries (webhook id, event id) of these lanes that are due and may be claimed, but not with others.
 
     The longest waiting first. Of an ordered lane it can only be the head.
     """
@@ -36,12 +39,13 @@ def suspects(session: Session, lanes: Sequence[OpenLane], now: datetime) -> list
     return [one for one in found if one[0] in due and (not due[one[0]].ordered or _is_head(session, *one))]
 
 
-def claim_alone(session: Session, among: Sequence[tuple[int, int]], *, lease: Lease, targets: Targets) -> Claims:
-    """Takes the first of these suspects that may be sent, for a dispatcher that has nothing else in flight.
+def claim_suspects(session: Session, among: Sequence[tuple[int, int]], *, lease: Lease, targets: Targets) -> Claims:
+    """Takes of these suspects what may be sent together, for a dispatcher that has nothing else in flight.
 
-    A suspect that was lost alone as often as with others is closed as crashed instead.
+    That is one that must go alone, or several that need not. A suspect that was lost alone twice is closed as crashed.
     """
     lanes = {lane.webhook_id: lane for lane in open_lanes(session, lease.now) if lane.due_at <= lease.now}
+    taken: list[Claimed] = []
     for webhook_id, event_id in among:
         row = _lock(session, lanes[webhook_id], event_id, lease) if webhook_id in lanes else None
         if row is None:
@@ -49,18 +53,23 @@ def claim_alone(session: Session, among: Sequence[tuple[int, int]], *, lease: Le
         if row.lost >= CRASHED_AFTER:
             _close_crashed(session, row, lease.now)
             continue
+        goes_alone = row.lost >= ALONE_AFTER
+        if goes_alone and taken:
+            continue
         session.execute(
             _delivery.update()
             .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
             .values(claim=lease.token, due_at=lease.until, losses=row.lost)
         )
-        return Claims(deliveries=[_load(session, row, lease, targets)])
-    return Claims()
+        taken.append(_load(session, row, lease, targets))
+        if goes_alone or len(taken) == COMPANY:
+            break
+    return Claims(deliveries=taken)
 
 
 _SUSPECTS = (
     sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
-    .where(_delivery.c.due_at <= sa.bindparam("now", type_=_delivery.c.due_at.type), _lost >= ALONE_AFTER)
+    .where(_delivery.c.due_at <= sa.bindparam("now", type_=_delivery.c.due_at.type), _lost >= SUSPECT_AFTER)
     .where(sa.text("losses > 0"))  # in the words of the index over what was lost, or SQLite does not use it
     .order_by(_delivery.c.due_at, _delivery.c.event_id)
 )
@@ -71,7 +80,7 @@ def _is_head(session: Session, webhook_id: int, event_id: int) -> bool:
 
 
 def _lock(session: Session, lane: OpenLane, event_id: int, lease: Lease) -> Any:
-    """This one delivery, locked, if it must still be claimed alone and may be claimed now."""
+    """This one delivery, locked, if it is still a suspect and may be claimed now."""
     narrow = sa.select(_lane.c.breaker, _webhook.c.ordered).join(_webhook, _webhook.c.id == _lane.c.webhook_id)
     # two workers must never decide about one lane at the same time
     locked = session.execute(
@@ -89,7 +98,7 @@ def _lock(session: Session, lane: OpenLane, event_id: int, lease: Lease) -> Any:
     if (locked.ordered or locked.breaker != "closed") and _is_anything_in_flight(session, lane.webhook_id, lease):
         return None
     row = session.execute(statement.with_for_update(skip_locked=True)).one_or_none()
-    return row if row is not None and row.lost >= ALONE_AFTER else None
+    return row if row is not None and row.lost >= SUSPECT_AFTER else None
 
 
 def _is_anything_in_flight(session: Session, webhook_id: int, lease: Lease) -> bool:
