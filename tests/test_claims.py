@@ -245,8 +245,9 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
             assert {one.webhook_id for one in flying} == {1, 2, 3}
             found = [settlement(one, answer(500, now=at(123)), now=at(123)) for one in flying]
             worker.settle(*found, *(settlement(one, answer(200)) for one in late), now=at(123))
+            assert worker.claim(at(200), seats=8, seats_per_webhook=1).deliveries
         plans = {text: plan(database, text) for text in statements}
-    for name in ("_CLAIM", "_HEAD", "_OLDEST", "_SETTLE", "_NEXT", "_NEXT_HEAD", "_EVENTS"):
+    for name in ("_CLAIM", "_CLAIM_ONES", "_HEAD", "_OLDEST", "_SETTLE", "_NEXT", "_NEXT_HEAD", "_EVENTS"):
         statement = getattr(store_sqlite, name)
         assert any(as_pattern(statement).fullmatch(text) for text in statements), f"{name} was not looked at"
     assert sum("webhook_ui_delivery" in text for text in plans) > 12

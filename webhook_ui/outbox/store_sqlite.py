@@ -89,9 +89,12 @@ class SqliteStore:
         reclaim: bool,
     ) -> list[ClaimedRow]:
         taken: list[Any] = []
+        mark = token, _us(lease_until)
+        if ones := [webhook_id for webhook_id, count in wanted if count == 1]:
+            taken += _rows(connection, _CLAIM_ONES, (*mark, _us(now), reclaim, _numbers(ones)))
         for webhook_id, count in wanted:
-            values = (token, _us(lease_until), webhook_id, _us(now), reclaim, count)
-            taken += _rows(connection, _CLAIM, values)
+            if count > 1:
+                taken += _rows(connection, _CLAIM, (*mark, webhook_id, _us(now), reclaim, count))
         return self._with_events(connection, taken)
 
     def claim_one(
@@ -150,6 +153,16 @@ WHERE (webhook_id, event_id) IN (
   SELECT webhook_id, event_id FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
   WHERE webhook_id = ? AND due_at <= ? AND losses + (claim IS NOT NULL) < 2 AND (claim IS NULL OR ?)
   ORDER BY due_at LIMIT ?
+) RETURNING {CLAIMED}"""
+# one of each lane: with many lanes a statement for each would take longer than all the rest of a turn
+_CLAIM_ONES = f"""
+{_MARK.format("?", "?")}
+WHERE (webhook_id, event_id) IN (
+  SELECT lane.value, (
+    SELECT first.event_id FROM webhook_ui_delivery AS first INDEXED BY ix_webhook_ui_delivery_open_due
+    WHERE first.webhook_id = lane.value AND first.due_at <= ? AND first.losses + (first.claim IS NOT NULL) < 2
+      AND (first.claim IS NULL OR ?) ORDER BY first.due_at LIMIT 1
+  ) FROM json_each(?) AS lane
 ) RETURNING {CLAIMED}"""
 # in flight: claimed, and the lease is not over (or nobody's lease can be believed at this moment)
 _ALONE = """
