@@ -19,7 +19,8 @@ from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Invalid, NotFound
 from webhook_ui.models import Delivery, Event, Redelivery, RedeliveryLane, Webhook, table
 from webhook_ui.outbox import runs
-from webhook_ui.outbox.scope import Forecast, Scope, of_plan, to_json
+from webhook_ui.outbox.forecast import Forecast
+from webhook_ui.outbox.scope import Scope, of_plan, to_json
 
 _plan, _part, _event = table(Redelivery), table(RedeliveryLane), table(Event)
 _delivery, _webhook = table(Delivery), table(Webhook)
