@@ -78,7 +78,7 @@ async def place(database: Database, values: Mapping[str, Any], *, kind: str, act
 
 
 async def preview(database: Database, values: Mapping[str, Any], *, kind: str, actor: Actor) -> Preview:
-    """What `foresee` says, as far as it can be said within about a second, and some of what is meant. Raises Invalid."""
+    """What `foresee` says, as far as a second goes, and some of what is meant. Raises Invalid."""
     actor.require(Role.operator)
     return await database.read(_preview, values, kind)
 

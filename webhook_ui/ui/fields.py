@@ -18,6 +18,9 @@ class Faulty(Protocol):
     @property
     def error(self) -> str | None: ...
 
+    @error.setter
+    def error(self, message: str | None) -> None: ...
+
     def focus(self) -> None: ...
 
 
