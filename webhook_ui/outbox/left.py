@@ -31,16 +31,17 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """The webhooks that keep a run waiting; `others` are more of them."""
+    """The webhooks that keep a run waiting; `others` are more of them, `empty` those in which nothing waits after all."""
 
-    named: Sequence[Waiting]
-    others: int
+    named: Sequence[Waiting] = ()
+    others: int = 0
+    empty: int = 0
 
 
 def left(session: Session, plan: Redelivery, *, now: datetime) -> Left:
     """What waits, for a redelivery whose run goes on; nothing for any other plan."""
     if plan.kind != "redeliver" or plan.state not in ("running", "paused") or plan.upper_bound is None:
-        return Left(named=(), others=0)
+        return Left()
     waits = sa.or_(takes_nothing(), _lane.c.breaker != "closed")
     statement = (
         sa.select(
@@ -61,7 +62,8 @@ def left(session: Session, plan: Redelivery, *, now: datetime) -> Left:
     if len(rows) == NAMED:
         others = session.execute(sa.select(sa.func.count()).select_from(statement.subquery())).scalar_one() - NAMED
     counted = [_wait(session, plan, row, now) for row in rows]
-    return Left(named=[one for one in counted if one.count], others=others)
+    named = tuple(one for one in counted if one.count)
+    return Left(named=named, others=others, empty=len(counted) - len(named))
 
 
 def _wait(session: Session, plan: Redelivery, lane: Any, now: datetime) -> Waiting:

@@ -6,12 +6,15 @@ from functools import partial
 from typing import Any
 
 from nicegui import background_tasks, context, ui
+from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import moment
 from webhook_ui.errors import Forbidden, Invalid, Unavailable
 from webhook_ui.history import redeliveries as history
 from webhook_ui.history.redeliveries import RedeliveryPage, Stage
 from webhook_ui.models import Redelivery
+from webhook_ui.outbox.left import Left, left
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
@@ -25,6 +28,7 @@ from webhook_ui.ui.states import notice
 from webhook_ui.ui.tables import ENDED, PLANNED, Pager
 
 PAGE = 50
+EXPLAINED = 10  # plans of which it is said what they wait for
 FOLLOWED = frozenset({Kind.redelivery, Kind.webhook, Kind.anything})
 
 
@@ -54,6 +58,13 @@ async def count_in(shell: Shell, tab: Tab) -> None:
         await look(frozenset({Changed(Kind.redelivery)}))
     except Unavailable:
         return  # the page itself says that the database is away
+
+
+def _read(session: Session, cursor: str | None) -> tuple[RedeliveryPage, dict[int, Left]]:
+    """A page of plans, and what keeps the first of those waiting that are at work."""
+    page, now = history.list_by_stage(session, limit=PAGE, cursor=cursor), moment(session)
+    at_work = [row.plan for row in page.rows if row.stage is Stage.at_work][:EXPLAINED]
+    return page, {plan.id or 0: left(session, plan, now=now) for plan in at_work}
 
 
 class _Page:
@@ -92,16 +103,16 @@ class _Page:
     async def _load(self) -> None:
         address = self._address
         try:
-            page = await self._tab.read(history.list_by_stage, limit=PAGE, cursor=address.cursor or None)
+            page, lefts = await self._tab.read(_read, address.cursor or None)
         except Invalid:  # a cursor that nobody gave
-            page = await self._tab.read(history.list_by_stage, limit=PAGE)
+            page, lefts = await self._tab.read(_read, None)
         if address.cursor == self._address.cursor:
-            self._show(page)
+            self._show(page, lefts)
 
-    def _show(self, page: RedeliveryPage) -> None:
+    def _show(self, page: RedeliveryPage, lefts: Mapping[int, Left]) -> None:
         first, shown = self._address.first, len(page.rows)
         chosen = self._address.plan
-        self._at_work.show([row for row in page.rows if row.stage is Stage.at_work])
+        self._at_work.show([row for row in page.rows if row.stage is Stage.at_work], lefts)
         self._planned.show([row for row in page.rows if row.stage is Stage.planned], chosen)
         self._over.show([row for row in page.rows if row.stage is Stage.over], chosen)
         self._next = page.next_cursor

@@ -15,7 +15,7 @@ class PlanOrders:
     """Buttons for a plan, of which those are seen that can be pressed now; none for who may not."""
 
     def __init__(self, tab: Tab, *, small: bool = False) -> None:
-        self._tab = tab
+        self._tab, self._small = tab, small
         self._plan: Redelivery | None = None
         with box("div", "w-row") as self.element:
             self._pause = button("Pause", lambda: self._turn("paused"), icon=icons.PAUSE, small=small)
@@ -24,6 +24,9 @@ class PlanOrders:
 
     def show(self, plan: Redelivery) -> None:
         """What the plan is now."""
+        if self._plan is None and self._small:  # one of several on a page: each says whose it is
+            for made in (self._pause, self._resume, self._cancel):
+                made.props["aria-label"] = f"{made.text} #{plan.id}"
         self._plan = plan
         writes, alive = self._tab.may_write, plan.state not in ("done", "cancelled")
         self._pause.set_visibility(writes and plan.state in ("running", "scheduled"))

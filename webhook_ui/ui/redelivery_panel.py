@@ -25,12 +25,7 @@ from webhook_ui.ui.redelivery_when import SHOWN, show_runs
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tables import RUNS, Table
 
-OUTCOMES: dict[str | None, tuple[Status, str]] = {
-    None: ("running", ""),
-    "done": ("done", ""),
-    "cancelled": ("cancelled", ""),
-    "taken_over": ("held", "The next run took over what waited"),
-}
+OUTCOMES: dict[str | None, Status] = {None: "running", "done": "done", "cancelled": "cancelled"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +105,7 @@ class RedeliveryPanel:
         self._edit.set_visibility(self._tab.may_write and alive and plan.kind == "redeliver")
         self._actions.set_visibility(self._orders.element.visible or self._edit.visible)
         self._progress.element.set_visibility(plan.started_at is not None)
-        self._progress.show(plan, 0)  # who waits is named below
+        self._progress.show(plan, seen.left)
         self._left.show(seen.left)
         self._facts.show(plan.rate, plan.within, plan.cron, plan.timezone, plan.at, plan.next_run_at, plan.id)
         self._next.show(plan.cron, plan.timezone, plan.next_run_at)
@@ -169,7 +164,7 @@ class RedeliveryPanel:
             if plan.kind == "redeliver":
                 _fact("Pace", redelivery_words.pace(plan.rate).capitalize())
             _fact("When", redelivery_words.schedule(plan, zone) if plan.cron else _once(plan.at, now, zone.key, zone))
-            if plan.next_run_at:
+            if plan.next_run_at and not plan.cron:  # those of a crontab are listed below
                 text("Next run", tag="dt")
                 with box("dd"):
                     time_text(plan.next_run_at, zone, shown=redelivery_words.coming(plan.next_run_at, now, zone))
@@ -185,17 +180,17 @@ class RedeliveryPanel:
         table, zone, now = Table("Runs", RUNS, "runs"), self._tab.zone, times.utcnow()
         for (_, began, ended, matched, _, outcome), count in zip(runs, done, strict=True):
             row = table.row()
-            status, words = OUTCOMES[outcome]
             with row.cell("state"):
-                status_pill(status).props["title"] = words
+                if outcome in OUTCOMES:
+                    status_pill(OUTCOMES[outcome])
+                else:
+                    text("Taken over by the next", "w-muted")
             with row.cell("title"):
                 time_text(began, zone, shown=redelivery_words.coming(began, now, zone))
             with row.cell("took"):
                 text(redelivery_words.took(began, ended), "w-muted")
-            with row.cell("matched"):
-                text(formats.count(matched))
             with row.cell("done"):
-                text(formats.count(count))
+                text(redelivery_words.part(count, matched))
 
     def _open_edit(self) -> None:
         if self._row:

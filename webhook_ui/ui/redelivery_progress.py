@@ -4,12 +4,13 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.models import Redelivery
+from webhook_ui.outbox.left import Left
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.parts import box, text
 
 
 class Progress:
-    """The bar of one plan; `held` webhooks keep its run waiting."""
+    """The bar of one plan."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
@@ -25,8 +26,8 @@ class Progress:
         self._track.props["aria-valuemin"] = "0"
         self._track.props["aria-valuemax"] = "100"
 
-    def show(self, plan: Redelivery, held: int) -> None:
-        """What it is now."""
+    def show(self, plan: Redelivery, waiting: Left) -> None:
+        """What it is now, and what keeps it waiting."""
         whole = max(plan.matched, plan.done, 1)
         share = 100 * plan.done / whole
         goes_on = plan.upper_bound is not None
@@ -39,11 +40,5 @@ class Progress:
         )
         self._done.set_text(redelivery_words.done(plan))
         self._pace.set_text(redelivery_words.pace(plan.rate) if plan.kind == "redeliver" else "")
-        self._held.set_text(_held_words(held) if goes_on else "")
-        self._end.set_text(redelivery_words.ending(plan, times.utcnow(), self._zone) if goes_on else "")
-
-
-def _held_words(held: int) -> str:
-    if not held:
-        return ""
-    return "1 webhook takes nothing now" if held == 1 else f"{held:,} webhooks take nothing now"
+        self._held.set_text(redelivery_words.held(waiting) if goes_on else "")
+        self._end.set_text(redelivery_words.ending(plan, waiting, times.utcnow(), self._zone) if goes_on else "")

@@ -3,14 +3,15 @@
 All of them change in place, so that nobody loses the button under the cursor.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.redeliveries import RedeliveryRow
-from webhook_ui.ui import formats, redelivery_words
+from webhook_ui.outbox.left import Left
+from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.log_rows import FOLLOW
 from webhook_ui.ui.parts import Part, box, foreign, link, status_pill, text, time_text
@@ -31,8 +32,8 @@ class AtWork:
             text("Running", tag="h2")
             self._list = box("ul")
 
-    def show(self, rows: Sequence[RedeliveryRow]) -> None:
-        """Those that are at work now."""
+    def show(self, rows: Sequence[RedeliveryRow], lefts: Mapping[int, Left]) -> None:
+        """Those that are at work now, and what keeps them waiting."""
         self.element.set_visibility(bool(rows))
         numbers = [row.plan.id or 0 for row in rows]
         for gone in self._blocks.keys() - set(numbers):
@@ -43,7 +44,7 @@ class AtWork:
                 with self._list:
                     self._blocks[number] = _Block(self._tab, self._way(number))
                 self._blocks[number].element.move(target_index=place)
-            self._blocks[number].show(row)
+            self._blocks[number].show(row, lefts.get(number, Left()))
 
 
 class _Block:
@@ -58,12 +59,12 @@ class _Block:
             self._progress = Progress(tab.zone)
             self._foot = Part(box("p", "w-meta"), self._show_foot)
 
-    def show(self, row: RedeliveryRow) -> None:
+    def show(self, row: RedeliveryRow, waiting: Left) -> None:
         plan = row.plan
         what = redelivery_words.scope(plan, times.utcnow(), self._zone)
         self._head.show(redelivery_words.status_of(plan), redelivery_words.title(row), what)
         self._orders.show(plan)
-        self._progress.show(plan, row.held)
+        self._progress.show(plan, waiting)
         self._foot.show(plan.id, plan.actor, plan.started_at)
 
     def _show_head(self, status: Any, title: str, what: str) -> None:
@@ -121,7 +122,7 @@ def fill_planned(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) ->
     plan, now = found.plan, times.utcnow()
     _fill_what(row, found, way, zone)
     with row.cell("pace"):
-        text("" if plan.rate is None else f"{plan.rate:g} / s", "w-muted")
+        text("no limit" if plan.rate is None else f"{plan.rate:g} / s", "w-muted")
     with row.cell("schedule"):
         words = redelivery_words.schedule(plan, zone)
         text(words, "w-cut w-muted").props["title"] = words
@@ -138,10 +139,8 @@ def fill_ended(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) -> N
     _fill_what(row, found, way, zone)
     with row.cell("by"):
         foreign(plan.actor, "w-muted")
-    with row.cell("matched"):
-        text(formats.count(plan.matched) if plan.started_at else "–")
     with row.cell("done"):
-        text(formats.count(plan.done) if plan.started_at else "–")
+        text(redelivery_words.part(plan.done, plan.matched) if plan.started_at else "–")
     with row.cell("next"):
         if plan.started_at:
             time_text(plan.started_at, zone, shown=redelivery_words.coming(plan.started_at, now, zone)).classes(

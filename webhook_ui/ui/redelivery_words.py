@@ -1,15 +1,13 @@
 """Plans for many deliveries in words: what they are for, how fast, when, how far they have come. Pure."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.forecast import duration
-from webhook_ui.outbox.left import MOST, Waiting
+from webhook_ui.outbox.left import MOST, Left, Waiting
 from webhook_ui.ui import formats
 from webhook_ui.ui.delivery_words import status_line
 from webhook_ui.ui.parts import Status
@@ -34,6 +32,12 @@ _REASONS = {
     "paused": "it is paused",
     "disabled": "it is disabled",
     "breaker": "its receiver is down, and one delivery at a time is tried",
+}
+_SHORT = {
+    "stopped": "sending is stopped",
+    "paused": "webhook paused",
+    "disabled": "webhook disabled",
+    "breaker": "receiver down",
 }
 OBSERVED = (20, 5.0)  # deliveries done, and seconds, after which a run's own pace says more than what was foreseen
 
@@ -116,9 +120,11 @@ def coming(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {_moment(moment, now, zone)}"
 
 
-def left_seconds(plan: Redelivery, now: datetime) -> float:
-    """How long what is left of a run takes: by its own pace once there is one, until then as foreseen."""
-    left = max(plan.matched - plan.done, 0)
+def left_seconds(plan: Redelivery, now: datetime, *, held: int = 0) -> float:
+    """How long what is left of a run takes, less what is `held`: by its own pace once there is one, until then as
+    foreseen.
+    """
+    left = max(plan.matched - plan.done - held, 0)
     begun = plan.started_at
     # its own pace counts only where nobody has paused or changed it meanwhile
     if begun is not None and plan.updated_at == begun:
@@ -128,23 +134,46 @@ def left_seconds(plan: Redelivery, now: datetime) -> float:
     return duration(left, pace=plan.pace, rate=plan.rate)
 
 
-def ending(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
-    """'about 3 min left, ends at about 14:35'."""
+def ending(plan: Redelivery, waiting: Left, now: datetime, zone: ZoneInfo) -> str:
+    """'about 3 min left, ends at about 14:35'; what waits for others has no end that could be foreseen."""
     if plan.state == "paused":
         return "paused"
     if plan.state == "cancelled":
         return "what it has reopened is being closed"
-    seconds = left_seconds(plan, now)
+    held = sum(one.count for one in waiting.named)
+    seconds = left_seconds(plan, now, held=held)
     if seconds < 1:
-        return "nearly done"
+        waits = held or waiting.others or waiting.empty
+        return "ends once its webhooks take deliveries again" if waits else "nearly done"
+    if held or waiting.others:
+        return f"about {formats.span(seconds)} for the others"
     end = coming(now + timedelta(seconds=seconds), now, zone).removeprefix("today, ")
     return f"about {formats.span(seconds)} left, ends at about {end}"
+
+
+def part(done: int, matched: int) -> str:
+    """'620 of 1,000'."""
+    return f"{formats.count(done)} of {formats.count(max(matched, done))}"
+
+
+def held(waiting: Left) -> str:
+    """'118 wait: webhook paused'; with several webhooks, how many there are."""
+    some = waiting.named
+    if not some and not waiting.others:
+        return ""
+    count = sum(one.count for one in some)
+    more = " or more" if waiting.others or any(one.count >= MOST for one in some) else ""
+    reasons = {one.reason for one in some}
+    if len(some) == 1 and not waiting.others:
+        return f"{formats.count(count)}{more} wait: {_SHORT[some[0].reason]}"
+    what = _SHORT[reasons.pop()].removeprefix("webhook ") if len(reasons) == 1 else "held"
+    return f"{formats.count(count)}{more} wait: {len(some) + waiting.others} webhooks {what}"
 
 
 def done(plan: Redelivery) -> str:
     """'620 of 1,000 redelivered'."""
     verb = "redelivered" if plan.kind == "redeliver" else "cancelled"
-    return f"{formats.count(plan.done)} of {formats.count(max(plan.matched, plan.done))} {verb}"
+    return f"{part(plan.done, plan.matched)} {verb}"
 
 
 def waits(waiting: Waiting) -> tuple[str, str]:
@@ -200,8 +229,3 @@ def _day_name(text: str) -> str:
 def took(began: datetime, ended: datetime | None) -> str:
     """'2 min', 'still running'."""
     return "goes on" if ended is None else formats.span((ended - began).total_seconds())
-
-
-def plain_scope(values: Mapping[str, Any]) -> bool:
-    """Whether nothing narrows it: then it is for all there is."""
-    return not any(value not in (None, "", "error") for value in values.values())

@@ -67,16 +67,14 @@ ENDED = (
     Column(key="title", title="Webhook"),
     Column(key="what", title="What"),
     Column(key="by", title="By", width=176),
-    Column(key="matched", title="Meant", width=88, figures=True),
-    Column(key="done", title="Done", width=88, figures=True),
+    Column(key="done", title="Done", width=136, figures=True),
     Column(key="next", title="Last run", width=148),
 )
 RUNS = (
-    Column(key="state", title="Result", width=128),
+    Column(key="state", title="Result", width=200),
     Column(key="title", title="Began"),
     Column(key="took", title="Took", width=96),
-    Column(key="matched", title="Meant", width=96, figures=True),
-    Column(key="done", title="Done", width=96, figures=True),
+    Column(key="done", title="Done", width=136, figures=True),
 )
 
 
