@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.api_house import House, build
-from tests.stored import OPERATOR, VIEWER, add_webhook, change
+from tests.stored import OPERATOR, VIEWER, add_webhook, change, start_sending, stop_sending
 from tests.test_redeliveries import feeding, now_of, plan, rows, set_lane, store
 from webhook_ui import redeliveries, upkeep
 from webhook_ui.database import Database, moment
@@ -263,8 +263,8 @@ async def test_what_waits_is_named_with_its_reason(house: House) -> None:
         assert (seen.others, seen.empty) == (0, 1)
         change(database, paused, enabled=False)
         assert {one.reason for one in look().named} == {"disabled", "breaker"}
-        await client.post("/sending/stop")
+        stop_sending(database)
         assert {one.reason for one in look().named} == {"stopped"}
-        await client.post("/sending/start")
+        start_sending(database)
         await client.delete("/redeliveries/1")
         assert look() == left.Left()

@@ -31,7 +31,7 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """The webhooks that keep a run waiting; `others` are more of them, `empty` those in which nothing waits after all."""
+    """The webhooks that keep a run waiting; `others` are more of them, in `empty` nothing waits after all."""
 
     named: Sequence[Waiting] = ()
     others: int = 0

@@ -163,11 +163,9 @@ def held(waiting: Left) -> str:
         return ""
     count = sum(one.count for one in some)
     more = " or more" if waiting.others or any(one.count >= MOST for one in some) else ""
-    reasons = {one.reason for one in some}
     if len(some) == 1 and not waiting.others:
         return f"{formats.count(count)}{more} wait: {_SHORT[some[0].reason]}"
-    what = _SHORT[reasons.pop()].removeprefix("webhook ") if len(reasons) == 1 else "held"
-    return f"{formats.count(count)}{more} wait: {len(some) + waiting.others} webhooks {what}"
+    return f"{formats.count(count)}{more} wait for {len(some) + waiting.others} webhooks"
 
 
 def done(plan: Redelivery) -> str:
