@@ -45,7 +45,7 @@ class Field:
                 if note:
                     text(note, "w-label-note")
             self.control = build()
-                self._hint = box("div", "w-hint")
+            self._hint = box("div", "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
         self._hint_text = ""
