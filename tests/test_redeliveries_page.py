@@ -243,16 +243,20 @@ def test_the_page_is_for_everybody(site: Site, receiver: Receiver, enter: Enter,
     page = enter("/redeliveries?new=redeliver", scheme=scheme).page
     form(page).get_by_role("button", name="Redeliver 3 failed").click()
     expect(page.get_by_role("region", name="Running")).to_be_visible()
-    page.goto(f"{site.url}/redeliveries?new=redeliver&cron=")
+    page.wait_for_url("**/redeliveries?plan=*")
+    opened = page.url.rpartition("/redeliveries")[2]
+    page.goto(f"{site.url}/redeliveries?new=redeliver")
     form(page).get_by_role("button", name="At a time").click()
     form(page).get_by_role("button", name="Plan redelivery").click()
     expect(page.get_by_role("region", name="Planned")).to_be_visible()
-    for path, name in (("", "list"), ("?plan=1", "plan"), ("?new=redeliver&from=2026-11-22", "new")):
+    for path, name in (("", "list"), (opened, "plan"), ("?new=redeliver&from=2026-11-22", "new")):
         page.set_viewport_size({"width": 1440, "height": 900})
         page.goto(f"{site.url}/redeliveries{path}")
         expect(page.get_by_role("region", name="Running")).to_be_attached()
         if name == "new":
             expect(form(page).get_by_role("button", name="Redeliver 3 failed")).to_be_visible()
+        if name == "plan":
+            expect(page.get_by_role("table", name="Runs")).to_be_visible()
         check_rules(page)
         for width in (400, 1024, 1600):
             page.set_viewport_size({"width": width, "height": 900})
