@@ -158,6 +158,10 @@ class MomentField:
             )
             self._clock.control.props["prefix"] = "at"
 
+    def enter(self, typed: str) -> None:
+        """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""
+        self._day.enter(typed)
+
     @property
     def error(self) -> str | None:
         """What is wrong with the whole, as its owner has said."""

@@ -63,8 +63,6 @@ class RedeliveryForm:
             if self._kind == "cancel":
                 self._order.classes("w-filled-danger")
         self._frame.open()
-        if chosen is not None and str(chosen) not in offer:
-            self._scope.fields["webhook_id"].error = f"There is no webhook {chosen}; this is for all of them."
         self._show_order()
         background_tasks.create(self._count_at_rest(self._change, 0), name="dry run")
 

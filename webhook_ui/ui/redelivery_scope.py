@@ -43,9 +43,11 @@ class WebhookField:
 
     def __init__(self, tab: Tab, offer: Mapping[str, str], chosen: str, on_change: Callable[[], Any]) -> None:
         self._tab, self._typed = tab, ""
+        # what a link names and is not there stays chosen and is refused: left out, it would mean all of them
+        self._missing = {chosen: f"#{chosen}, which is not there"} if chosen not in offer else {}
 
         def build() -> ui.select:
-            made = ui.select(dict(offer), value=chosen if chosen in offer else "", with_input=True)
+            made = ui.select({**offer, **self._missing}, value=chosen, with_input=True)
             made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
             made.on("input-value", lambda event: self._look(str(event.args or "")))
             return made
@@ -56,6 +58,11 @@ class WebhookField:
     def value(self) -> int | None:
         return read_number(str(self.field.value or ""))
 
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the one that is chosen."""
+        return f"There is no webhook {self.field.value}. Choose one." if self.field.value in self._missing else None
+
     async def _look(self, typed: str) -> None:
         self._typed = typed
         await asyncio.sleep(REST_SECONDS)
@@ -64,7 +71,8 @@ class WebhookField:
         offer = await self._tab.read(offer_webhooks, typed.strip()[:200], self.value)
         control = self.field.control
         if typed == self._typed and isinstance(control, ui.select):
-            control.set_options(offer, value=control.value)
+            known = self._missing if control.value in self._missing else {}
+            control.set_options({**offer, **known}, value=control.value)
 
 
 class ScopeFields:
@@ -115,7 +123,7 @@ class ScopeFields:
 
     def values(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What was entered, and at which fields it cannot be read as what it is meant to be."""
-        problems: dict[str, str] = {}
+        problems: dict[str, str] = {"webhook_id": self._webhook.problem} if self._webhook.problem else {}
         values: dict[str, Any] = {
             "webhook_id": self._webhook.value,
             "trigger": self._trigger.value or None,
@@ -140,7 +148,10 @@ class ScopeFields:
     def _moment(self, label: str, typed: str, *, end: bool) -> MomentField:
         value: datetime | None = read_moment(typed, self._zone, end=end) if typed else None
         calendar = "Choose the last day" if end else "Choose the first day"
-        return MomentField(label, value, self._zone, self._on_change, calendar=calendar)
+        made = MomentField(label, value, self._zone, self._on_change, calendar=calendar)
+        if typed and value is None:
+            made.enter(typed)
+        return made
 
     def _choose_window(self, window: str) -> None:
         self._range.set_visibility(window == RANGE)
@@ -152,7 +163,8 @@ CLASSES = {"": "Any", **redelivery_words.ERROR_CLASSES}
 
 
 def _choice(label: str, options: Mapping[str, str], value: str, on_change: Callable[[], Any]) -> Field:
-    return choice_field(label, options, value if value in options else "", on_change=lambda _: on_change())
+    # a value that a link has and that is none of them is shown, and refused where it is judged
+    return choice_field(label, {**options, value: options.get(value, value)}, value, on_change=lambda _: on_change())
 
 
 def _triggers(tab: Tab, chosen: str) -> dict[str, str]:
