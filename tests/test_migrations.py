@@ -275,6 +275,33 @@ def test_a_database_of_the_first_form_keeps_all_it_holds(
     assert set(added.values()) == {None, 0}, "what is new says nothing yet"
 
 
+def test_of_runs_before_they_were_kept_the_last_of_each_plan_is_known(
+    empty_url: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_only(empty_url, "0002", tmp_path / "second", monkeypatch)
+    now = "1763888400000000" if empty_url.get_backend_name() == "sqlite" else "now()"
+    for number, state, started, bound in (
+        (1, "done", now, "null"),
+        (2, "running", now, "9"),
+        (3, "cancelled", now, "9"),
+        (4, "scheduled", "null", "null"),
+    ):
+        outside(
+            empty_url,
+            "INSERT INTO webhook_ui_redelivery (id, kind, state, scope, started_at, upper_bound, matched, done, actor,"
+            f" created_at, updated_at) VALUES ({number}, 'redeliver', '{state}', '{{}}', {started}, {bound}, 5, 4, 'x',"
+            f" {now}, {now})",
+        )
+    migrations.apply(empty_url)
+    columns = "redelivery_id, outcome, ended_at IS NULL, matched, done"
+    rows = outside(empty_url, f"SELECT {columns} FROM webhook_ui_redelivery_run ORDER BY redelivery_id")
+    assert [(row[0], row[1], bool(row[2]), row[3], row[4]) for row in rows] == [
+        (1, "done", False, 5, 4),
+        (2, None, True, 5, 4),
+        (3, "cancelled", False, 5, 4),
+    ]
+
+
 @pytest.mark.usefixtures("later_step")
 def test_an_upgrade_keeps_what_is_stored(empty_url: sa.URL) -> None:
     store_one_of_each(empty_url)

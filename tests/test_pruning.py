@@ -345,7 +345,7 @@ async def test_no_statement_reads_a_whole_table(database: Database) -> None:
         for text, values in statements.items()
         if text.startswith(("SELECT", "UPDATE", "DELETE")) and "webhook_ui_" in text
     }
-    whole = ("webhook_ui_session", "webhook_ui_webhook ")  # small, and read whole on purpose
+    whole = ("webhook_ui_session", "webhook_ui_webhook ", "webhook_ui_redelivery ")  # small, and read whole on purpose
     steps = [(text, step) for text, step in plans(database, ours) if not any(name in text for name in whole)]
     deleted = {table(model).name for model in (Event, Delivery, Attempt, Skip, Statistics, Idempotency)}
     assert {text.split()[2] for text in ours if text.startswith("DELETE")} >= deleted

@@ -21,6 +21,7 @@ from webhook_ui.errors import Unavailable
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox import feed, plans, scope
 from webhook_ui.outbox.feed import Step, Taken
+from webhook_ui.outbox.forecast import Forecast, foresee
 from webhook_ui.schedule import Clock
 
 TICK_SECONDS = 5.0  # looks at the database at least so often
@@ -141,7 +142,7 @@ class Feeder:
         return 0.0
 
     async def _begin(self, plan: Redelivery, now: datetime) -> float:
-        forecast = await self._database.read(scope.forecast, scope.of_plan(plan), kind=plan.kind, now=now)
+        forecast = await self._database.read(foresee, scope.of_plan(plan), kind=plan.kind, now=now)
         following = redeliveries.next_run(plan, now)
         if await self._database.write(_begin, plan.id or 0, forecast, following):
             log.info("redelivery.run_begins", plan=plan.id, matched=forecast.matched, next_run_at=following)
@@ -156,7 +157,7 @@ def _take(session: Session, step: Step) -> Taken:
     return feed.take(session, step, now=moment(session))
 
 
-def _begin(session: Session, plan_id: int, forecast: scope.Forecast, following: datetime | None) -> bool:
+def _begin(session: Session, plan_id: int, forecast: Forecast, following: datetime | None) -> bool:
     return plans.begin_due(session, plan_id, forecast, next_run_at=following, now=moment(session))
 
 

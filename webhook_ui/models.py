@@ -302,6 +302,32 @@ class RedeliveryLane(Table, table=True):
     cursor: int = Field(sa_type=BigInteger)
 
 
+class RedeliveryRun(Table, table=True):
+    """One run of a plan, kept when it is over; until it is, how far it has come stands in the plan itself.
+
+    `done`: it went through all lanes. `taken_over`: the next run took over those that were held. `cancelled`: with the
+    plan.
+    """
+
+    __tablename__ = PREFIX + "redelivery_run"
+    __table_args__ = (
+        ForeignKeyConstraint(["redelivery_id"], [PREFIX + "redelivery.id"]),
+        one_of("outcome", "done", "taken_over", "cancelled"),
+        CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_or_not"),
+        Index(None, "redelivery_id", "id"),
+        Index(None, "ended_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Serial)
+    redelivery_id: int = Field(sa_type=BigInteger)
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    matched: int = Field(sa_type=BigInteger)
+    done: int = Field(default=0, sa_type=BigInteger)
+    outcome: str | None = None
+
+
 class Idempotency(Table, table=True):
     """An emitter's key: the same key again means the same event again."""
 

@@ -5,7 +5,7 @@ A feeder carries the plan out; what it may do to a delivery stands in `outbox`.
 
 import difflib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -16,10 +16,12 @@ from webhook_ui import schedule, times
 from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Invalid
+from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
 from webhook_ui.models import Redelivery
-from webhook_ui.outbox import plans, scope
+from webhook_ui.outbox import forecast, plans, scope
+from webhook_ui.outbox.forecast import Forecast, Glance
 from webhook_ui.outbox.plans import Timing
-from webhook_ui.outbox.scope import Forecast, Scope
+from webhook_ui.outbox.scope import Scope
 from webhook_ui.webhook_fields import clean_text
 
 FIELDS = {"redeliver": (*scope.FIELDS, "rate", "at", "cron", "timezone"), "cancel": scope.FIELDS}
@@ -37,6 +39,16 @@ class Order:
     scope: Scope
     rate: float | None
     timing: Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What an order would begin at `at`, and some of the deliveries it would take."""
+
+    order: Order
+    glance: Glance
+    samples: Sequence[DeliveryRow]
+    at: datetime
 
 
 def check(values: Mapping[str, Any], *, kind: str, now: datetime) -> Order:
@@ -63,6 +75,12 @@ async def place(database: Database, values: Mapping[str, Any], *, kind: str, act
     """Stores a plan: to redeliver or to cancel (`kind`) all that is in its scope. Raises Invalid."""
     forecast, order = await database.read(_prepare, values, kind, actor)
     return await database.write(_store, order, forecast, actor)
+
+
+async def preview(database: Database, values: Mapping[str, Any], *, kind: str, actor: Actor) -> Preview:
+    """What `foresee` says, as far as a second goes, and some of what is meant. Raises Invalid."""
+    actor.require(Role.operator)
+    return await database.read(_preview, values, kind)
 
 
 def change(session: Session, plan_id: int, values: Mapping[str, Any], *, actor: Actor, now: datetime) -> Redelivery:
@@ -98,7 +116,19 @@ def _prepare(session: Session, values: Mapping[str, Any], kind: str, actor: Acto
     actor.require(Role.operator)
     now = moment(session)
     order = check(values, kind=kind, now=now)
-    return scope.forecast(session, order.scope, kind=kind, now=now), order
+    return forecast.foresee(session, order.scope, kind=kind, now=now), order
+
+
+def _preview(session: Session, values: Mapping[str, Any], kind: str) -> Preview:
+    now = moment(session)
+    order = check(values, kind=kind, now=now)
+    seen = forecast.glance(session, order.scope, kind=kind, now=now)
+    samples = [
+        row
+        for webhook_id, event_id in seen.samples
+        for row in list_deliveries(session, DeliveryFilter(webhook_id=webhook_id, event_id=event_id), now=now).rows
+    ]
+    return Preview(order=order, glance=seen, samples=samples, at=now)
 
 
 def _store(session: Session, order: Order, forecast: Forecast, actor: Actor) -> Redelivery:

@@ -85,6 +85,15 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime:
     return following
 
 
+def next_times(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
+    """The first so many moments after `after`. Raises as `next_time` does."""
+    found: list[datetime] = []
+    while len(found) < count:
+        after = next_time(cron, timezone, after)
+        found.append(after)
+    return found
+
+
 def _readable(cron: str) -> str:
     """`cron` in APScheduler's words: it numbers weekdays otherwise, and overlooks what stands after a name."""
     fields = cron.lower().split()

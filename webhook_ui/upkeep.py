@@ -17,7 +17,7 @@ from webhook_ui import changelog, outbox, webhooks
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Unavailable
 from webhook_ui.models import SignInSession, table
-from webhook_ui.outbox import prune
+from webhook_ui.outbox import prune, runs
 
 EVERY_SECONDS = 3600.0
 REST = 2.0  # so many times as long as a batch took, the writer is left to others: also to other processes
@@ -30,12 +30,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned:
-    """What pruning removed, and how many old events it passed over, because something of theirs is open or young."""
+    """What pruning removed, and how many old events it passed over, because something of theirs is open or young.
+
+    `plans` counts redeliveries that are over, and runs.
+    """
 
     removed: prune.Removed
     kept: int
     statistics: int = 0
     changes: int = 0
+    plans: int = 0
 
 
 async def run(database: Database, *, retention: timedelta) -> None:
@@ -67,12 +71,14 @@ async def prune_older(database: Database, age: timedelta, *, expire: bool = Fals
             log.warning("deliveries.expired", count=closed, after_days=age.days)
         while page.events and (batch := await _write(database, prune.remove, page.events, before=before)):
             removed += batch
-    minutes = changes = 0
+    minutes = changes = plans = 0
     while batch_of_minutes := await _write(database, prune.forget_statistics, before=before):
         minutes += batch_of_minutes
     while batch_of_changes := await _write(database, changelog.forget, before=before):
         changes += batch_of_changes
-    return Pruned(removed=removed, kept=kept, statistics=minutes, changes=changes)
+    while batch_of_plans := await _write(database, runs.forget, before=before):
+        plans += batch_of_plans
+    return Pruned(removed=removed, kept=kept, statistics=minutes, changes=changes, plans=plans)
 
 
 async def count_older(database: Database, age: timedelta) -> Pruned:

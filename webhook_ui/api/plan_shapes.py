@@ -1,5 +1,6 @@
 """What calls about plans for many deliveries take and answer."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from webhook_ui.api.shapes import Cursor, Shape
 from webhook_ui.history.redeliveries import RedeliveryRow
-from webhook_ui.outbox.scope import duration
+from webhook_ui.models import RedeliveryRun
+from webhook_ui.outbox.forecast import duration
 from webhook_ui.redeliveries import FASTEST
 
 MOMENT_OR_DAY = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
@@ -130,6 +132,25 @@ class Redelivery(Shape):
     updated_at: datetime
 
 
+class Run(Shape):
+    """One run of a plan."""
+
+    started_at: datetime
+    ended_at: Annotated[datetime | None, Meta(description="Null while it goes on.")]
+    matched: Annotated[int, Meta(description="How many deliveries it was for when it began.")]
+    done: Annotated[int, Meta(description="How many of them it has dealt with.")]
+    outcome: Annotated[
+        Literal["done", "taken_over", "cancelled"] | None,
+        Meta(description="`taken_over`: the next run began while it waited for webhooks that took nothing."),
+    ]
+
+
+class RedeliveryWithRuns(Redelivery):
+    """A plan with its latest runs, newest first."""
+
+    runs: list[Run]
+
+
 class RedeliveryPage(Shape):
     """A page of plans, newest first."""
 
@@ -138,6 +159,21 @@ class RedeliveryPage(Shape):
 
 
 SAME = set(Redelivery.__struct_fields__) - {"scope", "held", "estimate_s"}
+
+
+def redelivery_with_runs(row: RedeliveryRow, runs: Sequence[RedeliveryRun]) -> RedeliveryWithRuns:
+    """A plan as it stands, and what its runs came to."""
+    shown = [
+        Run(
+            started_at=run.started_at,
+            ended_at=run.ended_at,
+            matched=run.matched,
+            done=run.done if run.ended_at is not None else row.plan.done,
+            outcome=run.outcome,  # type: ignore[arg-type]  # one of three, by a CHECK of the table
+        )
+        for run in runs
+    ]
+    return RedeliveryWithRuns(**msgspec.structs.asdict(redelivery(row)), runs=shown)
 
 
 def redelivery(row: RedeliveryRow) -> Redelivery:

@@ -46,7 +46,20 @@ REDELIVERY = {
     "updated_at": "2026-11-23T09:00:00.120000Z",
 }
 CANCELLING: dict[str, Any] = {**REDELIVERY, "id": 4, "kind": "cancel", "rate": None, "done": 0, "estimate_s": 0.6}
+RUN = {
+    "started_at": "2026-11-23T09:00:00.120000Z",
+    "ended_at": None,
+    "matched": 1200,
+    "done": 350,
+    "outcome": None,
+}
 ONE = Answer(status=200, description="The plan.", shape=plan_shapes.Redelivery, example=REDELIVERY)
+WITH_RUNS = Answer(
+    status=200,
+    description="The plan, and its latest runs.",
+    shape=plan_shapes.RedeliveryWithRuns,
+    example={**REDELIVERY, "runs": [RUN]},
+)
 FORESEEN = Answer(
     status=200,
     description="With `dry_run`: what it would be; nothing is changed.",
@@ -129,9 +142,15 @@ async def list_redeliveries(call: Call) -> Response:
     return reply(await call.core.database.read(read))
 
 
-@operation("GET", "/redeliveries/{redelivery_id}", "Redeliveries", "Show how far a plan has come", answers=(ONE,))
+@operation("GET", "/redeliveries/{redelivery_id}", "Redeliveries", "Show how far a plan has come", answers=(WITH_RUNS,))
 async def get_redelivery(call: Call) -> Response:
-    return reply(await call.core.database.read(_show, call.ids["redelivery_id"]))
+    plan_id = call.ids["redelivery_id"]
+
+    def read(session: Session) -> plan_shapes.RedeliveryWithRuns:
+        row = history.get_redelivery(session, plan_id)
+        return plan_shapes.redelivery_with_runs(row, history.list_runs(session, plan_id))
+
+    return reply(await call.core.database.read(read))
 
 
 @operation(

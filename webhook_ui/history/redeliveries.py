@@ -2,23 +2,46 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
-from webhook_ui.models import Redelivery, RedeliveryLane, Sending, Webhook, table
+from webhook_ui.models import Redelivery, RedeliveryLane, RedeliveryRun, Sending, Webhook, table
+
+RUNS = 20
 
 _plan, _part, _webhook = table(Redelivery), table(RedeliveryLane), table(Webhook)
+_run = table(RedeliveryRun)
+
+
+class Stage(IntEnum):
+    """Where in its life a plan is: what goes on comes first, then what is to come, then what is over."""
+
+    at_work = 0
+    planned = 1
+    over = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class RedeliveryRow:
-    """A plan; `held` counts webhooks that a run still has to come back to, because they take nothing at the moment."""
+    """A plan; `held` counts webhooks that a run still has to come back to, because they take nothing at the moment.
+
+    `webhook_title` is that of the one webhook it is for, None where it is for all.
+    """
 
     plan: Redelivery
     held: int
+    webhook_title: str | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """A pause in the middle of a run is part of it."""
+        if self.plan.upper_bound is not None:
+            return Stage.at_work
+        return Stage.over if self.plan.state in ("done", "cancelled") else Stage.planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +68,36 @@ def list_redeliveries(
     return RedeliveryPage(rows=_rows(session, page), next_cursor=next_cursor)
 
 
+def list_by_stage(session: Session, *, limit: int = paging.DEFAULT_LIMIT, cursor: str | None = None) -> RedeliveryPage:
+    """A page of plans, by stage and then newest first. Raises Invalid for a foreign cursor."""
+    over = _plan.c.state.in_(["done", "cancelled"])
+    stage = sa.case(
+        (_plan.c.upper_bound.is_not(None), Stage.at_work.value),
+        (over, Stage.over.value),
+        else_=Stage.planned.value,
+    )
+    statement = sa.select(Redelivery).order_by(stage, _plan.c.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        last_stage, last = paging.decode(cursor, 2)
+        statement = statement.where(sa.or_(stage > last_stage, sa.and_(stage == last_stage, _plan.c.id < last)))
+    found = list(session.execute(statement).scalars())
+    rows = _rows(session, found[:limit])
+    next_cursor = paging.encode([rows[-1].stage, rows[-1].plan.id or 0]) if len(found) > limit else None
+    return RedeliveryPage(rows=rows, next_cursor=next_cursor)
+
+
+def count_at_work(session: Session) -> int:
+    """How many plans have a run that goes on."""
+    statement = sa.select(sa.func.count()).select_from(_plan).where(_plan.c.upper_bound.is_not(None))
+    return int(session.execute(statement).scalar_one())
+
+
+def list_runs(session: Session, plan_id: int, *, limit: int = RUNS) -> Sequence[RedeliveryRun]:
+    """The latest runs of a plan, newest first; the one that goes on is as far as its plan says."""
+    statement = sa.select(RedeliveryRun).where(_run.c.redelivery_id == plan_id).order_by(_run.c.id.desc())
+    return list(session.execute(statement.limit(limit)).scalars())
+
+
 def get_redelivery(session: Session, plan_id: int) -> RedeliveryRow:
     """One plan. Raises NotFound."""
     plan = session.get(Redelivery, plan_id) if 0 < plan_id < 1 << 63 else None
@@ -64,4 +117,14 @@ def _rows(session: Session, page: Sequence[Redelivery]) -> list[RedeliveryRow]:
         .group_by(_part.c.redelivery_id)
     )
     held = {row[0]: row[1] for row in session.execute(statement)} if running else {}
-    return [RedeliveryRow(plan=plan, held=held.get(plan.id, 0)) for plan in page]
+    titles = _titles(session, page)
+    return [
+        RedeliveryRow(plan=plan, held=held.get(plan.id, 0), webhook_title=titles.get(plan.scope.get("webhook_id")))
+        for plan in page
+    ]
+
+
+def _titles(session: Session, page: Sequence[Redelivery]) -> dict[int | None, str]:
+    wanted = {plan.scope["webhook_id"] for plan in page if plan.scope.get("webhook_id") is not None}
+    statement = sa.select(_webhook.c.id, _webhook.c.title).where(_webhook.c.id.in_(wanted))
+    return {row.id: row.title for row in session.execute(statement)} if wanted else {}

@@ -18,7 +18,9 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Invalid, NotFound
 from webhook_ui.models import Delivery, Event, Redelivery, RedeliveryLane, Webhook, table
-from webhook_ui.outbox.scope import Forecast, Scope, of_plan, to_json
+from webhook_ui.outbox import runs
+from webhook_ui.outbox.forecast import Forecast
+from webhook_ui.outbox.scope import Scope, of_plan, to_json
 
 _plan, _part, _event = table(Redelivery), table(RedeliveryLane), table(Event)
 _delivery, _webhook = table(Delivery), table(Webhook)
@@ -130,6 +132,7 @@ def cancel(session: Session, plan_id: int, *, actor: Actor, now: datetime) -> Re
     if plan.state == "done" and plan.kind == "cancel":
         raise Conflict("This plan is done: what it meant is cancelled. To send some of it after all, redeliver it.")
     before = snapshot(plan)
+    runs.end(session, plan, "cancelled", now)
     plan.state, plan.next_run_at, plan.updated_at, plan.upper_bound = "cancelled", None, now, None
     session.execute(_part.delete().where(_part.c.redelivery_id == plan_id))
     if plan.kind == "redeliver" and plan.started_at is not None:
@@ -160,6 +163,7 @@ def finish_if_through(session: Session, plan: Redelivery, now: datetime) -> bool
     plan.upper_bound, plan.updated_at = None, now
     if plan.state != "cancelled":
         plan.state = "scheduled" if plan.cron is not None else "done"
+        runs.end(session, plan, "done", now)
     return True
 
 
@@ -185,10 +189,11 @@ def snapshot(plan: Redelivery) -> dict[str, Any]:
 
 def _begin(session: Session, plan: Redelivery, now: datetime) -> None:
     scope = of_plan(plan)
+    runs.end(session, plan, "taken_over", now)  # where one still goes on, only lanes that are held are left of it
     plan.upper_bound = scope.last(_newest(session))
     plan.state, plan.started_at, plan.updated_at = "running", now, now
     plan.done = 0
-    session.flush()
+    runs.begin(session, plan, now)
     session.execute(_part.delete().where(_part.c.redelivery_id == plan.id))
     lanes = [_has(_delivery.c.due_at.is_not(None) if plan.kind == "cancel" else sa.true())]
     if plan.kind == "redeliver":

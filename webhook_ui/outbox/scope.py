@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Session
 
 from webhook_ui import ids, times
-from webhook_ui.models import Attempt, Delivery, Event, Redelivery, Webhook, table
+from webhook_ui.models import Attempt, Delivery, Event, Redelivery, table
 from webhook_ui.outbox import transitions
 from webhook_ui.patterns import PATTERN
 from webhook_ui.webhook_fields import clean_text, tenant
@@ -22,7 +21,7 @@ WINDOW = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST_WINDOW = timedelta(days=3650)
 
-_delivery, _event, _attempt, _webhook = table(Delivery), table(Event), table(Attempt), table(Webhook)
+_delivery, _event, _attempt = table(Delivery), table(Event), table(Attempt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,43 +136,6 @@ def takes(kind: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
         return _delivery.c.due_at.is_not(None), transitions.free(now)
     not_cancelled = sa.or_(_delivery.c.closed.is_(None), _delivery.c.closed != "cancelled")
     return _delivery.c.status == "error", not_cancelled, transitions.free(now), sa.not_(_delivery.c.test)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """How many a plan would take if it ran now, and how many a second their lanes can be expected to take."""
-
-    matched: int
-    pace: float
-
-    def seconds(self, rate: float | None) -> float:
-        """How long that takes, at `rate` a second at the most."""
-        return duration(self.matched, pace=self.pace, rate=rate)
-
-
-PACES = {"redeliver": 200.0, "cancel": 2000.0}  # a second, where nothing else is known
-
-
-def duration(count: int, *, pace: float | None, rate: float | None) -> float:
-    """Seconds that `count` deliveries take."""
-    slowest = min(pace or PACES["redeliver"], rate or float("inf"))
-    return round(count / slowest, 1)
-
-
-def forecast(session: Session, scope: Scope, *, kind: str, now: datetime) -> Forecast:
-    """Counts what a plan would take. It reads all deliveries in the scope, so it has its place on a reading thread."""
-    columns = (_webhook.c.rate_limit, sa.func.count())
-    statement = matching(columns, scope, kind=kind, now=now).join(_webhook, _webhook.c.id == _delivery.c.webhook_id)
-    statement = statement.where(_delivery.c.event_id > scope.after(now))
-    if scope.until is not None:
-        statement = statement.where(_delivery.c.event_id < ids.floor(scope.until))
-    if kind == "redeliver":
-        statement = statement.where(_webhook.c.deleted_at.is_(None))
-    lanes = [(limit, count) for limit, count in session.execute(statement.group_by(_webhook.c.id))]
-    matched = sum(count for _, count in lanes)
-    limited = [count / limit for limit, count in lanes if limit] if kind == "redeliver" else []
-    longest = max([matched / PACES[kind], *limited])
-    return Forecast(matched=matched, pace=matched / longest if longest else PACES[kind])
 
 
 def _number(value: Any, least: int, most: int, what: str) -> int:

@@ -1,13 +1,15 @@
-"""The date fields From and To: typed or picked, checked for their form, empty allowed. Days only, no zone."""
+"""The fields for days (typed or picked, checked for their form, empty allowed) and for moments in a zone."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.fields import text_field
 from webhook_ui.ui.parts import box, prose, symbol
 
 
@@ -134,3 +136,48 @@ def from_field(value: date | None, on_change: Callable[[date | None], Any]) -> D
 def till_field(value: date | None, on_change: Callable[[date | None], Any]) -> DateField:
     """To, inclusive."""
     return DateField("To", value, on_change, calendar="Choose the last day")
+
+
+class MomentField:
+    """A day and a time of it, by the clocks of `zone`; midnight where no time is given. Empty without a day."""
+
+    def __init__(
+        self, label: str, value: datetime | None, zone: ZoneInfo, on_change: Callable[[], Any], *, calendar: str
+    ) -> None:
+        self.label, self._zone = label, zone
+        local = value.astimezone(zone) if value else None
+        self._error: str | None = None
+        with box("div", "w-moment") as self.element:
+            self._day = DateField(label, local.date() if local else None, lambda _: on_change(), calendar=calendar)
+            self._clock = text_field(
+                f"{label}, time",
+                value=local.strftime("%H:%M") if local else "",
+                placeholder="00:00",
+                max_length=5,
+                on_change=lambda _: on_change(),
+            )
+            self._clock.control.props["prefix"] = "at"
+
+    def enter(self, typed: str) -> None:
+        """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""
+        self._day.enter(typed)
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong with the whole, as its owner has said."""
+        return self._error
+
+    @error.setter
+    def error(self, message: str | None) -> None:
+        self._error = message
+        self._day.show_error(message)
+        self._clock.error = None
+
+    def focus(self) -> None:
+        self._day.control.run_method("focus")
+
+    def read(self) -> datetime | None:
+        """The moment. Raises ValueError that says what is wrong."""
+        day = formats.read_date(self._day.control.value or "")
+        clock = formats.read_clock(self._clock.value or "")
+        return datetime.combine(day, clock, self._zone) if day else None

@@ -18,6 +18,9 @@ class Faulty(Protocol):
     @property
     def error(self) -> str | None: ...
 
+    @error.setter
+    def error(self, message: str | None) -> None: ...
+
     def focus(self) -> None: ...
 
 
@@ -42,13 +45,13 @@ class Field:
                 if note:
                     text(note, "w-label-note")
             self.control = build()
-            caption.props["for"] = self.control.html_id
             self._hint = box("div", "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
         self._hint_text = ""
+        # another id than that of the whole component: two with the same one leave a select without its name
+        caption.props["for"] = self.control.props["for"] = f"{self.control.html_id}-field"
         self.control.props["aria-label"] = label
-        self.control.props["for"] = self.control.html_id
         self.control.on_value_change(lambda event: self._changed(event.value))
         self.hint = hint
 

@@ -59,12 +59,14 @@ class DialogFrame:
 class PanelFrame:
     """A side panel of 720 px at the right; the page beside it stays usable. Fills the screen below 600 px.
 
-    `frame.head` holds the title's line, `frame.body` the rest; `on_close` hears when a person closes it.
+    `frame.head` holds the title's line, `frame.body` the rest; `on_close` hears when a person closes it. A form has a
+    `scrim` over the page, and its buttons in `frame.foot`, which stays in sight.
     """
 
-    def __init__(self, name: str, *, on_close: Callable[[], Any] | None = None) -> None:
+    def __init__(self, name: str, *, on_close: Callable[[], Any] | None = None, scrim: bool = False) -> None:
         self._on_close = on_close
-        self.dialog = ui.dialog().props("seamless position=right transition-duration=200")
+        self.dialog = ui.dialog().props("position=right transition-duration=200")
+        self.dialog.props("no-backdrop-dismiss" if scrim else "seamless")
         self.dialog.props["aria-label"] = name
         self.dialog.on("escape-key", lambda _: self.close())
         with self.dialog, box("aside", "w-panel", label=name):
@@ -73,6 +75,7 @@ class PanelFrame:
                 self.tools = box("div", "w-row")
                 icon_button(icons.CLOSE, "Close", self.close)
             self.body = box("div", "w-panel-body")
+            self.foot = box("div", "w-panel-foot")
 
     def open(self) -> None:
         self.dialog.open()

@@ -15,7 +15,22 @@ from nicegui.elements.mixins.text_element import TextElement
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, icons
 
-Status = Literal["sent", "error", "pending", "enabled", "disabled", "paused", "failing", "held", "none"]
+Status = Literal[
+    "sent",
+    "error",
+    "pending",
+    "enabled",
+    "disabled",
+    "paused",
+    "failing",
+    "held",
+    "none",
+    "running",
+    "scheduled",
+    "done",
+    "cancelled",
+    "cancelling",
+]
 
 _STATUS: dict[str, tuple[str, str, str]] = {
     "sent": ("sent", icons.SENT, "Sent"),
@@ -27,6 +42,11 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     "failing": ("error", icons.ERROR, "Failing"),
     "held": ("idle", icons.PAUSED, "Held"),
     "none": ("idle", icons.UNUSED, "No deliveries yet"),
+    "running": ("pending", icons.REDELIVER, "Running"),
+    "scheduled": ("idle", icons.DATE, "Scheduled"),
+    "done": ("sent", icons.SENT, "Done"),
+    "cancelled": ("idle", icons.CANCELLED, "Cancelled"),
+    "cancelling": ("pending", icons.CANCELLED, "Cancelling"),
 }
 
 

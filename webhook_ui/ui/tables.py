@@ -54,6 +54,30 @@ TRIGGERS = (
 )
 
 
+PLANNED = (
+    Column(key="state", title="State", width=116),
+    Column(key="title", title="Webhook"),
+    Column(key="what", title="What"),
+    Column(key="pace", title="Pace", width=92),
+    Column(key="schedule", title="Schedule", width=208),
+    Column(key="next", title="Next run", width=148),
+)
+ENDED = (
+    Column(key="state", title="State", width=116),
+    Column(key="title", title="Webhook"),
+    Column(key="what", title="What"),
+    Column(key="by", title="By", width=176),
+    Column(key="done", title="Done", width=136, figures=True),
+    Column(key="next", title="Last run", width=148),
+)
+RUNS = (
+    Column(key="state", title="Result", width=200),
+    Column(key="title", title="Began"),
+    Column(key="took", title="Took", width=96),
+    Column(key="done", title="Done", width=136, figures=True),
+)
+
+
 class Row:
     """One row; `with row.cell("title"):` fills a cell."""
 
@@ -74,9 +98,11 @@ class Row:
 
 
 class Table:
-    """`kind` is `hooks`, `log` or `triggers`; rows go into `body`, or into what `group` opens."""
+    """`kind` is `hooks`, `log`, `triggers`, `plans` or `runs`; rows go into `body`, or into what `group` opens."""
 
-    def __init__(self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers"]) -> None:
+    def __init__(
+        self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers", "plans", "runs"]
+    ) -> None:
         self.columns = columns
         with box("div", f"w-box w-table-box w-table-box-{kind}") as self.element:
             self.table = box("table", f"w-table w-table-{kind}", label=name)

@@ -18,6 +18,7 @@ from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import Action, button, copy_button, more_menu
 from webhook_ui.ui.fields import switch
 from webhook_ui.ui.parts import Part, Status, box, mono, page_header, prose, status_pill, text, time_text
+from webhook_ui.ui.redeliveries_address import order_address
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.states import notice
 
@@ -34,7 +35,8 @@ class WebhookHeader:
                 self._pause = button("Pause", self._turn_pause, icon=icons.PAUSE)
                 self._test = button("Send test", self._send_test, icon=icons.SEND)
                 button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
-                more_menu([Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)], small=False)
+                delete = Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)
+                more_menu(lambda: [*self._backlog(), delete], small=False)
         line = _around(self._title)
         with line:
             self._state = Part(box("span"), _show_state)
@@ -69,6 +71,13 @@ class WebhookHeader:
                 ResumeDialog(self._tab, self._row, on_resumed=self._show_changed).open()
             return
         await self._change(paused=not self._row.webhook.paused)
+
+    def _backlog(self) -> list[Action]:
+        """The way to call off what waits, where something does."""
+        held = self._row.held
+        way = order_address("cancel", webhook_id=self._row.id)
+        label = f"Cancel backlog ({formats.count(held)})"
+        return [Action(label=label, icon=icons.CANCELLED, on_click=lambda: ui.navigate.to(way))] if held else []
 
     def _show_changed(self, webhook: Webhook) -> None:
         # shown at once; how much waits is heard of a moment later

@@ -1,0 +1,97 @@
+"""The address of the page Redeliveries: which part of the list, which plan is open, which order is being made. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Literal, Self
+from urllib.parse import parse_qs, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from webhook_ui import times
+
+PATH = "/redeliveries"
+KINDS = ("redeliver", "cancel")
+SCOPE = ("webhook_id", "trigger", "tenant", "status", "error_class", "response_status", "from", "to", "within")
+LONGEST = 200
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+Kind = Literal["redeliver", "cancel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """What stands in the query; what makes no sense is left out. `scope` is as it was typed, by the fields' names."""
+
+    cursor: str = ""
+    first: int = 1
+    plan: int | None = None
+    new: Kind | None = None
+    scope: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str) -> Self:
+        """From the path with its query."""
+        try:
+            given = parse_qs(urlsplit(path).query, max_num_fields=50)
+        except ValueError:
+            given = {}
+        last = {name: texts[-1].strip() for name, texts in given.items()}
+        # what no database could look for (NUL, half characters) is as good as left out
+        query = {name: text for name, text in last.items() if text.isprintable() and 0 < len(text) <= LONGEST}
+        new: Any = query.get("new")
+        first = query.get("first", "")
+        return cls(
+            cursor=query.get("cursor", ""),
+            first=int(first) if _NUMBER.fullmatch(first) else 1,
+            plan=read_number(query.get("plan", "")),
+            new=new if new in KINDS else None,
+            scope={name: query[name] for name in SCOPE if name in query} if new in KINDS else {},
+        )
+
+    def text(self) -> str:
+        """As a link within the dashboard."""
+        query = {
+            "cursor": self.cursor,
+            "first": str(self.first) if self.cursor and self.first > 1 else "",
+            "plan": str(self.plan or ""),
+            "new": self.new or "",
+            **(self.scope if self.new else {}),
+        }
+        written = urlencode({name: text for name, text in query.items() if text})
+        return PATH + (f"?{written}" if written else "")
+
+
+def order_address(kind: Kind, **scope: Any) -> str:
+    """The way for other pages to the form, filled in: `order_address("cancel", webhook_id=7)`."""
+    return Address(new=kind, scope={name: str(value) for name, value in scope.items() if value is not None}).text()
+
+
+def write_scope(values: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a scope (moments as datetimes) as an address carries them."""
+    return {
+        name: times.to_text(value) if isinstance(value, datetime) else str(value)
+        for name, value in values.items()
+        if name in SCOPE and value not in (None, "")
+    }
+
+
+def read_number(text: str) -> int | None:
+    """The number of a webhook or a plan; None for what is none."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def read_moment(text: str, zone: ZoneInfo, *, end: bool = False) -> datetime | None:
+    """A moment in an address: RFC 3339, or without a zone by the clocks of `zone`; a bare day is its beginning.
+
+    At the `end` of a window a bare day is meant whole. None for what is none.
+    """
+    try:
+        day = date.fromisoformat(text) if len(text) == 10 else None
+        if day is not None:
+            moment = datetime.combine(day + timedelta(days=1 if end else 0), time.min, zone)
+        else:
+            moment = datetime.fromisoformat(text)
+        return times.check(moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,184 @@
+"""The fields that say which deliveries an order is for. They read what was entered; whether it makes sense is judged
+where it is stored.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from nicegui import ui
+from sqlmodel import Session
+
+from webhook_ui import webhooks
+from webhook_ui.errors import NotFound
+from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
+from webhook_ui.ui import icons, redelivery_words
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.dates import MomentField
+from webhook_ui.ui.fields import Faulty, Field, choice_field, text_field
+from webhook_ui.ui.parts import box, prose
+from webhook_ui.ui.redeliveries_address import Kind, read_moment, read_number
+
+OFFERED = 30  # webhooks at once; typing finds the others
+REST_SECONDS = 0.25
+RANGE = "range"
+WINDOWS = ("1h", "24h", "7d", "30d")
+
+
+def offer_webhooks(session: Session, words: str, chosen: int | None) -> dict[str, str]:
+    """Webhooks to choose from, by what was typed; the one that is chosen is always among them."""
+    found = list_webhooks(session, WebhookFilter(q=words or None), sort=Sort.updated, order=Order.desc, limit=OFFERED)
+    offer = {"": redelivery_words.ALL} | {str(row.id): row.webhook.title for row in found.rows}
+    if chosen is not None and str(chosen) not in offer:
+        try:
+            offer[str(chosen)] = webhooks.get(session, chosen).title
+        except NotFound:
+            return offer
+    return offer
+
+
+class WebhookField:
+    """One webhook or all; the server looks for what is typed."""
+
+    def __init__(self, tab: Tab, offer: Mapping[str, str], chosen: str, on_change: Callable[[], Any]) -> None:
+        self._tab, self._typed = tab, ""
+        # what a link names and is not there stays chosen and is refused: left out, it would mean all of them
+        self._missing = {chosen: f"#{chosen}, which is not there"} if chosen not in offer else {}
+
+        def build() -> ui.select:
+            made = ui.select({**offer, **self._missing}, value=chosen, with_input=True)
+            made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
+            made.on("input-value", lambda event: self._look(str(event.args or "")))
+            return made
+
+        self.field = Field("Webhook", build, on_change=lambda _: on_change())
+
+    @property
+    def value(self) -> int | None:
+        return read_number(str(self.field.value or ""))
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the one that is chosen."""
+        return f"There is no webhook {self.field.value}. Choose one." if self.field.value in self._missing else None
+
+    async def _look(self, typed: str) -> None:
+        self._typed = typed
+        await asyncio.sleep(REST_SECONDS)
+        if typed != self._typed or self.field.control.is_deleted:
+            return  # more was typed meanwhile
+        offer = await self._tab.read(offer_webhooks, typed.strip()[:200], self.value)
+        control = self.field.control
+        if typed == self._typed and isinstance(control, ui.select):
+            known = self._missing if control.value in self._missing else {}
+            control.set_options({**offer, **known}, value=control.value)
+
+
+class ScopeFields:
+    """`values` is what was entered, ready to be judged; `on_change` hears that something is another than before."""
+
+    def __init__(
+        self, tab: Tab, kind: Kind, scope: Mapping[str, str], offer: Mapping[str, str], on_change: Callable[[], Any]
+    ) -> None:
+        self._kind, self._zone, self._on_change = kind, tab.zone, on_change
+        with box("div", "w-two"):
+            self._webhook = WebhookField(tab, offer, scope.get("webhook_id", ""), on_change)
+            triggers = _triggers(tab, scope.get("trigger", ""))
+            self._trigger = choice_field("Trigger", triggers, scope.get("trigger", ""), on_change=lambda _: on_change())
+            if kind == "cancel":
+                status = scope.get("status", "")
+                self._status = _choice("Status", STATUSES, status, on_change)
+            self._class = _choice("Kind of error", CLASSES, scope.get("error_class", ""), on_change)
+            self._response = text_field(
+                "Response status", value=scope.get("response_status", ""), placeholder="Any", max_length=3,
+                on_change=lambda _: on_change(),
+            )  # fmt: skip
+            self._tenant = text_field(
+                "Tenant", value=scope.get("tenant", ""), placeholder="Any", max_length=200,
+                on_change=lambda _: on_change(),
+            )  # fmt: skip
+            window, windows = _windows(kind, scope)
+            self._window = choice_field("Time of the event", windows, window, on_change=self._choose_window)
+        with box("div", "w-two") as self._range:
+            self._since = self._moment("From", scope.get("from", ""), end=False)
+            self._until = self._moment("To", scope.get("to", ""), end=True)
+            prose(f"By the clocks of {tab.zone.key}; To is not included", "w-hint w-all")
+        self._range.set_visibility(window == RANGE)
+
+    @property
+    def fields(self) -> dict[str, Faulty]:
+        """By the name under which they are judged, in the order of the form."""
+        return {
+            "webhook_id": self._webhook.field,
+            "trigger": self._trigger,
+            **({"status": self._status} if self._kind == "cancel" else {}),
+            "error_class": self._class,
+            "response_status": self._response,
+            "tenant": self._tenant,
+            "within": self._window,
+            "from": self._since,
+            "to": self._until,
+        }
+
+    def values(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """What was entered, and at which fields it cannot be read as what it is meant to be."""
+        problems: dict[str, str] = {"webhook_id": self._webhook.problem} if self._webhook.problem else {}
+        values: dict[str, Any] = {
+            "webhook_id": self._webhook.value,
+            "trigger": self._trigger.value or None,
+            "status": (self._status.value or None) if self._kind == "cancel" else "error",
+            "error_class": self._class.value or None,
+            "tenant": (self._tenant.value or "").strip() or None,
+        }
+        status = (self._response.value or "").strip()
+        values["response_status"] = int(status) if status.isascii() and status.isdigit() else None
+        if status and values["response_status"] is None:
+            problems["response_status"] = "This must be an HTTP status, a number from 100 to 599."
+        window = self._window.value
+        if window and window != RANGE:
+            values["within"] = window
+        for name, field in (("from", self._since), ("to", self._until)) if window == RANGE else ():
+            try:
+                values[name] = field.read()
+            except ValueError as error:
+                problems[name] = str(error)
+        return {name: value for name, value in values.items() if value is not None}, problems
+
+    def _moment(self, label: str, typed: str, *, end: bool) -> MomentField:
+        value: datetime | None = read_moment(typed, self._zone, end=end) if typed else None
+        calendar = "Choose the last day" if end else "Choose the first day"
+        made = MomentField(label, value, self._zone, self._on_change, calendar=calendar)
+        if typed and value is None:
+            made.enter(typed)
+        return made
+
+    def _choose_window(self, window: str) -> None:
+        self._range.set_visibility(window == RANGE)
+        self._on_change()
+
+
+STATUSES = {"": "All that is open", "pending": "Pending", "error": "Error, waits for a retry"}
+CLASSES = {"": "Any", **redelivery_words.ERROR_CLASSES}
+
+
+def _choice(label: str, options: Mapping[str, str], value: str, on_change: Callable[[], Any]) -> Field:
+    # a value that a link has and that is none of them is shown, and refused where it is judged
+    return choice_field(label, {**options, value: options.get(value, value)}, value, on_change=lambda _: on_change())
+
+
+def _triggers(tab: Tab, chosen: str) -> dict[str, str]:
+    """All, each group and each trigger that plugins offer, and what is chosen although none does any more."""
+    names = list(tab.services.plugins.triggers)
+    groups = {f"{name.rsplit('.', 1)[0]}.*" for name in names}
+    return {"": "All", **{name: name for name in sorted({*names, *groups, *([chosen] if chosen else [])})}}
+
+
+def _windows(kind: Kind, scope: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Which window is chosen, and which there are to choose from."""
+    given = scope.get("within", "")
+    chosen = RANGE if scope.get("from") or scope.get("to") else given
+    before = " before each run" if kind == "redeliver" else ""
+    lengths = [*WINDOWS, *([given] if given and given not in WINDOWS else [])]
+    options = {"": "Any time", **{text: f"Last {redelivery_words.within(text)}{before}" for text in lengths}}
+    return chosen, {**options, RANGE: "From … to …"}
