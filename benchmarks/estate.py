@@ -15,6 +15,7 @@ from benchmarks import product
 from benchmarks.seeds import PAYLOAD, hurry, open_engine
 from webhook_ui import ids
 from webhook_ui.app import Core
+from webhook_ui.columns import EPOCH, MICROSECOND
 from webhook_ui.models import Attempt, Delivery, Event, Lane, Statistics, Subscription, Table, Webhook, table
 from webhook_ui.times import utcnow
 
@@ -28,7 +29,7 @@ FAILING, WAITING, QUIET, PAUSED, OFF = 50, 20, 40, 33, 31  # every so manieth we
 _webhook, _lane, _delivery = table(Webhook), table(Lane), table(Delivery)
 _event = sa.table(
     "benchmark_event",
-    sa.column("number", sa.BigInteger),
+    sa.column("team", sa.BigInteger),  # which webhooks hear of it
     sa.column("id", sa.BigInteger),
     sa.column("at", table(Event).c.created_at.type),
     sa.column("minute", table(Event).c.created_at.type),
@@ -45,7 +46,7 @@ def estate(core: Core, webhooks: int, deliveries: int) -> None:
         with engine.begin() as connection:
             _hurry(connection)
             _add_webhooks(connection, first, webhooks, now)
-            _add_events(connection, events, now)
+            _add_events(connection, events, groups, now)
         for start in range(first, webhooks + 1, AT_ONCE):
             with engine.begin() as connection:
                 _hurry(connection)
@@ -82,24 +83,34 @@ def _add_webhooks(connection: sa.Connection, first: int, count: int, now: dateti
     connection.execute(_lane.insert().from_select(["webhook_id", "breaker", "probes", "last_result"], lanes))
 
 
-def _add_events(connection: sa.Connection, count: int, now: datetime) -> None:
+def _add_events(connection: sa.Connection, count: int, groups: int, now: datetime) -> None:
     at = "BIGINT" if connection.dialect.name == "sqlite" else "TIMESTAMPTZ"
-    connection.execute(sa.text(f"CREATE TABLE benchmark_event (number BIGINT PRIMARY KEY, id BIGINT, at {at}, minute {at})"))
+    columns = f"team BIGINT, id BIGINT, at {at}, minute {at}, PRIMARY KEY (team, id)"
+    connection.execute(sa.text(f"CREATE TABLE benchmark_event ({columns})"))
     step = SPAN / (count + 1)
     for start in range(0, count, 10_000):
         moments = [(number, now - SPAN + step * number) for number in range(start, min(start + 10_000, count))]
         rows = [
-            {"number": number, "id": ids.floor(at) + number % 1000, "at": at, "minute": at.replace(second=0, microsecond=0)}
+            {"team": number % groups, "id": ids.floor(at) + number % 1000, "at": at, "minute": _minute(at)}
             for number, at in moments
         ]
         connection.execute(_event.insert(), rows)
     moments = {"occurred_at": _event.c.at, "created_at": _event.c.at}
-    _insert(connection, Event, _event, id=_event.c.id, trigger=product.TRIGGER, payload=PAYLOAD, actor="token:shop", **moments)
+    _insert(
+        connection,
+        Event,
+        _event,
+        id=_event.c.id,
+        trigger=product.TRIGGER,
+        payload=PAYLOAD,
+        actor="token:shop",
+        **moments,
+    )
 
 
 def _add_rows(connection: sa.Connection, start: int, end: int, groups: int, now: datetime) -> None:
     """Deliveries and attempts of these webhooks, in the order of their keys."""
-    hears = (_webhook.c.id >= start, _webhook.c.id < end, _event.c.number % groups == _webhook.c.id % groups)
+    hears = (_webhook.c.id >= start, _webhook.c.id < end, _event.c.team == _webhook.c.id % groups)
     pairs = sa.join(_webhook, _event, sa.and_(*hears))
     order = (_webhook.c.id, _event.c.id)
     fails = _webhook.c.id % FAILING == 0
@@ -128,7 +139,7 @@ def _add_rows(connection: sa.Connection, start: int, end: int, groups: int, now:
 
 def _add_busy(connection: sa.Connection, webhooks: int, now: datetime) -> None:
     number = _numbers(0, 24 * 60)
-    first = now.replace(second=0, microsecond=0) - timedelta(days=1)
+    first = _minute(now) - timedelta(days=1)
     minute = _after(connection, first, timedelta(minutes=1), number)
     busy = sa.join(_webhook, number.table, _webhook.c.id > webhooks - BUSY)
     _insert(
@@ -156,6 +167,10 @@ def _insert(
     connection.execute(target.insert().from_select(list(values), rows))
 
 
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
 def _numbers(first: int, last: int) -> sa.ColumnElement[int]:
     """A column of the numbers from `first` to `last`, of a table of its own (`.table`)."""
     numbers = sa.select(sa.literal(first, sa.BigInteger).label("i")).cte("numbers", recursive=True)
@@ -166,11 +181,9 @@ def _numbers(first: int, last: int) -> sa.ColumnElement[int]:
 
 def _after(connection: sa.Connection, first: datetime, step: timedelta, number: Any) -> Any:
     """The moment `number` steps after `first`, as this database keeps moments."""
-    kind = table(Event).c.created_at.type
     if connection.dialect.name == "sqlite":
-        micros = step // timedelta(microseconds=1)
-        return sa.type_coerce(sa.literal(first, kind), sa.BigInteger) + number * micros
-    return sa.type_coerce(sa.literal(first, kind), sa.DateTime(timezone=True)) + sa.literal(step, sa.Interval) * number
+        return (first - EPOCH) // MICROSECOND + number * (step // MICROSECOND)
+    return sa.literal(first, sa.DateTime(timezone=True)) + sa.literal(step, sa.Interval) * number
 
 
 @contextmanager
@@ -188,10 +201,11 @@ def _without_indexes(engine: sa.Engine) -> Iterator[None]:
 
 def _hurry(connection: sa.Connection) -> None:
     hurry(connection)
-    if connection.dialect.name != "sqlite":
-        # what is stored here refers to what is there: it need not be looked up for each row
-        if connection.execute(sa.text("SELECT current_setting('is_superuser')")).scalar() == "on":
-            connection.execute(sa.text("SET session_replication_role = replica"))
+    if connection.dialect.name == "sqlite":
+        return
+    # what is stored here refers to what is there: it need not be looked up for each row
+    if connection.execute(sa.text("SELECT current_setting('is_superuser')")).scalar() == "on":
+        connection.execute(sa.text("SET session_replication_role = replica"))
 
 
 def _settle_down(core: Core) -> None:
