@@ -27,7 +27,7 @@ SELECT = Column(key="select", title="Select", width=40, hidden_title=True)
 HOOKS = (
     Column(key="title", title="Title and URL"),
     Column(key="state", title="State", width=108),
-    Column(key="result", title="Last result", width=248),
+    Column(key="result", title="Last result", width=264),
     Column(key="spark", title="Last 24 h", width=136),
     Column(key="rate", title="Success", width=72, figures=True),
     Column(key="triggers", title="Triggers", width=132),

@@ -5,6 +5,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from nicegui import ui
+
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
@@ -87,7 +89,10 @@ class Filters:
     def _turn(self, opened: bool | None = None) -> None:
         opened = self._more.props["aria-expanded"] != "true" if opened is None else opened
         self._more.props["aria-expanded"] = "true" if opened else "false"
-        (self._state if opened else self._more).run_method("focus" if opened else "$el.focus")
+        if opened:
+            self._state.run_method("focus")
+        else:
+            ui.run_javascript(f"getHtmlElement({self._more.id}).focus()")
 
     def _mark(self, question: Question) -> None:
         is_set = bool(question.state or question.trigger or question.result)

@@ -61,7 +61,7 @@ def _what_comes(row: WebhookRow) -> Coming:
         return None, "Probing: one delivery at a time", True
     if row.last and row.last.next_attempt_at:
         return ("retry ", row.last.next_attempt_at), "", False
-    return None, "", False
+    return None, "" if row.last else "waits for its first event", False
 
 
 def _result_text(last: LastResult) -> str:
