@@ -16,7 +16,8 @@ DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 UNSETTLED = 3 * MINUTE  # attempts of so long ago may still be counted
 BUDGET = 0.1  # seconds that one look spends on minutes it has not seen yet
-SHARE = 50  # a question is asked anew after this many times what it took
+CHEAP = 0.02  # seconds; a question that takes longer
+SHARE = 50  # is asked anew after this many times what it took
 FRESH = 5.0  # seconds after which a count is only about right
 
 _statistics, _delivery, _webhook, _lane = table(Statistics), table(Delivery), table(Webhook), table(Lane)
@@ -132,7 +133,8 @@ class _Seldom(Generic[T]):
         if self._answer is None or begun >= self._again:
             self._answer = self._question(session, now)
             self._at = time.monotonic()
-            self._again = self._at + SHARE * (self._at - begun)
+            took = self._at - begun
+            self._again = self._at + (SHARE * took if took > CHEAP else 0)
         return self._answer
 
 
