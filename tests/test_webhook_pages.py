@@ -14,6 +14,7 @@ from webhook_ui.bulk import OPPOSITE, Step
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden
 from webhook_ui.history import figures, overview, webhook_pages
+from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.history.overview import Glance, Watch
 from webhook_ui.history.webhook_pages import Sorting
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
@@ -52,7 +53,9 @@ def numbers(database: Database, many: list[int], sorting: Sorting | None = None,
     return [many.index(webhook_id) for webhook_id in found.ids]
 
 
-def test_webhooks_are_found_by_state_and_last_result(database: Database, many: list[int]) -> None:
+def test_webhooks_are_found_by_state_and_last_result(
+    database: Database, many: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert numbers(database, many) == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]
     assert numbers(database, many, enabled=True, paused=True) == [3]
     assert numbers(database, many, enabled=True, paused=False) == [9, 8, 6, 5, 4, 2, 1, 0]
@@ -61,6 +64,8 @@ def test_webhooks_are_found_by_state_and_last_result(database: Database, many: l
     assert numbers(database, many, last="none") == [9]
     assert numbers(database, many, last="sent", q="NUMBER") == [8, 6, 5, 4, 3, 1, 0]
     assert numbers(database, many, last="sent", trigger="order.paid") == []
+    monkeypatch.setattr(webhook_pages, "MANY", 0)
+    assert numbers(database, many, last="none", trigger="user.created") == [9]
 
 
 @pytest.mark.parametrize("q", [None, "number"])
@@ -89,6 +94,35 @@ def test_what_is_held_is_counted_up_to_a_limit(database: Database, monkeypatch: 
     monkeypatch.setattr(webhook_pages, "MOST_HELD", 1)
     (row,) = database.read_now(webhook_pages.rows, [webhook_id, 999])
     assert row.held == 2
+
+
+def test_hours_that_are_over_are_remembered(database: Database) -> None:
+    webhook_id, other = add_webhook(database), add_webhook(database)
+    memory = HealthMemory()
+
+    def count(hours: int, sent: int) -> None:
+        values = {
+            "minute": NOW - timedelta(hours=hours),
+            "dispatcher": f"{sent}",
+            "sent": sent,
+            "error": 1,
+            "latency": [],
+        }
+        statement = table(Statistics).insert().values(webhook_id=webhook_id, **values)
+        database.write_now(lambda session: session.execute(statement))
+
+    def look(seconds: float, *ids: int) -> Any:
+        return database.read_now(memory.look, ids, now=at(seconds))
+
+    for hours in (0, 5, 23):
+        count(hours, 3 + hours)
+    for seconds in (240, 300, 3600, 3900):  # the last two in the next hour
+        assert look(seconds, webhook_id, other) == database.read_now(
+            figures.health, [webhook_id, other], now=at(seconds)
+        )
+    count(1, 100)
+    assert list(look(3950, webhook_id)[webhook_id].sent[-3:]) == [0, 3, 0], "an hour that was over is not read again"
+    assert list(look(7900, webhook_id)[webhook_id].sent[-4:]) == [100, 3, 0, 0]
 
 
 # the overview

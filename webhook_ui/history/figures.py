@@ -41,8 +41,10 @@ class Overview:
     failing: int
 
 
-def health(session: Session, webhook_ids: Sequence[int], *, now: datetime) -> dict[int, Health]:
-    """The last 24 hours of each webhook; the last entry is the hour that is not over."""
+def health(
+    session: Session, webhook_ids: Sequence[int], *, now: datetime, since: datetime | None = None
+) -> dict[int, Health]:
+    """The last 24 hours of each webhook, less what was before `since`; the last entry is the hour that is not over."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     hour = _hours_after(session, first)
     statement = (
@@ -52,9 +54,11 @@ def health(session: Session, webhook_ids: Sequence[int], *, now: datetime) -> di
             sa.func.sum(_statistics.c.sent).label("sent"),
             sa.func.sum(_statistics.c.error).label("error"),
         )
-        .where(_statistics.c.webhook_id.in_(webhook_ids), _statistics.c.minute >= first)
+        .where(_statistics.c.webhook_id.in_(webhook_ids), _statistics.c.minute >= max(first, since or first))
         .group_by(_statistics.c.webhook_id, hour)
     )
+    if not webhook_ids:
+        return {}
     sent = {webhook_id: [0] * HOURS for webhook_id in webhook_ids}
     error = {webhook_id: [0] * HOURS for webhook_id in webhook_ids}
     for row in session.execute(statement):

@@ -21,6 +21,7 @@ from webhook_ui.history.webhooks import (
 from webhook_ui.models import Webhook, table
 
 MOST_HELD = 10_000  # more is not counted for a list
+MANY = 5000
 
 _webhook = table(Webhook)
 
@@ -54,7 +55,8 @@ def find(session: Session, criteria: WebhookFilter, sorting: Sorting, *, page: i
         return _find_at_once(session, criteria, sorting, page, size)
     total = count_webhooks(session, criteria)
     page = _within(page, total, size)
-    return Found(ids=_ids(session, criteria, sorting, (page - 1) * size, size), total=total, page=page)
+    ids = _ids(session, criteria, sorting, offset=(page - 1) * size, size=size, many=total > MANY)
+    return Found(ids=ids, total=total, page=page)
 
 
 def find_all(session: Session, criteria: WebhookFilter) -> list[int]:
@@ -70,14 +72,17 @@ def rows(session: Session, webhook_ids: Sequence[int]) -> list[WebhookRow]:
     return describe(session, [known[one] for one in webhook_ids if one in known], most=MOST_HELD + 1)
 
 
-def _ids(session: Session, criteria: WebhookFilter, sorting: Sorting, offset: int, size: int) -> list[int]:
+def _ids(
+    session: Session, criteria: WebhookFilter, sorting: Sorting, *, offset: int, size: int, many: bool
+) -> list[int]:
+    wanted = conditions(criteria, many=many)
     if not sorting.failing_first or criteria.failing:
-        return _some(session, conditions(criteria), sorting, offset, size)
+        return _some(session, wanted, sorting, offset, size)
     troubled = replace(criteria, failing=True)
     first = count_webhooks(session, troubled)
     ids = _some(session, conditions(troubled), sorting, offset, size) if offset < first else []
     if len(ids) < size:
-        others = [*conditions(criteria), sa.not_(is_failing())]
+        others = [*wanted, sa.not_(is_failing())]
         ids += _some(session, others, sorting, max(offset - first, 0), size - len(ids))
     return ids
 

@@ -155,8 +155,8 @@ def listeners(session: Session, trigger: str) -> int:
     return count_webhooks(session, WebhookFilter(trigger=trigger))
 
 
-def conditions(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
-    """What a webhook has to fulfil, over the columns of its table."""
+def conditions(criteria: WebhookFilter, *, many: bool = False) -> list[sa.ColumnElement[bool]]:
+    """What a webhook has to fulfil, over the columns of its table; `many` when it is known that many do."""
     where: list[sa.ColumnElement[bool]] = [_webhook.c.deleted_at.is_(None)]
     if criteria.created_from is not None:
         where.append(_webhook.c.created_at >= criteria.created_from)
@@ -177,7 +177,9 @@ def conditions(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
         where.append(sa.or_(_holds(_webhook.c.title, text), _holds(_webhook.c.url, text)) if fits else sa.false())
     if criteria.trigger is not None:
         hears = sa.select(_subscription.c.webhook_id).where(_subscription.c.pattern.in_(patterns(criteria.trigger)))
-        where.append(_webhook.c.id.in_(hears))
+        # where many do, the first of them are found soon; else all of them are listed soon
+        one = hears.where(_subscription.c.webhook_id == _webhook.c.id).exists()
+        where.append(one if many else _webhook.c.id.in_(hears))
     return where
 
 

@@ -14,6 +14,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, WebhookUIError
+from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
@@ -44,6 +45,7 @@ class Services:
     live: Live
     shared: SharedReads = field(default_factory=SharedReads)
     overview: OverviewDesk = field(default_factory=OverviewDesk)
+    health: HealthMemory = field(default_factory=HealthMemory)
 
 
 @dataclass(kw_only=True)

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from webhook_ui import times
 from webhook_ui.history import figures, webhook_pages
+from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.history.overview import Glance
 from webhook_ui.history.webhook_pages import Sorting
 from webhook_ui.history.webhooks import WebhookFilter, WebhookRow, count_webhooks
@@ -38,12 +39,14 @@ class Seen:
     took: float
 
 
-def look(session: Session, criteria: WebhookFilter, sorting: Sorting, *, page: int, now: datetime) -> Seen:
+def look(
+    session: Session, criteria: WebhookFilter, sorting: Sorting, *, page: int, memory: HealthMemory, now: datetime
+) -> Seen:
     """The page of this number; the last one where there are not so many."""
     begun = time.monotonic()
     found = webhook_pages.find(session, criteria, sorting, page=page, size=PER_PAGE)
     return Seen(
-        shown=look_at(session, found.ids, now=now),
+        shown=look_at(session, found.ids, memory=memory, now=now),
         total=found.total,
         everything=found.total or count_webhooks(session, WebhookFilter()),
         page=found.page,
@@ -51,9 +54,9 @@ def look(session: Session, criteria: WebhookFilter, sorting: Sorting, *, page: i
     )
 
 
-def look_at(session: Session, webhook_ids: Sequence[int], *, now: datetime) -> Shown:
+def look_at(session: Session, webhook_ids: Sequence[int], *, memory: HealthMemory, now: datetime) -> Shown:
     """These webhooks, as far as they are still there."""
-    return Shown(rows=webhook_pages.rows(session, webhook_ids), health=figures.health(session, webhook_ids, now=now))
+    return Shown(rows=webhook_pages.rows(session, webhook_ids), health=memory.look(session, webhook_ids, now=now))
 
 
 def unknown_figures() -> list[Figure]:

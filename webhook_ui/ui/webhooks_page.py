@@ -94,7 +94,12 @@ class WebhooksPage:
                 seen = await self._tab.share(
                     (judged.criteria, sorting, question.page),
                     lambda: self._tab.read(
-                        webhooks_look.look, judged.criteria, sorting, page=question.page, now=utcnow()
+                        webhooks_look.look,
+                        judged.criteria,
+                        sorting,
+                        page=question.page,
+                        memory=self._tab.services.health,
+                        now=utcnow(),
                     ),
                     fresh=fresh,
                 )
@@ -153,7 +158,8 @@ class WebhooksPage:
                 return
             ids = self._list.order
             shown = await self._tab.share(
-                ("rows", *ids), lambda: self._tab.read(webhooks_look.look_at, ids, now=utcnow())
+                ("rows", *ids),
+                lambda: self._tab.read(webhooks_look.look_at, ids, memory=self._tab.services.health, now=utcnow()),
             )
             if self._list and not self.root.is_deleted:
                 self._show_rows(shown)
