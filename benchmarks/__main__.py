@@ -145,11 +145,17 @@ def dashboard(
     *,
     seconds: Seconds = 10,
     backlog: Annotated[int | None, typer.Option(help="Deliveries that wait; by default enough.")] = None,
-) -> "Report":
-    """How long the dashboard and the REST API take to answer, idle and while deliveries go out at full speed."""
+    webhooks: Annotated[int, typer.Option(help="How many the list has; 0 leaves it out.")] = 100_000,
+    deliveries: Annotated[int, typer.Option(help="How many they have had in all.")] = 5_000_000,
+) -> "list[Report]":
+    """How long the dashboard takes to answer: idle and at full speed, and with very many webhooks and deliveries."""
     from benchmarks import dashboard as module
+    from benchmarks import thousands
 
-    return module.measure(storage, seconds=seconds, backlog=backlog or int(15_000 * (seconds + 1)))
+    busy = module.measure(storage, seconds=seconds, backlog=backlog or int(15_000 * (seconds + 1)))
+    if not webhooks:
+        return [busy]
+    return [busy, thousands.measure(storage, webhooks=webhooks, deliveries=deliveries)]
 
 
 @measurement
@@ -162,7 +168,7 @@ def all_(storage: "Storage") -> "list[Report]":
         ingest(storage, count=2000),
         fanout(storage, events=5),
         isolation(storage, seconds=6, timeout=3.0),
-        dashboard(storage, seconds=5),
+        *dashboard(storage, seconds=5, webhooks=10_000, deliveries=500_000),
     ]
 
 

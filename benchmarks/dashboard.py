@@ -1,4 +1,4 @@
-"""How long the dashboard and the REST API take to answer, idle and while deliveries go out at full speed."""
+"""How long the dashboard and the REST API take to answer: while deliveries go out at full speed, and of very many."""
 
 import asyncio
 import time

@@ -111,10 +111,10 @@ def _turn(batch: _Batch, webhook_ids: list[int]) -> sa.ColumnElement[int]:
 def _fill(core: Core, count: int, store: Callable[[_Batch], None]) -> None:
     batches = -(-count // BATCH)
     first, step = utcnow() - SPAN, SPAN / (batches + 1)
-    with _engine(core) as engine:
+    with open_engine(core) as engine:
         for start in range(0, batches, BATCHES_A_COMMIT):
             with engine.begin() as connection:
-                _hurry(connection)
+                hurry(connection)
                 for number in range(start, min(start + BATCHES_A_COMMIT, batches)):
                     store(_Batch(connection, first + step * number, min(BATCH, count - number * BATCH)))
         if not core.database.is_sqlite:  # what autovacuum would have done by now
@@ -123,7 +123,8 @@ def _fill(core: Core, count: int, store: Callable[[_Batch], None]) -> None:
 
 
 @contextmanager
-def _engine(core: Core) -> Iterator[sa.Engine]:
+def open_engine(core: Core) -> Iterator[sa.Engine]:
+    """A connection beside the product's own."""
     engine = sa.create_engine(core.settings.database, poolclass=sa.StaticPool)
     try:
         yield engine
@@ -131,9 +132,10 @@ def _engine(core: Core) -> Iterator[sa.Engine]:
         engine.dispose()
 
 
-def _hurry(connection: sa.Connection) -> None:
+def hurry(connection: sa.Connection) -> None:
     """What is lost with the machine can be seeded again."""
     if connection.dialect.name == "sqlite":
         connection.execute(sa.text("PRAGMA synchronous = OFF"))
+        connection.execute(sa.text("PRAGMA cache_size = -200000"))
     else:
         connection.execute(sa.text("SET synchronous_commit = off"))

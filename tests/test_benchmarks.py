@@ -25,7 +25,7 @@ COMMANDS = {
         *("--webhooks", "8", "--hanging", "2", "--backlog", "20"),
         *("--seconds", "0.3", "--rate", "50", "--timeout", "0.3"),
     ),
-    "dashboard": ("--seconds", "0.3", "--backlog", "500"),
+    "dashboard": ("--seconds", "0.3", "--backlog", "500", "--webhooks", "200", "--deliveries", "1000"),
 }
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from webhook_ui.columns import EPOCH, MICROSECOND
 from webhook_ui.models import Delivery, Lane, Sending, Statistics, Webhook, table
 
 _statistics, _delivery, _webhook, _lane = table(Statistics), table(Delivery), table(Webhook), table(Lane)
@@ -39,19 +41,40 @@ class Overview:
     failing: int
 
 
-def health(session: Session, webhook_ids: Sequence[int], *, now: datetime) -> dict[int, Health]:
-    """The last 24 hours of each webhook; the last entry is the hour that is not over."""
+def health(
+    session: Session, webhook_ids: Sequence[int], *, now: datetime, since: datetime | None = None
+) -> dict[int, Health]:
+    """The last 24 hours of each webhook, less what was before `since`; the last entry is the hour that is not over."""
     first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    statement = sa.select(
-        _statistics.c.webhook_id, _statistics.c.minute, _statistics.c.sent, _statistics.c.error
-    ).where(_statistics.c.webhook_id.in_(webhook_ids), _statistics.c.minute >= first)
+    hour = _hours_after(session, first)
+    statement = (
+        sa.select(
+            _statistics.c.webhook_id,
+            hour.label("hour"),
+            sa.func.sum(_statistics.c.sent).label("sent"),
+            sa.func.sum(_statistics.c.error).label("error"),
+        )
+        .where(_statistics.c.webhook_id.in_(webhook_ids), _statistics.c.minute >= max(first, since or first))
+        .group_by(_statistics.c.webhook_id, hour)
+    )
+    if not webhook_ids:
+        return {}
     sent = {webhook_id: [0] * HOURS for webhook_id in webhook_ids}
     error = {webhook_id: [0] * HOURS for webhook_id in webhook_ids}
     for row in session.execute(statement):
-        hour = min(int((row.minute - first).total_seconds() // 3600), HOURS - 1)
-        sent[row.webhook_id][hour] += row.sent
-        error[row.webhook_id][hour] += row.error
+        place = min(int(row.hour), HOURS - 1)
+        sent[row.webhook_id][place] += int(row.sent)
+        error[row.webhook_id][place] += int(row.error)
     return {webhook_id: Health(sent=sent[webhook_id], error=error[webhook_id]) for webhook_id in webhook_ids}
+
+
+def _hours_after(session: Session, first: datetime) -> sa.ColumnElement[int]:
+    """In which hour after `first` a minute lies; both databases keep moments in their own way."""
+    if session.connection().dialect.name == "sqlite":
+        micros = sa.type_coerce(_statistics.c.minute, sa.BigInteger) - (first - EPOCH) // MICROSECOND
+        return micros // (timedelta(hours=1) // MICROSECOND)
+    passed: Any = sa.type_coerce(_statistics.c.minute, sa.DateTime(timezone=True)) - first
+    return sa.cast(sa.func.floor(sa.extract("epoch", passed) / 3600), sa.Integer)
 
 
 def overview(session: Session, *, now: datetime) -> Overview:

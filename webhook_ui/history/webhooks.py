@@ -1,5 +1,6 @@
 """Webhooks as lists show them: filtered, sorted, by pages, each with its last result."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session
 
 from webhook_ui import guard
@@ -35,11 +38,15 @@ class Order(StrEnum):
     desc = "desc"
 
 
+SORTED_BY = {Sort.created: _webhook.c.created_at, Sort.updated: _webhook.c.updated_at, Sort.id: _webhook.c.id}
+
+
 @dataclass(frozen=True, kw_only=True)
 class WebhookFilter:
     """What a list of webhooks is narrowed to; `created_from` is inclusive, `created_to` exclusive.
 
-    `trigger` keeps those that hear of it, by name or by group; `q` those with this in title or URL.
+    `trigger` keeps those that hear of it, by name or by group; `q` those with this in title or URL; `failing` enabled
+    ones whose last attempt was an error; `last` those whose last attempt was `sent`, `error`, or that have `none`.
     """
 
     created_from: datetime | None = None
@@ -47,6 +54,9 @@ class WebhookFilter:
     q: str | None = None
     trigger: str | None = None
     enabled: bool | None = None
+    paused: bool | None = None
+    failing: bool = False
+    last: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +117,8 @@ def list_webhooks(
     offset: int = 0,
 ) -> WebhookPage:
     """A page of webhooks that are not deleted, from `cursor` or `offset` on. Raises Invalid for a foreign cursor."""
-    column = {Sort.created: _webhook.c.created_at, Sort.updated: _webhook.c.updated_at, Sort.id: _webhook.c.id}[sort]
-    statement = sa.select(Webhook).where(*_where(criteria))
+    column = SORTED_BY[sort]
+    statement = sa.select(Webhook).where(*conditions(criteria))
     if cursor is not None:
         statement = statement.where(_after(cursor, sort, order, column))
     direction = sa.asc if order is Order.asc else sa.desc
@@ -122,19 +132,19 @@ def list_webhooks(
 
 def count_webhooks(session: Session, criteria: WebhookFilter) -> int:
     """How many webhooks the filter leaves."""
-    statement = sa.select(sa.func.count()).select_from(_webhook).where(*_where(criteria))
+    statement = sa.select(sa.func.count()).select_from(_webhook).where(*conditions(criteria))
     return int(session.execute(statement).scalar_one())
 
 
-def describe(session: Session, webhooks: Sequence[Webhook]) -> list[WebhookRow]:
-    """`webhooks` with what the engine knows of them, in the same order."""
+def describe(session: Session, webhooks: Sequence[Webhook], *, most: int | None = None) -> list[WebhookRow]:
+    """`webhooks` with what the engine knows of them, in the same order; what is held is counted up to `most`."""
     ids = [webhook.id for webhook in webhooks]
     lanes: dict[int | None, Lane] = {
         lane.webhook_id: lane for lane in session.execute(sa.select(Lane).where(_lane.c.webhook_id.in_(ids))).scalars()
     }
     last = _last_results(session, ids)
     holding = [one for one in webhooks if one.paused or not one.enabled or lanes[one.id].breaker != "closed"]
-    held = _held(session, [one.id for one in holding])
+    held = _held(session, [one.id for one in holding], most)
     return [
         WebhookRow(webhook=one, lane=lanes[one.id], last=last.get(one.id), held=held.get(one.id, 0)) for one in webhooks
     ]
@@ -145,7 +155,8 @@ def listeners(session: Session, trigger: str) -> int:
     return count_webhooks(session, WebhookFilter(trigger=trigger))
 
 
-def _where(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
+def conditions(criteria: WebhookFilter, *, many: bool = False) -> list[sa.ColumnElement[bool]]:
+    """What a webhook has to fulfil, over the columns of its table; `many` when it is known that many do."""
     where: list[sa.ColumnElement[bool]] = [_webhook.c.deleted_at.is_(None)]
     if criteria.created_from is not None:
         where.append(_webhook.c.created_at >= criteria.created_from)
@@ -153,16 +164,63 @@ def _where(criteria: WebhookFilter) -> list[sa.ColumnElement[bool]]:
         where.append(_webhook.c.created_at < criteria.created_to)
     if criteria.enabled is not None:
         where.append(_webhook.c.enabled.is_(criteria.enabled))
+    if criteria.paused is not None:
+        where.append(_webhook.c.paused.is_(criteria.paused))
+    if criteria.failing:
+        where.append(is_failing())
+    if criteria.last is not None:
+        where.append(_ends_with(criteria.last))
     if criteria.q:
         text = criteria.q.strip().lower()
-        titles = sa.func.lower(_webhook.c.title).contains(text, autoescape=True)
-        urls = sa.func.lower(_webhook.c.url).contains(text, autoescape=True)
         # a longer pattern matches nothing, and is more than SQLite compares
-        where.append(sa.or_(titles, urls) if len(text) <= guard.URL_CHARACTERS else sa.false())
+        fits = len(text) <= guard.URL_CHARACTERS
+        where.append(sa.or_(_holds(_webhook.c.title, text), _holds(_webhook.c.url, text)) if fits else sa.false())
     if criteria.trigger is not None:
         hears = sa.select(_subscription.c.webhook_id).where(_subscription.c.pattern.in_(patterns(criteria.trigger)))
-        where.append(_webhook.c.id.in_(hears))
+        # where many do, the first of them are found soon; else all of them are listed soon
+        one = hears.where(_subscription.c.webhook_id == _webhook.c.id).exists()
+        where.append(one if many else _webhook.c.id.in_(hears))
     return where
+
+
+class _Contains(FunctionElement[bool]):
+    """`_Contains(column, pattern)`: whether the column is like the pattern of ASCII letters, whatever their case."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+
+
+@compiles(_Contains)
+def _like(element: Any, compiler: Any, **more: Any) -> str:
+    column, pattern = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"lower({column}) LIKE {pattern} ESCAPE '/'"
+
+
+@compiles(_Contains, "sqlite")
+def _like_by_itself(element: Any, compiler: Any, **more: Any) -> str:
+    # knows A to Z, and does not come back to Python for each row
+    column, pattern = (compiler.process(clause, **more) for clause in element.clauses)
+    return f"{column} LIKE {pattern} ESCAPE '/'"
+
+
+def _holds(column: sa.Column[Any], text: str) -> sa.ColumnElement[bool]:
+    if not text.isascii():
+        return sa.func.lower(column).contains(text, autoescape=True)
+    escaped = re.sub(r"[%_/]", r"/\g<0>", text)
+    return _Contains(column, sa.literal(f"%{escaped}%", sa.Text))
+
+
+def is_failing() -> sa.ColumnElement[bool]:
+    """Enabled, and the last attempt was an error."""
+    return sa.and_(_webhook.c.enabled, _ends_with("error"))
+
+
+def _ends_with(result: str) -> sa.ColumnElement[bool]:
+    lanes = sa.select(_lane.c.webhook_id)
+    if result == "sent":  # nearly all: SQLite would make a list of them first
+        return lanes.where(_lane.c.last_result == "sent", _lane.c.webhook_id == _webhook.c.id).exists()
+    ended = _lane.c.last_result.is_(None) if result == "none" else _lane.c.last_result == result
+    return _webhook.c.id.in_(lanes.where(ended))
 
 
 def _after(cursor: str, sort: Sort, order: Order, column: sa.Column[Any]) -> sa.ColumnElement[bool]:
@@ -221,15 +279,14 @@ def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[i
     }
 
 
-def _held(session: Session, webhook_ids: Sequence[int | None]) -> dict[int | None, int]:
+def _held(session: Session, webhook_ids: Sequence[int | None], most: int | None) -> dict[int | None, int]:
     if not webhook_ids:
         return {}
-    statement = (
-        sa.select(_delivery.c.webhook_id, sa.func.count().label("held"))
-        .where(_delivery.c.webhook_id.in_(webhook_ids), _delivery.c.due_at.is_not(None))
-        .group_by(_delivery.c.webhook_id)
-    )
-    return {row.webhook_id: row.held for row in session.execute(statement)}
+    opened = sa.select(sa.literal(1)).where(_delivery.c.webhook_id == _webhook.c.id, _delivery.c.due_at.is_not(None))
+    some = opened.limit(most).correlate(_webhook).subquery()
+    held = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    statement = sa.select(_webhook.c.id, held.label("held")).where(_webhook.c.id.in_(webhook_ids))
+    return {row.id: row.held for row in session.execute(statement)}
 
 
 def secrets_by_url(session: Session, url: str) -> list[str]:

@@ -11,7 +11,7 @@ from nicegui import ui
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
-from webhook_ui.ui.controls import Action, more_menu
+from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
 
 
@@ -19,7 +19,8 @@ from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text
 class CardFace:
     """What a card or a row says of one webhook.
 
-    `when` is a moment with the words before it ("retry "), `at` that of the last result.
+    `at` is the moment of the last attempt. What comes next is `when`, a moment with the words before it ("retry "), or
+    `when_text`; `trouble` when that is said of a receiver that is down.
     """
 
     title: str
@@ -36,6 +37,7 @@ class CardFace:
     at: datetime | None = None
     when: tuple[str, datetime] | None = None
     when_text: str = ""
+    trouble: bool = False
 
 
 def cards(name: str = "Webhooks") -> ui.element:
@@ -55,11 +57,13 @@ class WebhookCard:
         zone: ZoneInfo,
         actions: Sequence[Action] | Callable[[], Sequence[Action]] = (),
         extra: Callable[[], Any] | None = None,
+        on_tick: Callable[[bool, bool], Any] | None = None,
     ) -> None:
-        """`extra` builds what stands at the right of the last result instead of a time (Send test)."""
+        """`extra` builds what stands at the right below the last result (Send test); `on_tick` as in `Tick`."""
         self._zone, self._extra = zone, extra
         with box("article", "w-card w-opens") as self.element:
             with box("div", "w-card-top"):
+                self._tick = Tick("Select", on_tick) if on_tick else None
                 self._title = link("", face.path, "w-card-title w-cut")
                 self._title.props["dir"] = "auto"
                 with self._title:
@@ -70,10 +74,19 @@ class WebhookCard:
             self._url = mono("", "w-card-url", cut=True)
             self._numbers = Part(box("div", "w-card-numbers"), _numbers)
             self._last = Part(box("div", "w-card-last"), self._build_last)
+            self._next = Part(box("div", "w-card-next"), self._build_next)
             self._foot = Part(box("div", "w-card-foot"), self._build_foot)
         self.show(face)
 
+    def choose(self, chosen: bool) -> None:
+        """Shows whether it is selected."""
+        if self._tick:
+            self._tick.show(chosen)
+            self.element.classes(add="w-card-chosen" if chosen else "", remove="" if chosen else "w-card-chosen")
+
     def show(self, face: CardFace) -> None:
+        if self._tick:
+            self._tick.element.props["aria-label"] = f"Select {face.title}"
         self._words.set_text(face.title)
         self._title.props["title"] = face.title
         if self._more:
@@ -85,19 +98,24 @@ class WebhookCard:
         )
         self._state.show(face.state)
         self._numbers.show(tuple(face.sent), tuple(face.errors))
-        self._last.show(face.result, face.result_text, face.result_title, face.when, face.when_text)
+        self._last.show(face.result, face.result_text, face.result_title)
+        self._next.show(face.at, face.when, face.when_text, face.trouble)
         # "today" has to be said anew tomorrow
         created = formats.day_and_time(face.created_at, utcnow(), self._zone)
         self._foot.show(tuple(face.triggers), face.created_at, created)
 
-    def _build_last(
-        self, result: Status, words: str, title: str, when: tuple[str, datetime] | None, when_text: str
-    ) -> None:
+    def _build_last(self, result: Status, words: str, title: str) -> None:
         status_pill(result)
         if words:
             look = "w-error-ink w-medium" if result == "error" else "w-second"
             text(words, f"w-cut {look}").props["title"] = title or words
-        with box("span", "w-end w-nowrap w-muted"):
+
+    def _build_next(
+        self, at: datetime | None, when: tuple[str, datetime] | None, when_text: str, trouble: bool
+    ) -> None:
+        if at:
+            time_text(at, self._zone)
+        with box("span", "w-end w-cut w-error-ink" if trouble else "w-end w-cut"):
             if self._extra:
                 self._extra()
             elif when:

@@ -70,21 +70,38 @@ class FigureStrip:
     def __init__(self, figures: Sequence[Figure], *, name: str = "Overview") -> None:
         self.element = box("section", "w-strip", label=name)
         self._figures: Sequence[Figure] = ()
+        self._places: list[_FigurePlace] = []
         self.show(figures)
 
     def show(self, figures: Sequence[Figure]) -> None:
         if figures == self._figures:
             return
+        if [(one.title, bool(one.path)) for one in figures] != [(one.title, bool(one.path)) for one in self._figures]:
+            self.element.clear()
+            with self.element:
+                self._places = [_FigurePlace(figure) for figure in figures]
+        for place, figure in zip(self._places, figures, strict=True):
+            place.show(figure)  # in place, so that who stands on it keeps the focus
         self._figures = figures
-        self.element.clear()
-        with self.element:
-            for figure in figures:
-                with link("", figure.path) if figure.path else box():
-                    text(figure.title, "w-meta")
-                    with box("span", "w-figure w-error-ink" if figure.trouble else "w-figure"):
-                        text(figure.value)
-                        if figure.note:
-                            text(figure.note, "w-meta", tag="small")
+
+
+class _FigurePlace:
+    """One figure on the strip."""
+
+    def __init__(self, figure: Figure) -> None:
+        with link("", figure.path) if figure.path else box() as self._element:
+            text(figure.title, "w-meta")
+            with box("span", "w-figure") as self._line:
+                self._value = text("")
+                self._note = text("", "w-meta", tag="small")
+
+    def show(self, figure: Figure) -> None:
+        if figure.path:
+            self._element.props["href"] = figure.path
+        self._line.classes(add="w-error-ink" if figure.trouble else "", remove="" if figure.trouble else "w-error-ink")
+        self._value.set_text(figure.value)
+        self._note.set_text(figure.note)
+        self._note.set_visibility(bool(figure.note))
 
 
 @dataclass(frozen=True, kw_only=True)

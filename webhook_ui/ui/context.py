@@ -1,7 +1,7 @@
 """What pages are given: the parts behind the dashboard, and who looks at it from where."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,12 +14,14 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, WebhookUIError
+from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
 from webhook_ui.ui.live import Live, Look
+from webhook_ui.ui.shared_reads import OverviewDesk, SharedReads
 from webhook_ui.webhook_fields import Rules
 
 P = ParamSpec("P")
@@ -41,6 +43,9 @@ class Services:
     identity: Identity
     tester: Tester
     live: Live
+    shared: SharedReads = field(default_factory=SharedReads)
+    overview: OverviewDesk = field(default_factory=OverviewDesk)
+    health: HealthMemory = field(default_factory=HealthMemory)
 
 
 @dataclass(kw_only=True)
@@ -63,6 +68,10 @@ class Tab:
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.read`."""
         return await self.services.database.read(fn, *args, **kwargs)
+
+    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
+        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news."""
+        return await self.services.shared.ask(key, self.services.live.pulse, read, fresh=fresh)
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`."""

@@ -71,6 +71,26 @@ def command(content: str) -> ui.element:
     return line
 
 
+class Tick:
+    """A checkbox without words; `on_tick(chosen, shift)` hears whether Shift was held down."""
+
+    def __init__(self, name: str, on_tick: Callable[[bool, bool], Any]) -> None:
+        self.element = box("input", "w-tick", label=name)
+        self.element.props["type"] = "checkbox"
+        self.element.on(
+            "click",
+            lambda event: on_tick(bool(event.args[0]), bool(event.args[1])),
+            js_handler="(event) => emit(event.target.checked, event.shiftKey)",
+        )
+
+    def show(self, chosen: bool, *, partly: bool = False) -> None:
+        """Ticks it or not; `partly` is for some of many."""
+        props = {"checked": chosen, "indeterminate": partly}
+        for name, value in props.items():
+            if self.element.props.get(name, False) is not value:
+                self.element.props[name] = value
+
+
 class Choices:
     """Buttons of which one is pressed; `value` can be set from outside."""
 
@@ -111,10 +131,21 @@ def view_toggle(value: Literal["list", "card"], on_change: Callable[[str], Any])
 
 
 class SortMenu:
-    """The button Sort; `on_change(sort, order)` hears `created`, `updated` or `id`, and `asc` or `desc`."""
+    """The button Sort; `on_change(sort, order)` hears `created`, `updated` or `id`, and `asc` or `desc`.
 
-    def __init__(self, sort: str, order: str, on_change: Callable[[str, str], Any]) -> None:
-        self.sort, self.order = sort, order
+    `on_failing(first)` hears whether failing ones shall stand above the others; without it that is not offered.
+    """
+
+    def __init__(
+        self,
+        sort: str,
+        order: str,
+        on_change: Callable[[str, str], Any],
+        *,
+        failing_first: bool = False,
+        on_failing: Callable[[bool], Any] | None = None,
+    ) -> None:
+        self.sort, self.order, self.failing_first = sort, order, failing_first
         self._on_change = on_change
         self._entries: dict[str, ui.menu_item] = {}
         self.button = button("Sort", icon=icons.SORT)
@@ -130,15 +161,19 @@ class SortMenu:
                 group.props["role"] = "group"
                 for key, label, icon in ORDERS:
                     self._entry(key, label, partial(self._choose_order, key), icon=icon)
+            if on_failing:
+                ui.separator().props["role"] = "separator"
+                entry = self._entry("failing", "Failing first", lambda: on_failing(not self.failing_first))
+                entry.props["role"] = "menuitemcheckbox"
         self._mark()
 
-    def show(self, sort: str, order: str) -> None:
+    def show(self, sort: str, order: str, *, failing_first: bool = False) -> None:
         """Marks what is in force, without calling back."""
-        self.sort, self.order = sort, order
+        self.sort, self.order, self.failing_first = sort, order, failing_first
         self._mark()
 
     def choose(self, sort: str, order: str) -> Any:
-        self.show(sort, order)
+        self.show(sort, order, failing_first=self.failing_first)
         return self._on_change(sort, order)
 
     def _choose_sort(self, sort: str) -> Any:
@@ -149,7 +184,7 @@ class SortMenu:
 
     def _entry(
         self, key: str, label: str, on_click: Callable[[], Any], *, hint: str = "", icon: str | None = None
-    ) -> None:
+    ) -> ui.element:
         with ui.menu_item(on_click=lambda _: on_click()).classes("w-menu-item") as entry:
             symbol(icons.CHECK, "w-menu-check")
             if icon:
@@ -161,10 +196,12 @@ class SortMenu:
         entry.props["role"] = "menuitemradio"
         entry.props["tabindex"] = "-1"
         self._entries[key] = entry
+        return entry
 
     def _mark(self) -> None:
+        chosen = {self.sort, self.order, *(["failing"] if self.failing_first else [])}
         for key, entry in self._entries.items():
-            entry.props["aria-checked"] = "true" if key in {self.sort, self.order} else "false"
+            entry.props["aria-checked"] = "true" if key in chosen else "false"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,17 +8,21 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
+from webhook_ui.history.webhook_pages import Sorting
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
 from webhook_ui.ui import formats
 
 PATH = "/"
 VIEWS = ("list", "card")
-STATES = {"": "All", "enabled": "Enabled", "disabled": "Disabled"}
+STATES = {"": "All", "enabled": "Enabled", "disabled": "Disabled", "paused": "Paused", "failing": "Failing"}
+LASTS = {"": "All", "sent": "Sent", "error": "Error", "none": "None yet"}
+FAILING = ("first", "mixed")  # where failing ones stand
 LONGEST = 200  # characters of a search, and of any other value
 LAST_PAGE = 1_000_000
 
-_NAMES = {"first": "from", "last": "to"}  # those that Python or a reader would mistake
+_NAMES = {"first": "from", "last": "to", "result": "last"}  # those that Python or a reader would mistake
 _SORTS = {"created": "by creation date", "updated": "by update date", "id": "smart sorting, by ID"}
+_ENDED = {"sent": "last result sent", "error": "last result error", "none": "without a result yet"}
 _ENDS = {
     ("time", "desc"): "newest first",
     ("time", "asc"): "oldest first",
@@ -40,12 +44,14 @@ class Question:
     tz: str = ""
     trigger: str = ""
     state: str = ""
+    result: str = ""
+    failing: str = ""
     page: int = 1
 
     @property
     def narrowed(self) -> bool:
         """Whether anything is filtered."""
-        return bool(self.q or self.first or self.last or self.trigger or self.state)
+        return bool(self.q or self.first or self.last or self.trigger or self.state or self.result)
 
     def with_changes(self, **changes: Any) -> "Question":
         """The same from the first page on, with `changes`."""
@@ -54,12 +60,21 @@ class Question:
     def completed(self, other: "Question") -> "Question":
         """With the view and sorting of `other` where this leaves them open."""
         return replace(
-            self, view=self.view or other.view, sort=self.sort or other.sort, order=self.order or other.order
+            self,
+            view=self.view or other.view,
+            sort=self.sort or other.sort,
+            order=self.order or other.order,
+            failing=self.failing or other.failing,
         )
 
     def without_filters(self) -> "Question":
         """Everything, as it is sorted and shown now."""
-        return Question(view=self.view, sort=self.sort, order=self.order)
+        return Question(view=self.view, sort=self.sort, order=self.order, failing=self.failing)
+
+    @property
+    def sorting(self) -> Sorting:
+        """How a completed question wants it sorted."""
+        return Sorting(sort=Sort(self.sort), order=Order(self.order), failing_first=self.failing == "first")
 
 
 def read_address(address: str) -> Question:
@@ -80,6 +95,8 @@ def read_address(address: str) -> Question:
         tz=clean.get("tz", ""),
         trigger=clean.get("trigger", ""),
         state=_one_of(clean.get("state"), tuple(STATES)),
+        result=_one_of(clean.get("last"), tuple(LASTS)),
+        failing=_one_of(clean.get("failing"), FAILING),
         page=min(max(int(page), 1), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
     )
 
@@ -117,7 +134,10 @@ def judge(question: Question, zone: ZoneInfo) -> Judged:
         created_to=_midnight(last, zone, days=1) if last else None,
         q=question.q or None,
         trigger=question.trigger or None,
-        enabled={"enabled": True, "disabled": False}.get(question.state),
+        enabled={"enabled": True, "paused": True, "disabled": False}.get(question.state),
+        paused={"enabled": False, "paused": True}.get(question.state),
+        failing=question.state == "failing",
+        last=question.result or None,
     )
     return Judged(criteria=criteria, first=first, last=last, first_problem=first_problem, last_problem=last_problem)
 
@@ -126,8 +146,12 @@ def filters_in_words(judged: Judged, zone: str = "") -> str:
     """'enabled, with “bill” in title or URL, created 1 Aug 2025 – 23 Nov 2026'; `zone` is said where it is given."""
     criteria, first, last = judged.criteria, judged.first, judged.last
     parts = []
+    if criteria.failing:
+        parts.append("failing")
     if criteria.enabled is not None:
-        parts.append("enabled" if criteria.enabled else "disabled")
+        parts.append("paused" if criteria.paused else "enabled" if criteria.enabled else "disabled")
+    if criteria.last:
+        parts.append(_ENDED[criteria.last])
     if criteria.trigger:
         parts.append(f"that hear of {criteria.trigger}")
     if criteria.q:
@@ -144,9 +168,10 @@ def filters_in_words(judged: Judged, zone: str = "") -> str:
     return ", ".join(parts)
 
 
-def sorting_in_words(sort: str, order: str) -> str:
-    """'by update date, newest first'."""
-    return f"{_SORTS[sort]}, {_ENDS['id' if sort == 'id' else 'time', order]}"
+def sorting_in_words(sort: str, order: str, failing: str = "") -> str:
+    """'by update date, newest first', 'failing first, then by update date, newest first'."""
+    words = f"{_SORTS[sort]}, {_ENDS['id' if sort == 'id' else 'time', order]}"
+    return f"failing first, then {words}" if failing == "first" else words
 
 
 def _one_of(value: str | None, known: tuple[str, ...]) -> str:

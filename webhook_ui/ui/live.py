@@ -37,6 +37,8 @@ class Live:
         self._followers: list[_Follower] = []
         self._gathered: set[Changed] = set()
         self._news = asyncio.Event()
+        self.pulse = 0
+        """Counts how often news were passed on."""
 
     def follow(self, element: ui.element, look: Look) -> None:
         """Calls `look` with what has changed, in the slot of `element`, until that is taken from the page.
@@ -72,6 +74,7 @@ class Live:
         self._news.set()
 
     def _pass_on(self, changes: frozenset[Changed]) -> None:
+        self.pulse += 1
         self._followers = [follower for follower in self._followers if not follower.element.is_deleted]
         for follower in self._followers:
             follower.missed |= changes

@@ -23,10 +23,11 @@ class Column:
     hidden_title: bool = False
 
 
+SELECT = Column(key="select", title="Select", width=40, hidden_title=True)
 HOOKS = (
     Column(key="title", title="Title and URL"),
     Column(key="state", title="State", width=108),
-    Column(key="result", title="Last result", width=216),
+    Column(key="result", title="Last result", width=264),
     Column(key="spark", title="Last 24 h", width=136),
     Column(key="rate", title="Success", width=72, figures=True),
     Column(key="triggers", title="Triggers", width=132),
@@ -112,11 +113,13 @@ class Table:
                     made = box("col", f"w-c-{column.key}")
                     if column.width:
                         made.style(f"width:{int(column.width)}px")
+            self.headings: dict[str, ui.element] = {}
             with box("thead"), box("tr"):
                 for column in columns:
                     with box("th", f"w-c-{column.key}{' w-figures' if column.figures else ''}") as heading:
                         text(column.title, "w-hidden" if column.hidden_title else "")
                     heading.props["scope"] = "col"
+                    self.headings[column.key] = heading
             self.body = box("tbody")
 
     def row(self, *, chosen: bool = False, on_click: Callable[[], Any] | None = None) -> Row:

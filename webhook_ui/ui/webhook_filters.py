@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from typing import Any
 
+from nicegui import ui
+
 from webhook_ui.ui import icons
-from webhook_ui.ui.controls import button
+from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.fields import filter_field, search_field
-from webhook_ui.ui.list_address import STATES, Judged, Question
-from webhook_ui.ui.parts import box
+from webhook_ui.ui.list_address import LASTS, STATES, Judged, Question
+from webhook_ui.ui.parts import box, text
 
 Ask = Callable[..., Any]
 
 
 class Filters:
-    """Search, From, To, State, Trigger. `ask(q="…")` hears each change; `show` follows the address.
+    """Search, From, To, State, Trigger, Last result. `ask(q="…")` hears each change; `show` follows the address.
 
     Only what the address changed is written to a field, so that nothing is taken from under somebody's fingers.
     """
@@ -26,15 +29,12 @@ class Filters:
         self._triggers = dict.fromkeys(triggers)
         with box("div", "w-filters") as self.element:
             self.element.props["role"] = "search"
-            self._search = search_field("Search title or URL", question.q, lambda text: self._tell("q", text))
+            self._search = search_field("Search title or URL", question.q, lambda words: self._tell("q", words))
             self._search.props["maxlength"] = 200
             self._build_more()
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
             self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
-            self._state = filter_field("State", STATES, question.state, lambda key: self._tell("state", key))
-            self._trigger = filter_field(
-                "Trigger", self._offers(question.trigger), question.trigger, lambda name: self._tell("trigger", name)
-            )
+            self._build_sheet(question)
         self._mark(question)
         self._explain(question, judged)
 
@@ -50,8 +50,14 @@ class Filters:
             self._state.value = question.state
         if self._trigger.value != question.trigger:
             self._trigger.set_options(self._offers(question.trigger), value=question.trigger)
+        if self._result.value != question.result:
+            self._result.value = question.result
         self._mark(question)
         self._explain(question, judged)
+
+    def say(self, count: str) -> None:
+        """What the filters leave, said where they cover the list."""
+        self._done.set_text(f"Show {count}")
 
     def _tell(self, name: str, value: str) -> Any:
         # what only follows the address is no news
@@ -62,16 +68,34 @@ class Filters:
         return {"": "All", **{name: name for name in names}}
 
     def _build_more(self) -> None:
-        # narrow screens only: State and Trigger stand behind it
-        self._more = button("Filters", self._open, icon=icons.FILTER).classes("w-filters-more")
+        # narrow screens only: the others stand in a sheet behind it
+        self._more = button("Filters", self._turn, icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
 
-    def _open(self) -> None:
-        opened = self._more.props["aria-expanded"] == "true"
-        self._more.props["aria-expanded"] = "false" if opened else "true"
+    def _build_sheet(self, question: Question) -> None:
+        with box("div", "w-filters-sheet", label="More filters") as self._sheet:
+            self._sheet.props["role"] = "group"
+            self._sheet.on("keydown.escape", lambda _: self._turn(False))
+            with box("div", "w-filters-sheet-head"):
+                text("Filters", "w-strong")
+                icon_button(icons.CLOSE, "Close filters", partial(self._turn, False), small=False)
+            self._state = filter_field("State", STATES, question.state, lambda key: self._tell("state", key))
+            self._trigger = filter_field(
+                "Trigger", self._offers(question.trigger), question.trigger, lambda name: self._tell("trigger", name)
+            )
+            self._result = filter_field("Last result", LASTS, question.result, lambda key: self._tell("result", key))
+            self._done = button("Show webhooks", partial(self._turn, False), kind="primary").classes("w-filters-done")
+
+    def _turn(self, opened: bool | None = None) -> None:
+        opened = self._more.props["aria-expanded"] != "true" if opened is None else opened
+        self._more.props["aria-expanded"] = "true" if opened else "false"
+        if opened:
+            self._state.run_method("focus")
+        else:
+            ui.run_javascript(f"getHtmlElement({self._more.id}).focus()")
 
     def _mark(self, question: Question) -> None:
-        is_set = bool(question.state or question.trigger)
+        is_set = bool(question.state or question.trigger or question.result)
         self._more.classes(add="w-pressed" if is_set else "", remove="" if is_set else "w-pressed")
 
     def _explain(self, question: Question, judged: Judged) -> None:

@@ -2,60 +2,66 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from functools import partial
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
 from webhook_ui.history.figures import Health
+from webhook_ui.history.webhook_pages import MOST_HELD
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards, is_bad
 from webhook_ui.ui.charts import sparkline
-from webhook_ui.ui.controls import Action, more_menu
+from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
-from webhook_ui.ui.tables import HOOKS, Table
+from webhook_ui.ui.tables import HOOKS, SELECT, Table
 
 Offer = Callable[[int], Sequence[Action]]
+Coming = tuple[tuple[str, datetime] | None, str, bool]  # a moment with words before it, or words; is the receiver down
 
 
-def face_of(row: WebhookRow, health: Health, zone: ZoneInfo) -> CardFace:
+def face_of(row: WebhookRow, health: Health) -> CardFace:
     """What is said of one webhook."""
     webhook, last = row.webhook, row.last
-    state: Literal["enabled", "disabled", "paused"] = (
-        "disabled" if not webhook.enabled else "paused" if webhook.paused else "enabled"
-    )
-    when: tuple[str, datetime] | None = ("", last.at) if last else None
-    if last and last.next_attempt_at and state == "enabled":
-        when = ("retry ", last.next_attempt_at)
-    down = row.is_down and state == "enabled"
-    if down and row.lane.probe_at and row.lane.probe_at > utcnow():
-        when = ("down, probe ", row.lane.probe_at)
-    elif down:
-        when = None
     words = _result_text(last) if last else ""
-    result: Status = "none"
+    result: Status = "pending" if row.held else "none"
     if last:
         result = "sent" if last.status == "sent" else "error"
-    elif row.held:
-        result = "pending"
+    when, when_text, trouble = _what_comes(row)
     return CardFace(
         title=webhook.title,
         url=webhook.url,
         path=f"/webhooks/{row.id}",
-        state=state,
+        state="disabled" if not webhook.enabled else "paused" if webhook.paused else "enabled",
         triggers=webhook.triggers,
         created_at=webhook.created_at,
         sent=health.sent,
         errors=health.error,
         result=result,
         result_text=words,
-        result_title=f"{words} · {formats.precise(last.at, zone)}" if last else "",
+        result_title=words,
         at=last.at if last else None,
-        when=when if down or not row.held else None,
-        when_text="down, probing" if down else f"{formats.count(row.held)} held" if row.held else "",
+        when=when,
+        when_text=when_text,
+        trouble=trouble,
     )
+
+
+def _what_comes(row: WebhookRow) -> Coming:
+    if not row.webhook.enabled or row.webhook.paused:
+        number = f"over {formats.count(MOST_HELD)}" if row.held > MOST_HELD else formats.count(row.held)
+        return None, f"{number} held" if row.held else "", False
+    if row.is_down:
+        probe_at = row.lane.probe_at
+        if row.lane.breaker == "open" and probe_at and probe_at > utcnow():
+            return ("Down: next probe ", probe_at), "", True
+        return None, "Probing: one delivery at a time", True
+    if row.last and row.last.next_attempt_at:
+        return ("retry ", row.last.next_attempt_at), "", False
+    return None, "" if row.last else "waits for its first event", False
 
 
 def _result_text(last: LastResult) -> str:
@@ -71,20 +77,45 @@ class _Item(Protocol):
 
     def show(self, face: CardFace) -> None: ...
 
+    def choose(self, chosen: bool) -> None: ...
+
+
+class Picks(Protocol):
+    """Hears what is ticked."""
+
+    def one(self, webhook_id: int, chosen: bool, shift: bool) -> Any: ...
+
+    def all(self, chosen: bool) -> Any: ...
+
 
 class WebhookList:
     """`show` adds, takes away, moves and changes only what has to be; a menu that is open stays open."""
 
-    def __init__(self, view: str, *, zone: ZoneInfo, offer: Offer | None) -> None:
-        """`offer` says what the menu of a webhook offers; None for who may only look."""
-        self.view, self._zone, self._offer = view, zone, offer
+    def __init__(self, view: str, *, zone: ZoneInfo, offer: Offer | None, picks: Picks | None) -> None:
+        """`offer` says what the menu of a webhook offers, `picks` hears the ticks; None for who may only look."""
+        self.view, self._zone, self._offer, self._picks = view, zone, offer, picks
         self._items: dict[int, _Item] = {}
+        self._all: Tick | None = None
         self._faces: Mapping[int, CardFace] = {}
         if view == "list":
-            self._table = Table("Webhooks", HOOKS, "hooks")
+            self._table = Table("Webhooks", (SELECT, *HOOKS) if picks else HOOKS, "hooks")
+            self._build_tick_of_all()
             self.element, self._holder = self._table.element, self._table.body
         else:
             self.element = self._holder = cards()
+
+    def choose(self, is_chosen: Callable[[int], bool]) -> None:
+        """Ticks those that are selected."""
+        chosen = [is_chosen(webhook_id) for webhook_id in self._items]
+        for item, one in zip(self._items.values(), chosen, strict=True):
+            item.choose(one)
+        if self._all:
+            self._all.show(bool(chosen) and all(chosen), partly=any(chosen) and not all(chosen))
+
+    @property
+    def order(self) -> list[int]:
+        """The webhooks on the screen from the first to the last."""
+        return list(self._faces)
 
     @property
     def shown(self) -> frozenset[int]:
@@ -111,23 +142,40 @@ class WebhookList:
             children[:] = wanted
             self._holder.update()
 
+    def _build_tick_of_all(self) -> None:
+        if self._picks:
+            heading = self._table.headings["select"]
+            heading.clear()
+            with heading:
+                self._all = Tick("Select this page", lambda chosen, _: self._picks and self._picks.all(chosen))
+
     def _make(self, webhook_id: int, face: CardFace) -> _Item:
         offer = self._offer
         actions = (lambda: offer(webhook_id)) if offer else None
+        on_tick = partial(self._picks.one, webhook_id) if self._picks else None
         if self.view == "list":
-            return _WebhookRow(self._table, face, self._zone, actions)
-        return WebhookCard(face, zone=self._zone, actions=actions or ())
+            return _WebhookRow(self._table, face, self._zone, actions, on_tick)
+        return WebhookCard(face, zone=self._zone, actions=actions or (), on_tick=on_tick)
 
 
 class _WebhookRow:
     """One webhook as a row of the table."""
 
     def __init__(
-        self, table: Table, face: CardFace, zone: ZoneInfo, actions: Callable[[], Sequence[Action]] | None
+        self,
+        table: Table,
+        face: CardFace,
+        zone: ZoneInfo,
+        actions: Callable[[], Sequence[Action]] | None,
+        on_tick: Callable[[bool, bool], Any] | None,
     ) -> None:
         self._zone = zone
-        row = table.row()
+        self._row = row = table.row()
         self.element = row.element.classes("w-opens")
+        self._tick: Tick | None = None
+        if on_tick:
+            with row.cell("select"):
+                self._tick = Tick("Select", on_tick)
         with row.cell("title"), box("div", "w-two-lines"):
             self._title = link("", face.path, "w-row-title w-cut")
             with self._title:
@@ -144,7 +192,14 @@ class _WebhookRow:
         self._created = Part(row.cell("created"), self._build_created)
         self.show(face)
 
+    def choose(self, chosen: bool) -> None:
+        if self._tick:
+            self._tick.show(chosen)
+            self._row.choose(chosen)
+
     def show(self, face: CardFace) -> None:
+        if self._tick:
+            self._tick.element.props["aria-label"] = f"Select {face.title}"
         self._words.set_text(face.title)
         self._title.props["title"] = face.title
         self._url.set_text(face.url)
@@ -155,7 +210,7 @@ class _WebhookRow:
         self._title.classes(add="w-second" if off else "", remove="" if off else "w-second")
         self._state.show(face.state)
         words = (face.result_text, face.result_title)
-        self._result.show(face.result, words, face.at, face.when, face.when_text)
+        self._result.show(face.result, words, face.at, (face.when, face.when_text, face.trouble))
         self._spark.show(tuple(face.sent), tuple(face.errors))
         self._rate.show(sum(face.sent), sum(face.errors))
         self._triggers.show(tuple(face.triggers))
@@ -166,26 +221,27 @@ class _WebhookRow:
         result: Status,
         words: tuple[str, str],
         at: datetime | None,
-        when: tuple[str, datetime] | None,
-        when_text: str,
+        coming: Coming,
     ) -> None:
         with box("div", "w-two-lines"):
             with box("div", "w-row"):
                 status_pill(result)
                 if at:
                     time_text(at, self._zone).classes("w-meta")
-            if words[0] or when_text:
+            if words[0] or coming[0] or coming[1]:
                 with box("div", "w-row w-line-small w-result-line"):
                     if words[0]:
                         look = "w-error-ink" if result == "error" else "w-second"
                         text(words[0], f"w-cut {look}").props["title"] = words[1]
-                    self._build_more("· " if words[0] else "", when, when_text)
+                    self._build_more("· " if words[0] else "", coming)
 
-    def _build_more(self, dot: str, when: tuple[str, datetime] | None, when_text: str) -> None:
-        if when and when[0]:
-            time_text(when[1], self._zone, prefix=f"{dot}{when[0]}").classes("w-muted")
+    def _build_more(self, dot: str, coming: Coming) -> None:
+        when, when_text, trouble = coming
+        look = "w-error-ink" if trouble else "w-muted"
+        if when:
+            time_text(when[1], self._zone, prefix=f"{dot}{when[0]}").classes(look)
         elif when_text:
-            text(f"{dot}{when_text}", "w-muted w-nowrap")
+            text(f"{dot}{when_text}", f"{look} w-nowrap")
 
     def _build_created(self, created_at: datetime, created: str) -> None:
         time_text(created_at, self._zone, shown=created[:1].upper() + created[1:]).classes("w-muted")

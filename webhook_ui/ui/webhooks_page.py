@@ -1,24 +1,23 @@
 """The list of webhooks: filters, sorting, cards or rows. Follows its address without being built again."""
 
 import asyncio
-from dataclasses import dataclass, replace
-from datetime import datetime
+import time
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
-from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import WebhookUIError
-from webhook_ui.history import figures
-from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, WebhookRow, count_webhooks, list_webhooks
+from webhook_ui.history import webhook_pages
+from webhook_ui.history.webhooks import Order, Sort, list_webhooks
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
-from webhook_ui.ui import formats, icons, toasts, webhook_actions, webhook_form
+from webhook_ui.ui import formats, icons, toasts, webhook_actions, webhook_form, webhooks_look
 from webhook_ui.ui.cards import cards
-from webhook_ui.ui.charts import Figure, FigureStrip
+from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
 from webhook_ui.ui.controls import Action, SortMenu, button, view_toggle
 from webhook_ui.ui.first_steps import show_first_steps
@@ -35,13 +34,17 @@ from webhook_ui.ui.list_address import (
 from webhook_ui.ui.parts import Part, box, page_header, text
 from webhook_ui.ui.states import nothing_found, notice, skeleton_card
 from webhook_ui.ui.tables import Pager
+from webhook_ui.ui.webhook_choice import Choice
 from webhook_ui.ui.webhook_filters import Filters
 from webhook_ui.ui.webhook_list import WebhookList, face_of
+from webhook_ui.ui.webhooks_look import PER_PAGE, Seen, Shown
 
-PER_PAGE = 48
 AGAIN_SECONDS = 30.0  # how often it looks without news: hours end, and what is overdue gets older
+STRIP_SECONDS = 5.0  # how old the figures above it may become
+SHARE = 20  # news of others make it look for a whole page after this many times what that takes
 USUAL = Question(view="card", sort=Sort.created.value, order=Order.desc.value)
-QUIET = frozenset({Kind.event, Kind.account})  # changes that nothing here shows
+REMEMBERED = ("view", "sort", "order", "failing")
+QUIET = frozenset({Kind.event, Kind.account, Kind.redelivery})  # changes that nothing here shows
 
 
 async def show(tab: Tab) -> None:
@@ -52,35 +55,6 @@ async def show(tab: Tab) -> None:
     await page.refresh()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """What one look at the database found; `everything` counts without filters, where they leave nothing."""
-
-    total: int
-    everything: int
-    page: int
-    rows: list[WebhookRow]
-    health: dict[int, figures.Health]
-    overview: figures.Overview
-
-
-def look(session: Session, criteria: WebhookFilter, *, sort: str, order: str, page: int, now: datetime) -> Seen:
-    """One page of the list with its figures; the last one where there are not so many pages."""
-    total = count_webhooks(session, criteria)
-    page = min(page, max((total - 1) // PER_PAGE + 1, 1))
-    rows = list_webhooks(
-        session, criteria, sort=Sort(sort), order=Order(order), limit=PER_PAGE, offset=(page - 1) * PER_PAGE
-    ).rows
-    return Seen(
-        total=total,
-        everything=total or count_webhooks(session, WebhookFilter()),
-        page=page,
-        rows=list(rows),
-        health=figures.health(session, [row.id for row in rows], now=now),
-        overview=figures.overview(session, now=now),
-    )
-
-
 class WebhooksPage:
     """One visit to the list in one browser tab."""
 
@@ -88,6 +62,12 @@ class WebhooksPage:
         self._tab = tab
         self._lock = asyncio.Lock()
         self._list: WebhookList | None = None
+        self._choice: Choice | None = None
+        self._filtered: Judged | None = None
+        self._figures = webhooks_look.unknown_figures()
+        self._wanted = self._had = float("-inf")  # of when the figures have to be, and are
+        self._full_look = 0.0  # when the next whole look may be
+        self._strip: FigureStrip | None = None
         self._address = tab.client.sub_pages_router.current_path
         with box("div", "w-page") as self.root:
             pass
@@ -103,19 +83,30 @@ class WebhooksPage:
         self._tab.on_address = self._moved
         self._tab.follow(self.root, self._hear)
         ui.timer(AGAIN_SECONDS, self.refresh, immediate=False)
+        ui.timer(STRIP_SECONDS, self._want_figures)
 
-    async def refresh(self) -> None:
-        """Looks at the database and shows what is different."""
+    async def refresh(self, *, fresh: bool = True) -> None:
+        """Looks at the database and shows what is different; if not `fresh`, with what another tab has just seen."""
         async with self._lock:
             question, zone = self._question(), self._zone()
-            judged = judge(question, zone)
+            judged, sorting = judge(question, zone), question.sorting
             try:
-                seen = await self._tab.read(
-                    look, judged.criteria, sort=question.sort, order=question.order, page=question.page, now=utcnow()
+                seen = await self._tab.share(
+                    (judged.criteria, sorting, question.page),
+                    lambda: self._tab.read(
+                        webhooks_look.look,
+                        judged.criteria,
+                        sorting,
+                        page=question.page,
+                        memory=self._tab.services.health,
+                        now=utcnow(),
+                    ),
+                    fresh=fresh,
                 )
             except WebhookUIError as error:
                 self._frame.show("failed", str(error))
                 return
+            self._full_look = time.monotonic() + SHARE * seen.took
             if self.root.is_deleted:
                 return
             with self.root:
@@ -128,7 +119,7 @@ class WebhooksPage:
 
     def _question(self) -> Question:
         """What the address asks for; what it leaves open is as this browser last had it."""
-        remembered = {name: self._tab.preference(f"webhooks_{name}") or "" for name in ("view", "sort", "order")}
+        remembered = {name: self._tab.preference(f"webhooks_{name}") or "" for name in REMEMBERED}
         return read_address(self._address).completed(read_address(f"/?{urlencode(remembered)}")).completed(USUAL)
 
     def _zone(self) -> ZoneInfo:
@@ -141,18 +132,58 @@ class WebhooksPage:
                 background_tasks.create(self.refresh(), name="webhooks follow their address")
 
     async def _hear(self, changes: frozenset[Changed]) -> None:
-        shown = self._list.shown if self._list else frozenset()
         if all(change.kind in QUIET for change in changes):
             return
-        elsewhere = all(
-            change.kind in (Kind.attempt, Kind.delivery) and change.webhook_id and change.webhook_id not in shown
-            for change in changes
-        )
-        if elsewhere and self._list:
-            overview = await self._tab.read(figures.overview, now=utcnow())
-            self._strip.show(_figures(overview))
+        self._want_figures()
+        named = all(change.kind in (Kind.attempt, Kind.delivery) and change.webhook_id for change in changes)
+        if named and self._list and not self._moves_with_attempts():
+            if not self._list.shown.isdisjoint({change.webhook_id for change in changes}):
+                await self._renew_rows()
+            return
+        wait = self._full_look - time.monotonic()
+        if wait > 0 and self._list:
+            await self._renew_rows()
+            await asyncio.sleep(wait)  # what is heard meanwhile is seen by the same look
+        await self.refresh(fresh=False)
+
+    def _moves_with_attempts(self) -> bool:
+        """Whether an attempt may change which webhooks stand on this page."""
+        question = self._question()
+        return question.state == "failing" or bool(question.result) or question.sorting.failing_first
+
+    async def _renew_rows(self) -> None:
+        """Looks at the webhooks on the screen only."""
+        async with self._lock:
+            if not self._list:
+                return
+            ids = self._list.order
+            shown = await self._tab.share(
+                ("rows", *ids),
+                lambda: self._tab.read(webhooks_look.look_at, ids, memory=self._tab.services.health, now=utcnow()),
+            )
+            if self._list and not self.root.is_deleted:
+                self._show_rows(shown)
+
+    def _want_figures(self) -> None:
+        if self._had >= self._wanted:  # else somebody is at it
+            self._wanted = time.monotonic()
+            background_tasks.create(self._renew_figures(), name="overview of webhooks")
         else:
-            await self.refresh()
+            self._wanted = time.monotonic()
+
+    async def _renew_figures(self) -> None:
+        while self._had < self._wanted and not self.root.is_deleted:
+            wanted = self._wanted
+            try:
+                glance = await self._tab.services.overview.look(self._tab.read, since=wanted)
+            except WebhookUIError:
+                self._had = self._wanted
+                return  # the list says that the database is away
+            self._had = wanted
+            self._figures = webhooks_look.figures_of(glance, now=utcnow())
+            if self._strip and not self._strip.element.is_deleted:
+                with self.root:
+                    self._strip.show(self._figures)
 
     def _go(self, question: Question, here: Question | None = None) -> None:
         """To another address; the present one is written out first, so that Back leads to what is seen now."""
@@ -178,8 +209,8 @@ class WebhooksPage:
         self._go(replace(question, page=self._page + pages))
 
     def _build_frame(self, kind: str, problem: str = "") -> None:
+        self._list = self._choice = self._strip = None
         if kind != "list":
-            self._list = None
             with page_header("Webhooks"):
                 if kind == "first" and self._tab.may_write:
                     self._build_add()
@@ -192,18 +223,31 @@ class WebhooksPage:
         question, zone = self._question(), self._zone()
         judged = judge(question, zone)
         with page_header("Webhooks"):
-            self._sort = SortMenu(question.sort, question.order, lambda key, end: self._prefer(sort=key, order=end))
+            self._sort = SortMenu(
+                question.sort,
+                question.order,
+                lambda key, end: self._prefer(sort=key, order=end),
+                on_failing=lambda first: self._prefer(failing="first" if first else "mixed"),
+            )
             self._toggle = view_toggle(
                 "list" if question.view == "list" else "card", lambda key: self._prefer(view=key)
             )
             if self._tab.may_write:
                 self._build_add()
-        self._strip = FigureStrip([])
+        self._strip = FigureStrip(self._figures)
         self._filters = Filters(question, judged, self._tab.services.plugins.triggers, self._ask)
         with box("div", "w-results") as line:
             line.props["role"] = "status"
             self._count = text("", tag="strong")
             self._words = text("", "w-wide")
+        if self._tab.may_write:
+            self._choice = Choice(
+                self._tab,
+                line,
+                is_narrowed=lambda: self._question().narrowed,
+                find_all=self._find_all,
+                after=self.refresh,
+            )
         self._body = Part(box("div", "w-page"), self._build_list)
         self._nothing = Part(box("div", "w-page"), self._build_nothing)
         self._pager = Pager(partial(self._turn, -1), partial(self._turn, 1))
@@ -213,28 +257,43 @@ class WebhooksPage:
 
     def _show(self, question: Question, judged: Judged, seen: Seen, zone: ZoneInfo) -> None:
         self._page = question.page
-        self._sort.show(question.sort, question.order)
+        self._sort.show(question.sort, question.order, failing_first=question.failing == "first")
         self._toggle.value = question.view
-        self._strip.show(_figures(seen.overview))
         self._filters.show(question, judged)
+        self._filters.say(formats.counted(seen.total, "webhook"))
         words = filters_in_words(judged, "" if zone == self._tab.zone else zone.key)
         self._count.set_text(formats.counted(seen.total, "webhook"))
-        self._words.set_text(f"{words}{' · ' if words else ''}{sorting_in_words(question.sort, question.order)}")
-        if seen.rows:
+        self._words.set_text(
+            f"{words}{' · ' if words else ''}{sorting_in_words(question.sort, question.order, question.failing)}"
+        )
+        rows = seen.shown.rows
+        if rows:
             self._body.show(question.view, zone)
-            if self._list is not None:
-                self._list.show({row.id: face_of(row, seen.health[row.id], zone) for row in seen.rows})
+            self._show_rows(seen.shown)
         else:
             self._nothing.show(words, seen.everything)
-        self._body.element.set_visibility(bool(seen.rows))
-        self._nothing.element.set_visibility(not seen.rows)
+        self._body.element.set_visibility(bool(rows))
+        self._nothing.element.set_visibility(not rows)
+        if self._choice:
+            if self._filtered and self._filtered.criteria != judged.criteria:
+                self._choice.clear()
+            self._choice.show(self._list if rows else None, seen.total)
+        self._filtered = judged
         first = (question.page - 1) * PER_PAGE + 1
-        last = first + len(seen.rows) - 1
+        last = first + len(rows) - 1
         self._pager.element.set_visibility(seen.total > PER_PAGE)
         self._pager.show(first, last, seen.total, back=question.page > 1, more=last < seen.total)
 
+    def _show_rows(self, shown: Shown) -> None:
+        if self._list is not None:
+            self._list.show({row.id: face_of(row, shown.health[row.id]) for row in shown.rows})
+
     def _build_list(self, view: str, zone: ZoneInfo) -> None:
-        self._list = WebhookList(view, zone=zone, offer=self._offer if self._tab.may_write else None)
+        offer = self._offer if self._tab.may_write else None
+        self._list = WebhookList(view, zone=zone, offer=offer, picks=self._choice)
+
+    async def _find_all(self) -> list[int]:
+        return await self._tab.read(webhook_pages.find_all, judge(self._question(), self._zone()).criteria)
 
     def _build_nothing(self, words: str, everything: int) -> None:
         there = formats.counted(everything, "webhook")
@@ -281,16 +340,3 @@ class WebhooksPage:
     async def _edited(self, webhook: Webhook) -> None:
         await self.refresh()
         toasts.done(f"“{webhook.title}” is saved.")
-
-
-def _figures(overview: figures.Overview) -> list[Figure]:
-    total = overview.sent + overview.error
-    share = f"{overview.error / total:.1%}".replace("%", " %") if overview.error else ""
-    late = (utcnow() - overview.oldest_due).total_seconds() if overview.oldest_due else None
-    return [
-        Figure(title="Sent, 24 h", value=formats.count(overview.sent)),
-        Figure(title="Errors, 24 h", value=formats.count(overview.error), note=share),
-        Figure(title="Waiting", value=formats.count(overview.waiting)),
-        Figure(title="Oldest due", value="–" if late is None else formats.span(late)),
-        Figure(title="Failing webhooks", value=formats.count(overview.failing), trouble=overview.failing > 0),
-    ]

@@ -1,0 +1,116 @@
+"""Doing the same to many webhooks: in small transactions, with progress, an account of what failed, and a way back."""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from webhook_ui import bulk
+from webhook_ui.bulk import OPPOSITE, Step
+from webhook_ui.errors import WebhookUIError
+from webhook_ui.times import utcnow
+from webhook_ui.ui import formats, toasts
+from webhook_ui.ui.bulk_bar import BulkBar, Order
+from webhook_ui.ui.context import Tab, tell
+
+PATIENCE = 1.0  # seconds until something says how far it has come
+MOST_NAMED = 40  # webhooks that one address names
+DONE = {
+    Step.enable: "enabled",
+    Step.disable: "disabled",
+    Step.pause: "paused",
+    Step.resume: "resumed",
+    Step.delete: "deleted",
+    Step.restore: "restored",
+}
+DOING = {
+    Step.enable: "Enabling",
+    Step.disable: "Disabling",
+    Step.pause: "Pausing",
+    Step.resume: "Resuming",
+    Step.delete: "Deleting",
+    Step.restore: "Restoring",
+}
+
+
+@dataclass(kw_only=True)
+class _Account:
+    """What has come of it so far."""
+
+    changed: list[int] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    seen: int = 0
+
+
+class BulkWork:
+    """One piece of work at a time in one tab. `after` is awaited whenever some of it is stored and shown."""
+
+    def __init__(self, tab: Tab, bar: BulkBar, after: Callable[[], Awaitable[None]]) -> None:
+        self._tab, self._bar, self._after = tab, bar, after
+        self._running = self._stopped = False
+
+    def stop(self) -> None:
+        """Ends it after the transaction that is under way; what is done stays done."""
+        self._stopped = True
+
+    async def take(self, step: Step, webhook_ids: Sequence[int], *, undoing: bool = False) -> None:
+        """Takes the step for each and says what came of it; Undo takes it back for those that it changed."""
+        if self._running:
+            return
+        self._running, self._stopped = True, False
+        account = _Account()
+        with self._tab.client:
+            try:
+                await self._work_off(step, webhook_ids, account)
+            except WebhookUIError as error:
+                tell(error)
+            finally:
+                self._running = False
+                self._bar.work("", 0, 0)
+            self._say(step, account, len(webhook_ids), undoing=undoing)
+            await self._after()
+
+    async def _work_off(self, step: Step, webhook_ids: Sequence[int], account: _Account) -> None:
+        begun = time.monotonic()
+        for start in range(0, len(webhook_ids), bulk.AT_ONCE):
+            if self._stopped:
+                return
+            part = webhook_ids[start : start + bulk.AT_ONCE]
+            actor = await self._tab.current_actor()
+            outcome = await self._tab.write(
+                bulk.apply, part, step, rules=self._tab.services.rules, actor=actor, now=utcnow()
+            )
+            account.changed += outcome.changed
+            account.refused += outcome.refused
+            account.seen += len(part)
+            if time.monotonic() - begun > PATIENCE:
+                self._bar.work(DOING[step], account.seen, len(webhook_ids))
+
+    def _say(self, step: Step, account: _Account, total: int, *, undoing: bool) -> None:
+        if account.refused:
+            reasons = list(dict.fromkeys(account.refused))
+            more = f" And {len(reasons) - 3} more like these." if len(reasons) > 3 else ""
+            failed = formats.counted(len(account.refused), "webhook")
+            toasts.failed(f"{failed} could not be {DONE[step]}", " ".join(reasons[:3]) + more)
+        number = len(account.changed)
+        if number:
+            one = number == 1
+            words = f"{formats.counted(number, 'webhook')} {'is' if one else 'are'} {DONE[step]}."
+        elif account.seen and not account.refused:
+            words = f"Nothing to do: {'it was' if total == 1 else 'they were'} {DONE[step]} already."
+        else:
+            return
+        if self._stopped:
+            words += f" Stopped: {formats.count(total - account.seen)} are as they were."
+        changed = list(account.changed)
+        undo = None if undoing or not changed else lambda: self.take(OPPOSITE[step], changed, undoing=True)
+        toasts.done(words, undo)
+
+
+def order_address(order: Order, webhook_ids: Sequence[int]) -> str | None:
+    """Where such an order is made for these webhooks, for all if there are none; None if they are too many."""
+    if len(webhook_ids) > MOST_NAMED:
+        return None
+    scope = [("status", "error")] if order == "redeliver" else []
+    named = [("webhook_id", str(webhook_id)) for webhook_id in webhook_ids]
+    return f"/redeliveries?{urlencode([('new', order), *named, *scope])}"

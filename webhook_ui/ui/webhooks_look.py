@@ -1,0 +1,95 @@
+"""What the list of webhooks looks at in the database, and the figures above it put into words. Builds no element."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from webhook_ui import times
+from webhook_ui.history import figures, webhook_pages
+from webhook_ui.history.health_memory import HealthMemory
+from webhook_ui.history.overview import Glance
+from webhook_ui.history.webhook_pages import Sorting
+from webhook_ui.history.webhooks import WebhookFilter, WebhookRow, count_webhooks
+from webhook_ui.ui import formats
+from webhook_ui.ui.charts import Figure
+
+PER_PAGE = 48
+TITLES = ("Sent, 24 h", "Errors, 24 h", "Waiting", "Oldest due", "Now", "Failing webhooks")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """Some webhooks as the list shows them."""
+
+    rows: Sequence[WebhookRow]
+    health: Mapping[int, figures.Health]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One page; `everything` counts without filters where they leave nothing, `took` is what it cost in seconds."""
+
+    shown: Shown
+    total: int
+    everything: int
+    page: int
+    took: float
+
+
+def look(
+    session: Session, criteria: WebhookFilter, sorting: Sorting, *, page: int, memory: HealthMemory, now: datetime
+) -> Seen:
+    """The page of this number; the last one where there are not so many."""
+    begun = time.monotonic()
+    found = webhook_pages.find(session, criteria, sorting, page=page, size=PER_PAGE)
+    return Seen(
+        shown=look_at(session, found.ids, memory=memory, now=now),
+        total=found.total,
+        everything=found.total or count_webhooks(session, WebhookFilter()),
+        page=found.page,
+        took=time.monotonic() - begun,
+    )
+
+
+def look_at(session: Session, webhook_ids: Sequence[int], *, memory: HealthMemory, now: datetime) -> Shown:
+    """These webhooks, as far as they are still there."""
+    return Shown(rows=webhook_pages.rows(session, webhook_ids), health=memory.look(session, webhook_ids, now=now))
+
+
+def unknown_figures() -> list[Figure]:
+    """The strip while nobody has looked yet."""
+    return [Figure(title=title, value="–") for title in TITLES]
+
+
+def figures_of(glance: Glance, *, now: datetime) -> list[Figure]:
+    """The strip: each figure leads to the list of what it counts."""
+    since = times.to_text((now - timedelta(days=1)).replace(second=0, microsecond=0))
+    total, late = glance.sent + glance.error, glance.oldest_due
+    share = f"{glance.error / total:.1%}".replace("%", " %") if glance.error else ""
+    values = (
+        (_about(glance.sent, glance.about_day), "", f"/deliveries?status=sent&from={since}"),
+        (_about(glance.error, glance.about_day), share, f"/deliveries?status=error&from={since}"),
+        (_about(glance.waiting, glance.about_open), "", "/deliveries?status=pending"),
+        ("–" if late is None else formats.span((now - late).total_seconds()), "", "/deliveries?status=pending"),
+        (_rate(glance.per_second), "", "/deliveries"),
+        (formats.count(glance.failing), "", "/?state=failing"),
+    )
+    return [
+        Figure(title=title, value=value, note=note, path=path, trouble=title == TITLES[-1] and glance.failing > 0)
+        for title, (value, note, path) in zip(TITLES, values, strict=True)
+    ]
+
+
+def _about(number: int, estimated: bool) -> str:
+    """'196,051', 'about 196,000' (three digits that count)."""
+    if not estimated:
+        return formats.count(number)
+    zeros = max(len(str(number)) - 3, 0)
+    return f"about {formats.count(round(number, -zeros))}"
+
+
+def _rate(per_second: float) -> str:
+    return f"{formats.count(round(per_second)) if per_second >= 100 else f'{per_second:.1f}'} / s"
