@@ -47,7 +47,8 @@ class Core:
 
     @property
     def host(self) -> Host:
-        return Host(self.database, self.plugins, max_payload_bytes=self.settings.max_payload_bytes)
+        settings = self.settings
+        return Host(self.database, self.plugins, max_payload_bytes=settings.max_payload_bytes, indexed=settings.indexed)
 
     @property
     def rules(self) -> Rules:
