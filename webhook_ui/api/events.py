@@ -16,7 +16,6 @@ from webhook_ui.history import paging
 from webhook_ui.history.trace import trace
 from webhook_ui.outbox import Emitted
 
-MOST_FIELDS = 5
 EMITTED = {"id": parameters.EVENT_EXAMPLE, "deliveries": 2}
 LISTED = {
     "id": parameters.EVENT_EXAMPLE,
@@ -217,8 +216,8 @@ def _fields(call: Call) -> tuple[tuple[str, str], ...]:
                     "stored from then on are found by it."
                 }
             )
-    if len(asked) > MOST_FIELDS:
-        raise Invalid({"field": f"At most {MOST_FIELDS} fields can be asked for at once."})
+    if len(asked) > parameters.MOST_FIELDS:
+        raise Invalid({"field": f"At most {parameters.MOST_FIELDS} fields can be asked for at once."})
     return tuple(asked)
 
 

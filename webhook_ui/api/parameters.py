@@ -20,6 +20,7 @@ Schema = Mapping[str, Any]
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 LONGEST = 200
+MOST_FIELDS = 5  # of a payload that one call asks for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +228,11 @@ FIELD = Parameter(
     description="Only events whose payload has this value there: `customer.id:42`. The field must be one of the "
     "setting `WEBHOOK_UI_INDEXED_FIELDS`, and events stored before it was named there are not found. May be given "
     "several times; all must fit.",
-    schema={"type": "array", "items": {"type": "string", "maxLength": 2 * LONGEST + 1}},
+    schema={
+        "type": "array",
+        "maxItems": MOST_FIELDS,
+        "items": {"type": "string", "pattern": "^[^:]+:.+$", "maxLength": 2 * LONGEST + 1},
+    },
     example=["customer.id:42"],
     parse=_field,
     repeatable=True,
