@@ -371,7 +371,8 @@ async def test_every_example_of_the_document_is_accepted(house: House) -> None:
                 await client.delete(f"/webhooks/{hook['id']}")
             body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
             params = {
-                name: value if isinstance(value, list) else json.dumps(value).strip('"') for name, value in names.items()
+                name: value if isinstance(value, list) else json.dumps(value).strip('"')
+                for name, value in names.items()
             }
             response = await client.request(
                 method.upper(), path.format(**ids), params=params, headers=headers, json=body

@@ -15,7 +15,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, icons
 
-Status = Literal["sent", "error", "pending", "enabled", "disabled", "paused", "failing", "held", "none"]
+Status = Literal["sent", "error", "pending", "enabled", "disabled", "paused", "failing", "held", "not_sent", "none"]
 
 _STATUS: dict[str, tuple[str, str, str]] = {
     "sent": ("sent", icons.SENT, "Sent"),
@@ -26,6 +26,7 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     "paused": ("idle", icons.PAUSED, "Paused"),
     "failing": ("error", icons.ERROR, "Failing"),
     "held": ("idle", icons.PAUSED, "Held"),
+    "not_sent": ("idle", icons.DISABLED, "Not sent"),
     "none": ("idle", icons.UNUSED, "No deliveries yet"),
 }
 

@@ -44,6 +44,14 @@ LOG = (
     Column(key="next", title="Next attempt", width=124),
     Column(key="action", title="Actions", width=120, figures=True, hidden_title=True),
 )
+EVENTS = (
+    Column(key="time", title="Time", width=116),
+    Column(key="trigger", title="Trigger", width=168),
+    Column(key="event", title="Event", width=156),
+    Column(key="tenant", title="Tenant", width=112),
+    Column(key="payload", title="Payload"),
+    Column(key="tally", title="Deliveries", width=184, figures=True),
+)
 TRIGGERS = (
     Column(key="title", title="Trigger"),
     Column(key="name", title="Name"),
@@ -74,9 +82,11 @@ class Row:
 
 
 class Table:
-    """`kind` is `hooks`, `log` or `triggers`; rows go into `body`, or into what `group` opens."""
+    """`kind` is `hooks`, `log`, `events` or `triggers`; rows go into `body`, or into what `group` opens."""
 
-    def __init__(self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers"]) -> None:
+    def __init__(
+        self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "events", "triggers"]
+    ) -> None:
         self.columns = columns
         with box("div", f"w-box w-table-box w-table-box-{kind}") as self.element:
             self.table = box("table", f"w-table w-table-{kind}", label=name)
