@@ -370,10 +370,8 @@ async def test_every_example_of_the_document_is_accepted(house: House) -> None:
             if path.endswith("/restore"):
                 await client.delete(f"/webhooks/{hook['id']}")
             body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-            params = {
-                name: value if isinstance(value, list) else json.dumps(value).strip('"')
-                for name, value in names.items()
-            }
+            lists = {name: value for name, value in names.items() if isinstance(value, list)}
+            params = {name: json.dumps(value).strip('"') for name, value in names.items()} | lists
             response = await client.request(
                 method.upper(), path.format(**ids), params=params, headers=headers, json=body
             )
