@@ -1,6 +1,7 @@
 """Events in a real browser: the list and its search, one event with its trace, both as they change."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -238,7 +239,8 @@ def test_an_event_says_who_got_it_who_did_not_and_why(site: Site, receiver: Rece
     site.add("Billing ledger", triggers=["order.paid"])
     gone = site.add("Gone")
     site.database.write_now(webhooks.delete, int(gone.id or 0), actor=CLI, now=times.utcnow())
-    event_id = fire(site, {"id": 9, "note": HOSTILE}, idempotency_key="signup-9")
+    key = f"signup-{uuid.uuid4()}"  # a second try is another event
+    event_id = fire(site, {"id": 9, "note": HOSTILE}, idempotency_key=key)
     receiver.wait_for("/bad")
     site.add("Staging mirror")
     page = enter(f"/events/{event_id}").page
@@ -253,10 +255,12 @@ def test_an_event_says_who_got_it_who_did_not_and_why(site: Site, receiver: Rece
     expect(line(page, "Staging mirror")).to_contain_text("Created later")
     expect(line(page, "Billing ledger")).to_contain_text("Not subscribed. It listened to")
     expect(line(page, "Billing ledger")).to_contain_text("order.paid")
-    for words in ("1 webhook got it", "1 has not got it", "1 waits for it", "3 did not get it", "1 did not listen to"):
+    for words in ("1 webhook got it", "1 has not got it", "1 waits for it", "1 did not listen to user.created"):
         expect(page.get_by_role("heading", name=words)).to_be_visible()
+    # those of other tests were deleted, which is said of them too
+    expect(page.get_by_role("heading", name=re.compile(r"^\d+ did not get it$"))).to_be_visible()
     facts = page.get_by_role("complementary", name="Event")
-    expect(facts).to_contain_text("signup-9")
+    expect(facts).to_contain_text(key)
     expect(facts).to_contain_text("tests")
     payload = page.get_by_role("region", name="Payload")
     expect(payload).to_contain_text('"id": 9,')
@@ -297,7 +301,7 @@ def test_a_long_trace_goes_on_by_groups(site: Site, enter: Enter) -> None:
 
     site.database.write_now(add)
     event_id = fire(site, {})
-    page = enter(f"/events/{event_id}", role=Role.viewer, width=400, scheme="dark").page
+    page = enter(f"/events/{event_id}?q=off+", role=Role.viewer, width=400, scheme="dark").page
     expect(page.locator(".w-trace-row")).to_have_count(20)
     expect(page.get_by_role("button", name="Fire again")).to_have_count(0)
     check_width(page)

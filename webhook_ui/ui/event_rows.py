@@ -1,12 +1,13 @@
 """Rows of the event list, the small figures in them, and why a field finds nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
 from webhook_ui import ids, times
 from webhook_ui.history.events import BEGINNING, EventRow, Tally
 from webhook_ui.indexed_fields import IndexedFields
 from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH
 from webhook_ui.ui.log_rows import log_row
 from webhook_ui.ui.parts import box, foreign, link, mono, prose, symbol, tag, text, time_text
@@ -53,17 +54,19 @@ def show_tally(tally: Tally) -> None:
                 figure.props["title"] = f"{formats.count(count)}{more} {word}"
 
 
-def explain_unknown(unknown: Sequence[str], trigger: str, indexed: IndexedFields) -> None:
+def explain_unknown(
+    unknown: Sequence[str], trigger: str, indexed: IndexedFields, on_clear: Callable[[], object]
+) -> None:
     """Which fields of a search are not indexed, and how that is mended."""
     known = indexed.paths_of(trigger) if trigger else indexed.paths
     where = f" for {trigger}" if trigger and set(unknown) & set(indexed.paths) else ""
     title = f"{formats.joined(list(unknown))} {'is' if len(unknown) == 1 else 'are'} not indexed{where}"
     setting = [*indexed.everywhere, *(f"{name}:{path}" for name, path in indexed.of), *unknown]
-    with (
-        notice(title, "Events cannot be found by that. Name it in the settings and start the server again:") as body,
-        body,
-    ):
-        mono(f"WEBHOOK_UI_INDEXED_FIELDS={','.join(dict.fromkeys(setting))}", "w-break w-block")
-        prose("Only events that are stored from then on are found by it.")
-        if known:
-            prose(f"Indexed{where or ''} now: {', '.join(f'`{path}`' for path in known)}.")
+    way_out = "Events cannot be found by that. Name it in the settings and start the server again:"
+    with notice(title, way_out, kind="info") as body:
+        with body:
+            mono(f"WEBHOOK_UI_INDEXED_FIELDS={','.join(dict.fromkeys(setting))}", "w-break w-block")
+            prose("Only events that are stored from then on are found by it.")
+            if known:
+                prose(f"Indexed{where} now: {', '.join(f'`{path}`' for path in known)}.")
+        button("Clear search", on_clear, icon=icons.CLOSE, small=True)

@@ -144,7 +144,7 @@ class TraceView:
     async def _resume(self, webhook_id: int) -> None:
         (row,) = await self._tab.read(lambda session: describe(session, [session.get_one(Webhook, webhook_id)]))
         with self._tab.client:
-            ResumeDialog(self._tab, row, on_resumed=lambda _: self._refresh()).open()
+            ResumeDialog(self._tab, row, on_resumed=lambda _: None).open()  # the page hears of it by itself
 
     def all_of(self, group: Group) -> str:
         """The address of one group alone."""
@@ -199,7 +199,7 @@ class _GroupView:
         moved = self._address is None or replace(self._address, delivery="") != replace(address, delivery="")
         self.rows, self._address = rows, address
         self.element.set_visibility(bool(rows))
-        self._heading.show(count)
+        self._heading.show(count, len(rows) == count and all(_is_held(row) for row in rows))
         self._rest.show(count > len(rows) and not address.group, count, address.q)
         if [row.webhook_id for row in rows] != list(known):
             self._list.clear()
@@ -213,11 +213,15 @@ class _GroupView:
             chosen = row.delivery is not None and row.delivery.id == address.delivery
             line.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
 
-    def _build_heading(self, count: int) -> None:
-        status_pill(trace_words.PILLS[self._group])
+    def _build_heading(self, count: int, held: bool) -> None:
+        status_pill("held" if held else trace_words.PILLS[self._group])
         text(trace_words.heading(self._group, count, self._view.trigger), tag="h3")
 
     def _build_rest(self, there_is: bool, count: int, q: str) -> None:
         if there_is:
             with box("p", "w-trace-rest"):
                 link(f"All {formats.count(count)}", self._view.all_of(self._group))
+
+
+def _is_held(row: TraceRow) -> bool:
+    return row.delivery is not None and row.delivery.waiting_for in ("paused", "disabled", "stopped")

@@ -227,12 +227,14 @@ class EventsPage:
         self._go(self._came_from.get(self._question.cursor, self._question.with_changes()))
 
     def _build_notice(self, problem: str | None, unknown: Sequence[str], trigger: str) -> None:
-        indexed = self._tab.services.settings.indexed
         if problem:
             with notice("This search cannot be understood", problem, kind="info"):
-                button("Clear search", lambda: self._ask(q=""), icon=icons.CLOSE, small=True)
+                button("Clear search", self._clear_search, icon=icons.CLOSE, small=True)
         elif unknown:
-            event_rows.explain_unknown(unknown, trigger, indexed)
+            event_rows.explain_unknown(unknown, trigger, self._tab.services.settings.indexed, self._clear_search)
+
+    def _clear_search(self) -> None:
+        self._ask(q="")
 
     def _build_nothing(self, empty: bool, question: Question) -> None:
         if not empty:

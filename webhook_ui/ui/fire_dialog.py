@@ -133,7 +133,8 @@ class FireDialog:
     def _announce(self, event_id: int, deliveries: int, first: DeliveryRow | None) -> None:
         event = ids.event_text(event_id)
         if first is None:
-            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.")
+            way = ("Show why", f"/events/{event}")
+            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.", way=way)
             return
         path = f"/webhooks/{first.webhook_id}?delivery={first.id}"
         toasts.done(f"Fired: {event} to {formats.counted(deliveries, 'webhook')}.", way=("Show delivery", path))
