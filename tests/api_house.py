@@ -129,7 +129,7 @@ def build(database: Database, folder: Path, *, network: bool = False, **more: An
     plugins = plugin_loader.load(plugins_dir, entry_points=False)
     assert not plugins.problems
     settings = Settings(_env_file=None, data_dir=folder, max_payload_bytes=MAX_PAYLOAD_BYTES, **more)
-    host = Host(database, plugins, max_payload_bytes=MAX_PAYLOAD_BYTES)
+    host = Host(database, plugins, max_payload_bytes=MAX_PAYLOAD_BYTES, indexed=settings.indexed)
     agent = "webhook-ui/test"
     nowhere = httpx.MockTransport(lambda _: httpx.Response(200, text="thank you"))
     sender = None if network else Sender(settings.policy, connections=1, user_agent=agent, transport=nowhere)

@@ -305,7 +305,7 @@ def test_the_log_is_filtered_by_the_events_time(database: Database) -> None:
         log = database.read_now(deliveries.list_deliveries, DeliveryFilter(**criteria), now=NOW)
         assert [one.event_id for one in log.rows] == expected[::-1]
         page = database.read_now(events.list_events, EventFilter(**criteria))
-        assert [one.event.id for one in page.rows] == expected[::-1]
+        assert [one.id for one in page.rows] == expected[::-1]
 
 
 def test_the_log_is_walked_without_gap_or_duplicate(database: Database) -> None:
@@ -479,7 +479,7 @@ def test_events_are_listed_with_their_deliveries(database: Database) -> None:
 
     def listing(**arguments: Any) -> list[tuple[int, int]]:
         page = database.read_now(events.list_events, arguments.pop("criteria", EventFilter()), **arguments)
-        return [(one.event.id, one.deliveries) for one in page.rows]
+        return [(one.id, one.deliveries) for one in page.rows]
 
     assert listing() == [(third, 1), (second, 0), (first, 2)]
     assert listing(criteria=EventFilter(trigger="user.created")) == [(first, 2)]

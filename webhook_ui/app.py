@@ -48,7 +48,8 @@ class Core:
 
     @cached_property
     def host(self) -> Host:
-        return Host(self.database, self.plugins, max_payload_bytes=self.settings.max_payload_bytes)
+        settings = self.settings
+        return Host(self.database, self.plugins, max_payload_bytes=settings.max_payload_bytes, indexed=settings.indexed)
 
     @property
     def rules(self) -> Rules:

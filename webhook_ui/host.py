@@ -12,6 +12,7 @@ from webhook_ui import outbox, payloads, times
 from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Conflict, Invalid
+from webhook_ui.indexed_fields import NONE, IndexedFields
 from webhook_ui.outbox import Emitted, NewEvent
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.webhook_fields import clean_text
@@ -39,8 +40,11 @@ class Emission:
 class Host:
     """Takes events in. Raises Invalid (nothing is stored), Conflict, Forbidden or Unavailable."""
 
-    def __init__(self, database: Database, plugins: Plugins, *, max_payload_bytes: int) -> None:
+    def __init__(
+        self, database: Database, plugins: Plugins, *, max_payload_bytes: int, indexed: IndexedFields = NONE
+    ) -> None:
         self.plugins = plugins
+        self._indexed = indexed
         self._database = database
         self._max_payload_bytes = max_payload_bytes
         self._waiting: list[tuple[NewEvent, asyncio.Future[Emitted]]] = []
@@ -113,6 +117,7 @@ class Host:
             tenant=_field("tenant", emission.tenant, check_tenant),
             occurred_at=_field("occurred_at", emission.occurred_at, times.check),
             deliver_at=_field("deliver_at", emission.deliver_at, times.check),
+            fields=self._indexed.find(trigger.name, payload),
         )
 
 

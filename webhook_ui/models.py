@@ -139,7 +139,16 @@ class Event(Table, table=True):
     """One occurrence, stored as fired: `payload` is the JSON text exactly as it came in."""
 
     __tablename__ = PREFIX + "event"
-    __table_args__ = (Index(None, "trigger", "id"),)
+    __table_args__ = (
+        Index(None, "trigger", "id"),
+        Index(  # small: most installations know no tenants
+            "ix_webhook_ui_event_of_tenant",
+            "tenant",
+            "id",
+            sqlite_where=sa.text("tenant IS NOT NULL"),
+            postgresql_where=sa.text("tenant IS NOT NULL"),
+        ),
+    )
 
     id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     trigger: str
@@ -149,6 +158,17 @@ class Event(Table, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     actor: str
     test: bool = False
+
+
+class EventField(Table, table=True):
+    """A value of an event's payload by which it is found; which fields have rows here is a setting."""
+
+    __tablename__ = PREFIX + "event_field"
+    __table_args__ = (Index(None, "event_id"), {"sqlite_with_rowid": False})
+
+    field: str = Field(primary_key=True)
+    value: str = Field(primary_key=True)
+    event_id: int = Field(primary_key=True, sa_type=BigInteger)
 
 
 class Skip(Table, table=True):

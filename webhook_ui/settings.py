@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from webhook_ui import guard
 from webhook_ui.errors import UsageError
+from webhook_ui.indexed_fields import IndexedFields
+from webhook_ui.indexed_fields import parse as parse_fields
 
 PREFIX = "WEBHOOK_UI_"
 LEASE_GRACE = 10.0  # seconds between the longest attempt and the end of its claim
@@ -66,6 +69,11 @@ class Settings(BaseSettings):
         description="Days an event is kept after the last thing that happened to it; what is still open expires.",
     )
     max_payload_bytes: int = Field(1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest payload accepted.")
+    indexed_fields: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Fields of payloads by which events can be found: comma separated, `customer.id`, or "
+        "`order.paid:customer.id` for one trigger alone. Of events from then on, and not of the engine's own.",
+    )
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
     auth: Literal["accounts", "none"] = Field(
         "accounts",
@@ -83,6 +91,14 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("indexed_fields", mode="before")
+    @classmethod
+    def _split_fields(cls, value: Any) -> Any:
+        entries = value.split(",") if isinstance(value, str) else value
+        named = tuple(entry.strip() for entry in entries if entry.strip())
+        parse_fields(named)
+        return named
 
     @field_validator("public_url")
     @classmethod
@@ -113,6 +129,11 @@ class Settings(BaseSettings):
                 f"{PREFIX}AUTH=none lets everybody in, so it works only with HOST 127.0.0.1, ::1 or localhost"
             )
         return self
+
+    @cached_property
+    def indexed(self) -> IndexedFields:
+        """The fields of payloads by which events can be found."""
+        return parse_fields(self.indexed_fields)
 
     @property
     def policy(self) -> guard.Policy:

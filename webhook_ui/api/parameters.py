@@ -20,11 +20,15 @@ Schema = Mapping[str, Any]
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 LONGEST = 200
+MOST_FIELDS = 5  # of a payload that one call asks for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """One parameter; `parse` raises ValueError with what to do, `place` is query or path."""
+    """One parameter; `parse` raises ValueError with what to do, `place` is query or path.
+
+    A `repeatable` one may be given several times; its value is the list of all.
+    """
 
     name: str
     description: str
@@ -32,6 +36,7 @@ class Parameter:
     example: Any
     parse: Callable[[str], Any]
     place: str = "query"
+    repeatable: bool = False
 
 
 def read(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
@@ -44,11 +49,12 @@ def read(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"This call takes {', '.join(known) or 'none'}."
             problems[name[:100]] = f"There is no such parameter. {hint}"
-        elif name in values:
+        elif name in values and not known[name].repeatable:
             problems[name] = "This is given twice; give it once."
         else:
             try:
-                values[name] = known[name].parse(text)
+                value = known[name].parse(text)
+                values[name] = [*values.get(name, ()), value] if known[name].repeatable else value
             except Invalid as error:
                 problems |= error.fields
             except ValueError as error:
@@ -137,6 +143,13 @@ def _delivery_numbers(text: str) -> tuple[int, int]:
     return webhook_id, event_id
 
 
+def _field(text: str) -> tuple[str, str]:
+    path, colon, value = clean_text(text, 2 * LONGEST + 1).partition(":")
+    if not colon or not path or not value:
+        raise ValueError("This must be a field and its value, for example customer.id:42.")
+    return path, value
+
+
 def _text(text: str) -> str | None:
     return clean_text(text, LONGEST) or None
 
@@ -202,6 +215,27 @@ TRIGGER = Parameter(
     schema={"type": "string", "maxLength": LONGEST},
     example="user.created",
     parse=_text,
+)
+TENANT = Parameter(
+    name="tenant",
+    description="Only events of this tenant.",
+    schema={"type": "string", "maxLength": LONGEST},
+    example="acme",
+    parse=_text,
+)
+FIELD = Parameter(
+    name="field",
+    description="Only events whose payload has this value there: `customer.id:42`. The field must be one of the "
+    "setting `WEBHOOK_UI_INDEXED_FIELDS`, and events stored before it was named there are not found. May be given "
+    "several times; all must fit.",
+    schema={
+        "type": "array",
+        "maxItems": MOST_FIELDS,
+        "items": {"type": "string", "pattern": "^[^:]+:.+$", "maxLength": 2 * LONGEST + 1},
+    },
+    example=["customer.id:42"],
+    parse=_field,
+    repeatable=True,
 )
 Q = Parameter(
     name="q",

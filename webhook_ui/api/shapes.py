@@ -10,7 +10,6 @@ from msgspec import Meta
 from webhook_ui import ids, models, wire
 from webhook_ui.actors import Role
 from webhook_ui.history.deliveries import DeliveryDetail, DeliveryRow
-from webhook_ui.history.events import EventRow
 from webhook_ui.tester import Tested
 
 MASK = "•••"
@@ -116,26 +115,6 @@ class Sending(Shape):
     stopped: bool
     stopped_at: datetime | None
     stopped_by: str | None
-
-
-class Event(Shape):
-    """One occurrence, as it was fired."""
-
-    id: str
-    trigger: str
-    test: Annotated[bool, Meta(description="Whether it is the example of a test send.")]
-    tenant: str | None
-    occurred_at: datetime
-    created_at: datetime
-    payload: Json
-    deliveries: Annotated[int, Meta(description="How many deliveries it has.")]
-
-
-class EventPage(Shape):
-    """A page of events, newest first."""
-
-    items: list[Event]
-    next_cursor: Cursor
 
 
 class AttemptError(Shape):
@@ -266,20 +245,6 @@ def test_attempt(tested: Tested) -> TestAttempt:
         delivery_id=ids.delivery_text(attempt.webhook_id, attempt.event_id),
         event_id=ids.event_text(attempt.event_id),
         trigger=tested.trigger,
-    )
-
-
-def event(row: EventRow) -> Event:
-    """An event with its payload as it came."""
-    return Event(
-        id=ids.event_text(row.event.id),
-        trigger=row.event.trigger,
-        test=row.event.test,
-        tenant=row.event.tenant,
-        occurred_at=row.event.occurred_at,
-        created_at=row.event.created_at,
-        payload=msgspec.Raw(row.event.payload.encode()),
-        deliveries=row.deliveries,
     )
 
 

@@ -22,7 +22,7 @@ def emit(
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
     database = storage.open_database(settings)
     try:
-        host = Host(database, plugins, max_payload_bytes=settings.max_payload_bytes)
+        host = Host(database, plugins, max_payload_bytes=settings.max_payload_bytes, indexed=settings.indexed)
         emission = Emission(trigger=trigger, payload=raw, idempotency_key=idempotency_key)
         typer.echo(ids.event_text(host.emit_now(emission, actor=CLI).event_id))
     finally:

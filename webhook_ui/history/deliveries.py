@@ -106,6 +106,16 @@ def list_deliveries(
     )
 
 
+def deliveries_of(
+    session: Session, event_id: int, webhook_ids: Sequence[int], *, now: datetime
+) -> dict[int, DeliveryRow]:
+    """An event's deliveries to some webhooks, by webhook."""
+    if not webhook_ids:
+        return {}
+    statement = _rows(now).where(_delivery.c.event_id == event_id, _delivery.c.webhook_id.in_(webhook_ids))
+    return {row.webhook_id: _row(row, now) for row in session.execute(statement)}
+
+
 def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datetime) -> DeliveryDetail:
     """One delivery with its attempts. Raises NotFound."""
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)

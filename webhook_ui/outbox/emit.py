@@ -11,6 +11,8 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict
+from webhook_ui.indexed_fields import Found
+from webhook_ui.models import EventField, table
 from webhook_ui.outbox import idempotency
 from webhook_ui.outbox.idempotency import KeyOf
 from webhook_ui.outbox.store import DeliveryRow, EventRow
@@ -19,7 +21,10 @@ from webhook_ui.patterns import patterns
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """An event whose payload was accepted and checked. `about` is a webhook that must not hear of itself."""
+    """An event whose payload was accepted and checked. `about` is a webhook that must not hear of itself.
+
+    `fields` are the values of the payload that are indexed.
+    """
 
     trigger: str
     payload: str
@@ -29,6 +34,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     occurred_at: datetime | None = None
     deliver_at: datetime | None = None
     about: int | None = None
+    fields: Found = ()
 
     @property
     def key(self) -> KeyOf | None:
@@ -91,6 +97,7 @@ class _New:
         self.keys: list[KeyOf] = []
         self._events: list[EventRow] = []
         self._deliveries: list[DeliveryRow] = []
+        self._fields: list[dict[str, object]] = []
         self._heard_by: set[int] = set()
 
     def add(self, event: NewEvent, webhook_ids: Iterable[int], now: datetime) -> Emitted:
@@ -107,6 +114,8 @@ class _New:
                 event.actor.name,
             )
         )
+        if event.fields:
+            self._fields += [{"field": path, "value": value, "event_id": event_id} for path, value in event.fields]
         hearing = [webhook_id for webhook_id in webhook_ids if webhook_id != event.about]
         self._deliveries += [DeliveryRow(webhook_id, event_id, event.trigger, due_at, now) for webhook_id in hearing]
         self._heard_by.update(hearing)
@@ -120,6 +129,8 @@ class _New:
         store.add_events(connection, self._events)
         if self._deliveries:
             store.add_deliveries(connection, self._deliveries)
+        if self._fields:
+            session.execute(table(EventField).insert(), self._fields)
         if self.keys:
             idempotency.keep(session, {key: known[key] for key in self.keys}, now)
         note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in self._heard_by))

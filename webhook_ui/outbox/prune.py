@@ -18,13 +18,13 @@ from sqlmodel import Session
 
 from webhook_ui import ids
 from webhook_ui.columns import UtcDateTime
-from webhook_ui.models import Attempt, Delivery, Event, Idempotency, Skip, Statistics, table
+from webhook_ui.models import Attempt, Delivery, Event, EventField, Idempotency, Skip, Statistics, table
 
 EVENTS = 300  # looked at together
 ROWS = 600  # deliveries and attempts removed in one transaction, or as many skips, statistics or keys
 
 _event, _delivery, _attempt, _skip = table(Event), table(Delivery), table(Attempt), table(Skip)
-_statistics, _idempotency = table(Statistics), table(Idempotency)
+_statistics, _idempotency, _field = table(Statistics), table(Idempotency), table(EventField)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,7 @@ def remove(session: Session, events: Sequence[int], *, before: datetime) -> Remo
     if skips := session.execute(_SKIPS, {"events": bare, "rows": ROWS}).all():
         _delete(session, _DELETE_SKIPS, skips)
         return Removed(skips=len(skips))
+    session.execute(_DELETE_FIELDS, {"events": bare})  # a few an event, so that they need no batches of their own
     session.execute(_DELETE_EVENTS, {"events": bare})
     return Removed(events=len(bare))
 
@@ -205,4 +206,5 @@ _DELETE_DELIVERIES = _ByKey(_delivery, "webhook_id", "event_id")
 _DELETE_SKIPS = _ByKey(_skip, "webhook_id", "event_id")
 _DELETE_MINUTES = _ByKey(_statistics, "webhook_id", "minute", "dispatcher")
 _DELETE_KEYS = _ByKey(_idempotency, "trigger", "key")
+_DELETE_FIELDS = _field.delete().where(_field.c.event_id.in_(_events))
 _DELETE_EVENTS = _event.delete().where(_event.c.id.in_(_events))

@@ -10,7 +10,15 @@ from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
-from webhook_ui.ui import redeliveries_page, theme, triggers_page, webhook_page, webhooks_page
+from webhook_ui.ui import (
+    event_page,
+    events_page,
+    redeliveries_page,
+    theme,
+    triggers_page,
+    webhook_page,
+    webhooks_page,
+)
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
 from webhook_ui.ui.stop_bar import StopBar
@@ -58,6 +66,8 @@ async def _root(services: Services) -> None:
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
                 "/webhooks/{webhook_id}": lambda webhook_id: _let_in(tab, webhook_page.show, webhook_id),
                 "/redeliveries": lambda: _let_in(tab, redeliveries_page.show),
+                "/events": lambda: _let_in(tab, events_page.show),
+                "/events/{event_id}": lambda event_id: _let_in(tab, event_page.show, event_id),
                 "/triggers": triggers,
             },
             show_404=True,

@@ -15,7 +15,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.frames import PanelFrame
 from webhook_ui.ui.message_view import MessageView, size_note
-from webhook_ui.ui.parts import box, foreign, mono, prose, status_pill, tag, text, time_text
+from webhook_ui.ui.parts import box, foreign, link, mono, prose, status_pill, tag, text, time_text
 from webhook_ui.ui.states import notice
 
 STEPS_DOWN, STEPS_UP = 1, -1
@@ -113,7 +113,8 @@ class DeliveryPanel:
                     foreign(row.webhook_title, "w-plain")
             with box("p", "w-meta"):
                 text("Event ")
-                mono(ids.event_text(row.event_id))
+                with link("", f"/events/{ids.event_text(row.event_id)}"):
+                    mono(ids.event_text(row.event_id))
                 text(" · fired ")
                 time_text(row.created_at, zone, shown=delivery_words.short_time(row.created_at, now, zone))
                 text(f" · {row.tries} of {max(len(retries) + 1, row.tries)} attempts")

@@ -65,9 +65,12 @@ def _judge(webhook: Webhook) -> Hearer:
 
 
 class FireDialog:
-    """One opening of the dialog for one trigger; `on_fired` hears that an event was stored."""
+    """One opening of the dialog for one trigger; `on_fired` hears that an event was stored.
 
-    def __init__(self, tab: Tab, trigger: Trigger, *, on_fired: Callable[[], Any]) -> None:
+    It starts with the trigger's example, or with `payload`.
+    """
+
+    def __init__(self, tab: Tab, trigger: Trigger, *, on_fired: Callable[[], Any], payload: str | None = None) -> None:
         self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
         self._busy = False
         self._frame = DialogFrame(
@@ -84,6 +87,8 @@ class FireDialog:
             if trigger.description:
                 foreign(trigger.description, "w-second", cut=False)
             self._payload = PayloadForm(trigger)
+            if payload is not None:
+                self._payload.put(payload)
             self._hearers = Part(box("div", "w-stack"), _show_hearers)
 
     async def open(self) -> None:
@@ -128,7 +133,8 @@ class FireDialog:
     def _announce(self, event_id: int, deliveries: int, first: DeliveryRow | None) -> None:
         event = ids.event_text(event_id)
         if first is None:
-            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.")
+            way = ("Show why", f"/events/{event}")
+            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.", way=way)
             return
         path = f"/webhooks/{first.webhook_id}?delivery={first.id}"
         toasts.done(f"Fired: {event} to {formats.counted(deliveries, 'webhook')}.", way=("Show delivery", path))

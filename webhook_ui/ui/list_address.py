@@ -83,15 +83,15 @@ def read_address(address: str) -> Question:
         given = dict(parse_qsl(urlsplit(address).query, max_num_fields=50))
     except ValueError:
         given = {}
-    clean = {name: _clean(value) for name, value in given.items()}
+    clean = {name: clean(value) for name, value in given.items()}
     page = clean.get("page", "")
     return Question(
         view=_one_of(clean.get("view"), VIEWS),
         sort=_one_of(clean.get("sort"), tuple(Sort)),
         order=_one_of(clean.get("order"), tuple(Order)),
         q=clean.get("q", ""),
-        first=_written(clean.get("from", "")),
-        last=_written(clean.get("to", "")),
+        first=written_day(clean.get("from", "")),
+        last=written_day(clean.get("to", "")),
         tz=clean.get("tz", ""),
         trigger=clean.get("trigger", ""),
         state=_one_of(clean.get("state"), tuple(STATES)),
@@ -125,13 +125,13 @@ class Judged:
 
 def judge(question: Question, zone: ZoneInfo) -> Judged:
     """Both days are inclusive, as they pass in `zone`."""
-    first, first_problem = _day(question.first)
-    last, last_problem = _day(question.last)
+    first, first_problem = read_day(question.first)
+    last, last_problem = read_day(question.last)
     if first and last and last < first:
         last, last_problem = None, f"To lies before From ({first.isoformat()})."
     criteria = WebhookFilter(
-        created_from=_midnight(first, zone) if first else None,
-        created_to=_midnight(last, zone, days=1) if last else None,
+        created_from=midnight(first, zone) if first else None,
+        created_to=midnight(last, zone, days=1) if last else None,
         q=question.q or None,
         trigger=question.trigger or None,
         enabled={"enabled": True, "paused": True, "disabled": False}.get(question.state),
@@ -178,25 +178,29 @@ def _one_of(value: str | None, known: tuple[str, ...]) -> str:
     return value if value in known else ""
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
+    """A value of an address as a database could look for it."""
     # control characters and lone surrogates are nothing a database could look for
     kept = "".join(character for character in value if unicodedata.category(character) not in ("Cc", "Cs"))
     return kept.strip()[:LONGEST]
 
 
-def _day(typed: str) -> tuple[date | None, str | None]:
+def read_day(typed: str) -> tuple[date | None, str | None]:
+    """The day, or what is wrong with it."""
     try:
         return formats.read_date(typed), None
     except ValueError as error:
         return None, str(error)
 
 
-def _written(typed: str) -> str:
-    day, _ = _day(typed)
+def written_day(typed: str) -> str:
+    """A day in the one way addresses write it; what is none stays, to be explained."""
+    day, _ = read_day(typed)
     return day.isoformat() if day else typed
 
 
-def _midnight(day: date, zone: ZoneInfo, *, days: int = 0) -> datetime:
+def midnight(day: date, zone: ZoneInfo, *, days: int = 0) -> datetime:
+    """When the day begins in `zone`, or so many days later."""
     # days that no stored moment can have are as good as the nearest one that has
     within = min(max(day, times.EARLIEST.date() + timedelta(days=2)), times.LATEST.date() - timedelta(days=3))
     return datetime.combine(within + timedelta(days=days), time.min, tzinfo=zone).astimezone(UTC)

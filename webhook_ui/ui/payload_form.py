@@ -50,11 +50,15 @@ class PayloadForm:
 
     def reset(self) -> None:
         """Back to the example, in the view that is open."""
-        self._json.value = self._example
+        self.put(self._example)
+
+    def put(self, payload: str) -> None:
+        """Shows `payload`, in the view that is open if that can show it."""
+        self._json.value = payload
         self._json.error = None
-        if self._specs and not self._fill(self._example):
+        if self._specs and not self._fill(payload):
             self._json.error = None
-            self._show("json")  # an example that has more than the form can show
+            self._show("json")  # it has more than the form can show
         else:
             self._show(self._view)
 

@@ -45,6 +45,14 @@ LOG = (
     Column(key="next", title="Next attempt", width=124),
     Column(key="action", title="Actions", width=120, figures=True, hidden_title=True),
 )
+EVENTS = (
+    Column(key="time", title="Time", width=116),
+    Column(key="trigger", title="Trigger", width=168),
+    Column(key="event", title="Event", width=156),
+    Column(key="tenant", title="Tenant", width=112),
+    Column(key="payload", title="Payload"),
+    Column(key="tally", title="Deliveries", width=184, figures=True),
+)
 TRIGGERS = (
     Column(key="title", title="Trigger"),
     Column(key="name", title="Name"),
@@ -98,12 +106,13 @@ class Row:
         self.element.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
 
 
-class Table:
-    """`kind` is `hooks`, `log`, `triggers`, `plans` or `runs`; rows go into `body`, or into what `group` opens."""
+Kind = Literal["hooks", "log", "events", "triggers", "plans", "runs"]
 
-    def __init__(
-        self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers", "plans", "runs"]
-    ) -> None:
+
+class Table:
+    """`kind` names the look; rows go into `body`, or into what `group` opens."""
+
+    def __init__(self, name: str, columns: Sequence[Column], kind: Kind) -> None:
         self.columns = columns
         with box("div", f"w-box w-table-box w-table-box-{kind}") as self.element:
             self.table = box("table", f"w-table w-table-{kind}", label=name)
