@@ -1,7 +1,6 @@
 """5xx: whether the application failed, or the proxy before it could not reach it."""
 
-from webhook_ui.explain.cases import Case, Explanation, quote
-from webhook_ui.explain.connection import SAME
+from webhook_ui.explain.cases import SAME, Case, Explanation, quote
 from webhook_ui.explain.senders import find_proxy
 
 _CLOUDFLARE = {
