@@ -85,11 +85,10 @@ def show_attempt(shown: Look, attempt: Attempt, zone: ZoneInfo, *, on_view: Call
             text("· ended after its lease, not counted", "w-meta")
     timing_bars(attempt.timings)
     view = shown.choice.view
-    with ui.tabs(on_change=lambda event: on_view(event.value)) as tabs:
+    with ui.tabs(value=view, on_change=lambda event: on_view(event.value)) as tabs:
         tabs.props('no-caps dense align=left aria-label="About this attempt"')
         for name, label in VIEWS.items():
             ui.tab(name, label=label)
-    tabs.value = view
     with box("div", "w-attempt-view", label=VIEWS[view]) as place:
         place.props["role"] = "tabpanel"
         if shown.compared:
