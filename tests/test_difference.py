@@ -11,7 +11,7 @@ from sqlmodel import Session
 from tests.stored import NOW, Worker, add_webhook, answer, at, emit, set_lane, settlement
 from webhook_ui import wire
 from webhook_ui.database import Database
-from webhook_ui.difference import MOST_LISTED, Comparison, Side, compare
+from webhook_ui.difference import LONGEST_VALUE, MOST_LISTED, Comparison, Side, compare
 from webhook_ui.history import neighbours
 from webhook_ui.history.neighbours import GoodAttempt, Neighbours, find_last_good, find_neighbours
 from webhook_ui.models import Attempt, Delivery, table
@@ -80,7 +80,13 @@ def test_large_and_odd_bodies_take_bounded_time() -> None:
     huge = compare(side("x" * 300_000), side("y" * 300_000))
     assert (huge.differences, huge.not_compared[-20:]) == ([], "larger than 256 KiB.")
     assert listed(compare(side("not json"), side("[" * 100_000)))[0][:3] == ("Body", "", "not json")
-    assert len(listed(compare(side("a" * 1000), side("b")))[0][2] or "") == 301
+    assert len(listed(compare(side("a" * 1000), side("b")))[0][2] or "") == LONGEST_VALUE + 1
+
+
+def test_long_values_are_shown_from_where_they_differ() -> None:
+    alike = "x" * 500
+    ((_, _, good, this),) = listed(compare(side({"a": alike + "1"}), side({"a": alike + "2 and more"})))
+    assert (good, this) == (f'…{"x" * 20}1"', f'…{"x" * 20}2 and more"')
 
 
 def deliver(database: Database, status: int, second: float, **event: Any) -> Attempt:

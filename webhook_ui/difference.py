@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 MOST_BYTES = 256 * 1024
 MOST_LISTED = 100
-LONGEST_VALUE = 300
+LONGEST_VALUE = 160
+CONTEXT = 20  # characters shown before the first that differs
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,60}")
 
 # what says something else each time, and nothing of why
@@ -107,7 +108,8 @@ def _bodies(good: str, this: str) -> tuple[list[Difference], str]:
         )
     before, after = _read(good), _read(this)
     if not isinstance(before, dict) or not isinstance(after, dict):
-        return [Difference(part="Body", path="", good=_cut(good), this=_cut(this))], ""
+        one, other = _cut_alike(good, this)
+        return [Difference(part="Body", path="", good=one, this=other)], ""
     # when it happened is another each time
     fields = [one for one in _walk("", before, after) if one.path != "timestamp"]
     return fields, ""
@@ -129,7 +131,8 @@ def _walk(path: str, good: Any, this: Any) -> Iterator[Difference]:
         for place, (before, after) in enumerate(pairs):
             yield from _walk(f"{path}[{place}]", before, after)
     elif type(good) is not type(this) or good != this:
-        yield Difference(part="Body", path=path, good=_written(good), this=_written(this))
+        before, after = _cut_alike(_written(good), _written(this))
+        yield Difference(part="Body", path=path, good=before, this=after)
 
 
 def _join(path: str, key: str) -> str:
@@ -142,12 +145,22 @@ def _written(value: Any) -> str | None:
     if value is _ABSENT:
         return None
     if isinstance(value, _Number):
-        return _cut(str(value))
+        return str(value)
     if isinstance(value, dict):
         return f"an object with {len(value)} {'field' if len(value) == 1 else 'fields'}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return _cut(json.dumps(value, ensure_ascii=False))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cut_alike(good: str | None, this: str | None) -> tuple[str | None, str | None]:
+    """Both cut to where they begin to differ, if they are long."""
+    if good is None or this is None or max(len(good), len(this)) <= LONGEST_VALUE:
+        return _cut(good), _cut(this)
+    alike = next((place for place, (one, other) in enumerate(zip(good, this, strict=False)) if one != other), 0)
+    start = max(alike - CONTEXT, 0)
+    lead = "…" if start else ""
+    return _cut(f"{lead}{good[start:]}"), _cut(f"{lead}{this[start:]}")
 
 
 def _cut(text: str | None) -> str | None:

@@ -36,6 +36,7 @@ class DeliveryPanel:
         self._shown: Look | None = None
         self._choice = Choice()
         self._delivery: tuple[int, int] | None = None
+        self._looks = self._latest = 0  # how many were begun, and which of them is shown
         self._frame = PanelFrame("Delivery", on_close=on_close)
         with self._frame.tools:
             icon_button(icons.UP, "Newer delivery", lambda: on_step(STEPS_UP))
@@ -89,12 +90,16 @@ class DeliveryPanel:
         if self._delivery is None:
             return
         asked = (self._delivery, self._choice)
+        self._looks += 1
+        number = self._looks
         try:
             found = await self._tab.read(look, *self._delivery, self._choice, now=times.utcnow())
         except NotFound:
             self._show_missing()
             return
-        if asked == (self._delivery, self._choice):  # nobody has gone on meanwhile
+        # nobody has gone on meanwhile, and what was begun later has not come earlier
+        if asked == (self._delivery, self._choice) and number > self._latest:
+            self._latest = number
             self._show(found)
 
     def _show(self, found: Look) -> None:
