@@ -73,9 +73,9 @@ def test_what_differs_each_time_is_left_out() -> None:
 
 def test_large_and_odd_bodies_take_bounded_time() -> None:
     many, others = {str(number): number for number in range(9000)}, {str(number): -number - 1 for number in range(9000)}
-    started = time.monotonic()
+    started = time.thread_time()
     found = compare(side(many), side(others))
-    assert time.monotonic() - started < 1
+    assert time.thread_time() - started < 1
     assert (len(found.differences), found.total) == (MOST_LISTED, 9000)
     huge = compare(side("x" * 300_000), side("y" * 300_000))
     assert (huge.differences, huge.not_compared[-20:]) == ([], "larger than 256 KiB.")

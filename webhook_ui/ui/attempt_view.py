@@ -85,10 +85,12 @@ def show_attempt(shown: Look, attempt: Attempt, zone: ZoneInfo, *, on_view: Call
             text("· ended after its lease, not counted", "w-meta")
     timing_bars(attempt.timings)
     view = shown.choice.view
-    with ui.tabs(value=view, on_change=lambda event: on_view(event.value)) as tabs:
+    with ui.tabs() as tabs:
         tabs.props('no-caps dense align=left aria-label="About this attempt"')
         for name, label in VIEWS.items():
             ui.tab(name, label=label)
+    tabs.value = view
+    tabs.on_value_change(lambda event: on_view(event.value))
     with box("div", "w-attempt-view", label=VIEWS[view]) as place:
         place.props["role"] = "tabpanel"
         if shown.compared:
