@@ -83,7 +83,9 @@ def test_arrows_lead_through_all_causes_and_each_is_explained(
     page.locator(".w-table-log a[href]").first.click()
     page.wait_for_url(f"**delivery={first}")
     for place, (cause, event_id) in enumerate(newest):
-        if place:
+        if place >= 50:  # further back than the first page of the log
+            page.goto(f"{site.url}/webhooks/{webhook_id}?delivery={ids.delivery_text(webhook_id, event_id)}")
+        elif place:
             page.keyboard.press("ArrowDown")
         expect(panel(page)).to_contain_text(ids.event_text(event_id))
         told = explain(case_of(attempts(site.database, webhook_id, event_id)[0]))
