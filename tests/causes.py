@@ -18,6 +18,7 @@ from urllib.parse import quote
 import aiohttp.abc
 import pytest
 import trustme
+from sqlmodel import Session
 
 from tests.hostile import Receiver, receiver
 from tests.stored import Worker
@@ -282,24 +283,29 @@ def deliver_all(
     database: Database, webhook_id: int, monkeypatch: pytest.MonkeyPatch, causes: Sequence[Cause] = CAUSES
 ) -> dict[Cause, int]:
     """Stores an event for each cause and delivers it to a receiver that brings it about; the events by cause."""
-    events: dict[Cause, int] = {}
-    for cause in sorted(causes, key=lambda cause: cause.host != "crash"):  # while nothing else is there to be claimed
-        new = NewEvent(trigger="user.created", payload='{"id":7}', actor=CLI, deliver_at=times.utcnow() + LATER)
-        events[cause] = database.write_now(emit, new, now=times.utcnow()).event_id
-        if cause.host == "crash":
-            _crash(database, webhook_id)
+    crashing = [cause for cause in causes if cause.host == "crash"]
+    sendable = [cause for cause in causes if cause.host != "crash"]
+    events = database.write_now(_emit, crashing)
+    if crashing:  # while nothing else is there to be claimed
+        _crash(database, webhook_id)
+    events |= database.write_now(_emit, sendable)
     worker = Worker(database)
     claims = {one.event_id: one for one in worker.claim(times.utcnow() + 2 * LATER, seats_per_webhook=64).deliveries}
-    chosen = {cause: claims[event_id] for cause, event_id in events.items() if cause.host != "crash"}
+    chosen = {cause: claims[events[cause]] for cause in sendable}
     silent = {cause: claimed for cause, claimed in chosen.items() if cause.code in SILENT}
     others = {cause: claimed for cause, claimed in chosen.items() if cause.code not in SILENT}
     with _without_way(monkeypatch):
         settlements = [*asyncio.run(_send_all(others))]
         with _impatient(monkeypatch):
             settlements += asyncio.run(_send_all(silent))
-    for one in sorted(settlements, key=lambda one: one.claimed.event_id):
-        worker.settle(one, now=times.utcnow())
+    worker.settle(*settlements, now=times.utcnow())
     return events
+
+
+def _emit(session: Session, causes: Sequence[Cause]) -> dict[Cause, int]:
+    now = times.utcnow()
+    new = NewEvent(trigger="user.created", payload='{"id":7}', actor=CLI, deliver_at=now + LATER)
+    return {cause: emit(session, new, now=now).event_id for cause in causes}
 
 
 def _crash(database: Database, webhook_id: int) -> None:
