@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp.abc
 import httpx
+import msgspec
 import pytest
 import trustme
 import yarl
@@ -562,6 +563,10 @@ async def test_tls_with_a_trusted_certificate() -> None:
     assert [answer.result for answer in results] == [Result.sent, Result.sent]
     assert results[0].timings.tls is not None
     assert results[1].timings.tls is None
+    ends = results[0].timings.certificate_until  # noted once, with the connection
+    assert isinstance(ends, float)
+    assert ends > time.time()
+    assert results[1].timings.certificate_until is msgspec.UNSET
 
 
 async def test_tls_with_an_unknown_authority() -> None:

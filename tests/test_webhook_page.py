@@ -577,7 +577,8 @@ def test_viewers_see_the_state_and_nothing_to_press(site: Site, receiver: Receiv
     for name in ("Redeliver", "Cancel retries", "Pause", "Send test", "Edit", "More", "Stop sending"):
         expect(page.get_by_role("button", name=name, exact=True).and_(page.locator(":visible"))).to_have_count(0)
     expect(page.get_by_role("switch")).to_have_count(0)
-    expect(page.get_by_role("tab")).to_have_text(["Activity", "Settings"])
+    about = page.get_by_role("tablist", name="About this webhook")
+    expect(about.get_by_role("tab")).to_have_text(["Activity", "Settings"])
     page.goto(f"{site.url}/webhooks/{webhook_id}?tab=settings")
     expect(page.get_by_text("x-key")).to_be_visible()
     expect(page.get_by_role("button", name="Show values")).to_have_count(0)

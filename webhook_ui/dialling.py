@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import msgspec
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
@@ -54,6 +55,7 @@ class Trip:
     dialled: float | None = None
     connected: float | None = None
     answered: float | None = None
+    certificate_until: float | msgspec.UnsetType = msgspec.UNSET
 
     def timings(self) -> Timings:
         """The steps that were taken, in milliseconds; a connection used again has only the wait."""
@@ -64,6 +66,7 @@ class Trip:
             connect=_milliseconds(self.dialled_from, self.dialled),
             tls=_milliseconds(self.dialled, self.connected) if self.is_tls else None,
             wait=_milliseconds(self.connected or self.started, self.answered),
+            certificate_until=self.certificate_until,
         )
 
     def elapsed(self) -> float:
@@ -288,12 +291,24 @@ class Connector(aiohttp.TCPConnector):
 
     async def _create_connection(self, *request: Any, **options: Any) -> ResponseHandler:
         protocol = await super()._create_connection(*request, **options)
-        trip_of_task.get().connected = time.perf_counter()
+        trip = trip_of_task.get()
+        trip.connected = time.perf_counter()
+        if trip.is_tls:
+            trip.certificate_until = _read_end(protocol)
         return protocol
 
     async def _start_tls_connection(self, *request: Any, **options: Any) -> Any:
         trip_of_task.get().tunnelled = True
         return await super()._start_tls_connection(*request, **options)
+
+
+def _read_end(protocol: ResponseHandler) -> float | msgspec.UnsetType:
+    """Until when the certificate of a new connection is valid."""
+    shown = protocol.transport.get_extra_info("peercert") if protocol.transport else None
+    try:
+        return float(ssl.cert_time_to_seconds(shown["notAfter"])) if shown else msgspec.UNSET
+    except (KeyError, ValueError):
+        return msgspec.UNSET
 
 
 def _open_socket(policy: guard.Policy | None, info: Any) -> socket.socket:

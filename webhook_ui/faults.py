@@ -11,6 +11,8 @@ from webhook_ui.dialling import CONNECT_SECONDS, Trip
 from webhook_ui.transport import INTERIM_ANSWERS, TooManyInterimAnswers
 from webhook_ui.wire import ErrorClass
 
+_TLS_RECORDS = (r"b'\x15\x03", r"b'\x16\x03\x03")  # how aiohttp shows an alert, or a greeting, that it took for HTTP
+
 
 def classify(error: Exception, trip: Trip) -> ErrorClass:
     """Where it failed. The order matters: aiohttp's errors are often several of these at once."""
@@ -138,6 +140,8 @@ def _explain_connect(error: Exception, target: guard.Target) -> str:
 
 def _explain_protocol(error: Exception, target: guard.Target) -> str:
     if isinstance(error, HttpProcessingError):
+        if any(record in error.message for record in _TLS_RECORDS):
+            return f"{target.place} speaks TLS, and the URL says http. Write https:// into the URL."
         what = answers.one_line(error.message.partition("\n")[0])
         return f"What {target.place} answered is not valid HTTP ({what}). Check that a web server listens there."
     if isinstance(error, TooManyInterimAnswers):

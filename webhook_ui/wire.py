@@ -52,12 +52,16 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Milliseconds of each step; None where the step was not reached or not needed (a connection used again)."""
+    """Milliseconds of each step; None where the step was not reached or not needed (a connection used again).
+
+    `certificate_until`, in seconds since 1970, is there only where a TLS connection was made.
+    """
 
     dns: float | None = None
     connect: float | None = None
     tls: float | None = None
     wait: float | None = None
+    certificate_until: float | msgspec.UnsetType = msgspec.UNSET  # left out where it is stored
 
 
 @dataclass(frozen=True, kw_only=True)

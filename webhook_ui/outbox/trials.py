@@ -4,9 +4,10 @@ Such a delivery is never open, so no crash leaves one behind and nobody claims i
 nor any statistics hear of it.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlmodel import Session
 
 from webhook_ui import ids
@@ -90,5 +91,5 @@ def _attempt(trial: Trial) -> Attempt:
         response_body=answer.response_body,
         error_class=failure.kind.value if failure else None,
         error_message=failure.message if failure else None,
-        timings=asdict(answer.timings),
+        timings=msgspec.to_builtins(answer.timings),
     )

@@ -1,17 +1,40 @@
 """One attempt with its request and response, and the attempts that are still to come."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from nicegui import ui
+
+from webhook_ui import times
 from webhook_ui.history.deliveries import DeliveryDetail
 from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.charts import Moment
+from webhook_ui.ui.difference_view import show_difference
 from webhook_ui.ui.message_view import MessageView, size_note, timing_bars
+from webhook_ui.ui.panel_look import Look
 from webhook_ui.ui.parts import box, prose, text, time_text
 
 MOST_PLANNED = 12
+VIEWS = {"messages": "Request and response", "difference": "Difference from last good"}
+
+
+def past_attempts(detail: DeliveryDetail, chosen: int, now: datetime, zone: ZoneInfo) -> list[Moment]:
+    """Those that were made, for the time line."""
+    return [
+        Moment(
+            state="sent" if attempt.status == "sent" else "error",
+            time=delivery_words.short_time(attempt.at, now, zone),
+            title=formats.precise(attempt.at, zone),
+            number=number,
+            result=str(attempt.response_status or attempt.error_class or ""),
+            note=formats.duration(attempt.duration_ms),
+            chosen=number == chosen,
+        )
+        for number, attempt in enumerate(detail.attempts, start=1)
+    ]
 
 
 def planned_attempts(detail: DeliveryDetail, retries: Sequence[float], now: datetime, zone: ZoneInfo) -> list[Moment]:
@@ -49,16 +72,34 @@ def planned_attempts(detail: DeliveryDetail, retries: Sequence[float], now: date
     return moments
 
 
-def show_attempt(attempt: Attempt, number: int, envelope: str, zone: ZoneInfo) -> None:
-    """When it was, how long each step took, what was answered and what had been sent."""
+def show_attempt(shown: Look, attempt: Attempt, zone: ZoneInfo, *, on_view: Callable[[str], Any]) -> None:
+    """When it was, how long each step took, what was sent and answered, or what differs from a good one."""
     with box("div", "w-row w-wrap"):
-        text(f"Attempt {number}", tag="h3")
+        text(f"Attempt {shown.number}", tag="h3")
         when = time_text(attempt.at, zone, shown=formats.absolute(attempt.at, zone, seconds=True))
         when.classes("w-meta")
         text(f"· {formats.duration(attempt.duration_ms)}", "w-meta")
+        if attempt.round > 1:
+            text(f"· round {attempt.round}", "w-meta")
         if attempt.late:
             text("· ended after its lease, not counted", "w-meta")
     timing_bars(attempt.timings)
+    view = shown.choice.view
+    with ui.tabs() as tabs:
+        tabs.props('no-caps dense align=left aria-label="About this attempt"')
+        for name, label in VIEWS.items():
+            ui.tab(name, label=label)
+    tabs.value = view
+    tabs.on_value_change(lambda event: on_view(event.value))
+    with box("div", "w-attempt-view", label=VIEWS[view]) as place:
+        place.props["role"] = "tabpanel"
+        if shown.compared:
+            show_difference(shown.compared, times.utcnow(), zone)
+        else:
+            _show_messages(attempt, shown.body_of(attempt))
+
+
+def _show_messages(attempt: Attempt, body: str) -> None:
     if attempt.response_status is None:
         with box("section", "w-message"):
             text("No response", tag="h3")
@@ -70,7 +111,19 @@ def show_attempt(attempt: Attempt, number: int, envelope: str, zone: ZoneInfo) -
         size = size_note(attempt.response_body, cut=True)
         note = f"{size} in {formats.duration(attempt.duration_ms)}"
         MessageView("Response", start=start, headers=attempt.response_headers, body=attempt.response_body, note=note)
-    body = envelope if attempt.request_body is None else attempt.request_body
+    if not attempt.request_headers:
+        return  # it never became a request
     start = [("w-json-key", "POST "), ("", attempt.url)]
     note = f"{size_note(body)}, signed"
     MessageView("Request as sent", start=start, headers=attempt.request_headers, body=body, note=note)
+
+
+def show_what_will_be_sent(shown: Look) -> None:
+    """Before the first attempt: the request, as far as it is known."""
+    with box("div"):
+        text("Not sent yet", tag="h3")
+        text("This is what will go out, signed when it does.", "w-muted", tag="p")
+    envelope = shown.envelope
+    start = [("w-json-key", "POST "), ("", shown.detail.webhook.url)]
+    headers = [["content-type", "application/json"]]
+    MessageView("Request", start=start, headers=headers, body=envelope, note=size_note(envelope))

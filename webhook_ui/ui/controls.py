@@ -206,12 +206,13 @@ class SortMenu:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One entry of a menu."""
+    """One entry of a menu; what is in `copy` is copied by the browser as well."""
 
     label: str
     on_click: Callable[[], Any]
     icon: str | None = None
     danger: bool = False
+    copy: str = ""
 
 
 def more_menu(
@@ -258,6 +259,8 @@ def _entries(actions: Sequence[Action]) -> None:
         entry.props["tabindex"] = "-1"
         if action.danger:
             entry.classes("w-danger")
+        if action.copy:
+            entry.props["data-copy"] = action.copy
 
 
 def popup(name: str) -> ui.menu:

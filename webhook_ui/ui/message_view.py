@@ -12,6 +12,7 @@ from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.parts import Text, box, text
 
 MOST_PIECES = 400  # beyond this, colours cost the browser more than they tell
+MOST_CHARACTERS = 64 * 1024  # shown of a body, so that a page stays light
 
 Piece = tuple[str, str]  # class, text
 
@@ -76,6 +77,8 @@ class MessageView:
         self, title: str, *, start: Sequence[Piece], headers: Sequence[Sequence[str]], body: str, note: str = ""
     ) -> None:
         self._head = [*start, ("", "\n"), *header_pieces(headers)]
+        cut = len(body) > MOST_CHARACTERS
+        body = body[:MOST_CHARACTERS]
         self._body = body
         self._laid_out = lay_out(body)
         self._raw = False
@@ -90,6 +93,8 @@ class MessageView:
                         self._toggle.props["aria-pressed"] = "false"
                     copy_button(whole, f"Copy {title.lower()}")
             self._pre = code_pieces(title)
+            if cut:
+                text("The rest is not shown here; Download HAR and Copy as curl have all of it.", "w-meta", tag="p")
         self._show()
 
     def _turn(self) -> None:

@@ -1,0 +1,90 @@
+"""What is said of a failed attempt: each cause is brought about by a real receiver, stored, and put into words."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.causes import CAUSES, Cause, deliver_all
+from tests.conftest import KEY
+from tests.stored import add_webhook, attempts
+from webhook_ui.database import Database
+from webhook_ui.explain import Case, Explanation, explain
+from webhook_ui.explain.cases import quote
+from webhook_ui.sealing import FernetSealer
+
+Stored = dict[Cause, Any]
+
+
+def case_of(row: Any) -> Case:
+    return Case(
+        url=row.url,
+        error_class=row.error_class,
+        message=row.error_message or "",
+        response_status=row.response_status,
+        headers=row.response_headers,
+        body=row.response_body,
+        timings=row.timings,
+        duration_ms=row.duration_ms,
+        at=row.at,
+    )
+
+
+def in_full(told: Explanation) -> str:
+    return "\n".join([told.title, told.cause, told.follows, *told.steps])
+
+
+@pytest.fixture(scope="module")
+def stored(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+    """The one attempt of each cause, as it stands in the database."""
+    file = tmp_path_factory.mktemp("causes") / "webhook_ui.db"
+    file.write_bytes(sqlite_template.read_bytes())
+    with closing(Database(str(sa.make_url(f"sqlite:///{file}")), FernetSealer(KEY))) as database:
+        webhook_id = add_webhook(database)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            events = deliver_all(database, webhook_id, monkeypatch)
+        yield {cause: attempts(database, webhook_id, event_id)[0] for cause, event_id in events.items()}
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=[f"{cause.code}-{place}" for place, cause in enumerate(CAUSES)])
+def test_each_cause_is_named_and_says_what_to_do(stored: Stored, cause: Cause) -> None:
+    row = stored[cause]
+    told = explain(case_of(row))
+    if cause.code == "good":
+        assert (row.status, told) == ("sent", None)
+        return
+    assert told is not None, row
+    assert told.code == cause.code, (row.error_class, row.error_message, row.response_status)
+    for word in cause.words:
+        assert word in in_full(told)
+    assert told.steps
+    assert told.warning == (row.status == "sent")
+    assert in_full(told).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "words"),
+    [
+        ("http://a.example/x?y=1", "https://a.example/x?y=1", "it wants https"),
+        ("https://a.example/x", "/x/", "the slash at the end"),
+        ("https://a.example/x", "https://b.example/x", "points to https://b.example/x."),
+    ],
+)
+def test_a_redirect_says_what_it_wants(stored: Stored, url: str, location: str, words: str) -> None:
+    row = next(row for cause, row in stored.items() if cause.code == "redirect_lasting")
+    told = explain(dataclasses.replace(case_of(row), url=url, headers=[["Location", location]]))
+    assert told is not None
+    assert words in told.cause
+
+
+def test_there_are_many_causes() -> None:
+    assert len({cause.code for cause in CAUSES}) > 40
+
+
+def test_words_of_others_are_harmless_inside_a_sentence() -> None:
+    assert quote("a\x00b\u202ec`d\ne  f") == "a b c d e f"
+    assert quote("x" * 200, 5) == "xxxxx…"

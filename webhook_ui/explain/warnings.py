@@ -1,0 +1,58 @@
+"""What is odd about an attempt that was sent: what is likely to fail soon, or has gone to the wrong place."""
+
+from datetime import UTC, datetime, timedelta
+
+from webhook_ui.explain.cases import Case, Explanation
+
+SOON = timedelta(days=14)
+SLOW_MS = 10_000.0
+
+
+def warn_of(case: Case) -> Explanation | None:
+    """The most urgent of them, if there is one."""
+    return _ending_certificate(case) or _page(case) or _slow(case)
+
+
+def _ending_certificate(case: Case) -> Explanation | None:
+    until = case.timings.get("certificate_until")
+    if until is None:
+        return None
+    ends = datetime.fromtimestamp(until, UTC)
+    left = ends - case.at
+    if left > SOON:
+        return None
+    days = max(left.days, 0)
+    when = f"in {days} days" if days > 1 else "tomorrow" if days else "within a day"
+    return Explanation(
+        code="certificate_ends",
+        title=f"The receiver's certificate ends {when}",
+        cause=f"That of `{case.host}` is valid until {ends:%Y-%m-%d %H:%M} UTC. From then on every delivery fails.",
+        steps=(f"Ask who runs `{case.host}` to renew it; where that should happen by itself, it has not yet.",),
+        warning=True,
+    )
+
+
+def _page(case: Case) -> Explanation | None:
+    if not case.is_html or not case.body.strip():
+        return None
+    name = f" (“{case.page_title}”)" if case.page_title else ""
+    return Explanation(
+        code="html_answer",
+        title="A web page answered, not an API",
+        cause=f"The status says received, but the answer is a page for people{name}. It may be a sign-in page, or a "
+        "parked domain that answers 200 to anything, and the event is lost there.",
+        steps=("See whether the event has arrived at the receiver. If not, correct the URL, and redeliver.",),
+        warning=True,
+    )
+
+
+def _slow(case: Case) -> Explanation | None:
+    if case.duration_ms < SLOW_MS:
+        return None
+    return Explanation(
+        code="slow",
+        title=f"It took the receiver {case.duration_ms / 1000:.1f} s to answer",
+        cause="That is close to where attempts are given up, and slow receivers share a quarter of the room.",
+        steps=("Let the receiver store the event, answer 2xx at once, and do the work afterwards.",),
+        warning=True,
+    )

@@ -1,0 +1,125 @@
+"""The notice of a delivery's panel: what happened, how its neighbours fared, what happens by itself, what to do."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from webhook_ui import times
+from webhook_ui.explain import Explanation, explain
+from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
+from webhook_ui.ui import delivery_words, formats
+from webhook_ui.ui.panel_look import Look, case_of
+from webhook_ui.ui.parts import box, link, prose, text, time_text
+from webhook_ui.ui.states import notice
+
+_ENDS = {
+    "cancelled": ("Cancelled before it was sent", "Nothing more is sent unless somebody presses Redeliver."),
+    "expired": ("Expired", "It had waited as long as events are kept, so it was closed without being sent."),
+    "gone": ("Its webhook is gone", "The webhook was deleted for good, so there is nobody to send it to."),
+}
+
+
+def show_notice(shown: Look, now: datetime, zone: ZoneInfo, *, may_write: bool) -> None:
+    """Says what there is to say about the chosen attempt, or about a delivery that waits; nothing where all is well."""
+    row, attempt = shown.detail.row, shown.attempt
+    if attempt is None:
+        _show_without_attempt(row, now, zone)
+        return
+    told = explain(case_of(attempt, shown.neighbours))
+    if told is None:
+        if row.status == "pending":
+            _show_waiting(row, now, zone)
+        return
+    with notice(told.title, kind="pending" if told.warning else "error") as body, body:
+        if shown.number < len(shown.detail.attempts):
+            text(f"About attempt {shown.number} of {len(shown.detail.attempts)}.", "w-muted", tag="p")
+        prose(told.cause)
+        if not told.warning:
+            if shown.neighbours:
+                _show_neighbours(shown.neighbours, now, zone)
+            _show_follows(told, row, now, zone)
+        with box("ol", "w-steps"):
+            for step in told.steps:
+                prose(step, tag="li")
+            if not told.warning and not row.test and may_write:
+                _show_last_step(shown)
+
+
+def _show_without_attempt(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
+    if row.status == "pending":
+        _show_waiting(row, now, zone)
+        return
+    title, detail = _ENDS.get(row.closed_reason or "", (delivery_words.result(row, now, zone), ""))
+    with notice(title, detail, kind="info"):
+        pass
+
+
+def _show_waiting(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
+    held = row.waiting_for in {"stopped", "paused", "disabled"}
+    with notice(delivery_words.waits(row, now, zone), kind="pending" if held else "info"):
+        pass
+
+
+def _show_neighbours(neighbours: Neighbours, now: datetime, zone: ZoneInfo) -> None:
+    looked, same = neighbours.looked, neighbours.same
+    with box("p"):
+        if looked > 1:
+            share = f"All of the last {looked}" if same == looked else f"{same} of the last {looked}"
+            text(f"{share} attempts ended the same way; ")
+        if neighbours.last_good:
+            text("the last good one was at " if looked > 1 else "The last good one was at ")
+            shown = delivery_words.short_time(neighbours.last_good, now, zone)
+            time_text(neighbours.last_good, zone, shown=shown)
+            text(".")
+        elif looked >= COUNTED:
+            text(f"none of the last {formats.count(LOOKED_BACK)} was good.")
+        else:
+            text("none has been good so far." if looked > 1 else "It is the first one to this webhook.")
+
+
+def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
+    if row.status == "sent":
+        text("A later attempt has arrived.", tag="p")
+        return
+    coming = delivery_words.next_attempt(row, now)
+    with box("p"):
+        if told.follows:
+            text(f"{told.follows} ")
+        if coming.at:
+            time_text(coming.at, zone, now=now, prefix="It is tried again ")
+            text(".")
+        elif row.closed_reason not in ("gone", "crashed"):  # these are told by their cause
+            text(_what_follows(row, coming.words))
+
+
+def _show_last_step(shown: Look) -> None:
+    """The way back to normal, by links."""
+    row, neighbours = shown.detail.row, shown.neighbours
+    since = neighbours and (neighbours.failing_since or neighbours.last_good)
+    scope = {"new": "redeliver", "webhook_id": str(row.webhook_id), "status": "error"}
+    if since:
+        scope["from"] = times.to_text(since)
+    with box("li"):
+        text("Then send a test from the ")
+        link("webhook’s page", f"/webhooks/{row.webhook_id}")
+        text(", and ")
+        link("redeliver what failed", f"/redeliveries?{urlencode(scope)}")
+        text(".")
+
+
+def _what_follows(row: DeliveryRow, words: str) -> str:
+    if row.in_flight:
+        return "It is being tried again now."
+    if row.test:
+        return "It was a test send: it is never tried again."
+    if row.closed_reason == "cancelled":
+        return "It was cancelled: nothing more is sent unless somebody presses Redeliver."
+    if row.closed_reason:
+        return f"Given up after {formats.counted(row.tries, 'attempt')}. Redeliver sends it again."
+    return {
+        "held": "The next attempt is held.",
+        "in turn": "It waits for the one before it.",
+        "after a probe": "Its receiver is down; it is tried again once a probe has arrived there.",
+        "rate limit": "It is tried again as soon as the rate limit lets it.",
+    }.get(words, "It is tried again at once.")
