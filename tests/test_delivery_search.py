@@ -1,4 +1,4 @@
-"""The log is searched: every filter leaves what it says, whatever index it goes by and however little is seen at once."""
+"""The log is searched: every filter leaves what it says, by whatever index and however little is seen at once."""
 
 from datetime import timedelta
 from itertools import product
@@ -40,7 +40,12 @@ def fill(database: Database, count: int = 84) -> list[dict[str, Any]]:
             "webhook_id": hooks[number % 2], "event_id": event_id, "trigger": trigger, "status": status,
             "error_class": error_class, "response_status": response, "closed": closed,
         })  # fmt: skip
-    database.write_now(lambda session: [_store(session, one) for one in made])
+
+    def store(session: Any) -> None:
+        for one in made:
+            _store(session, one)
+
+    database.write_now(store)
     return made
 
 

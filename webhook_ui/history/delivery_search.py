@@ -31,6 +31,7 @@ class DeliveryFilter:
     """What the log is narrowed to; the times are those of the event, `since` inclusive, `until` exclusive.
 
     `error_class` and `response_status` are those of the latest attempt: of deliveries in error, or sent for a 2xx.
+    `redeliverable` leaves out what was cancelled, and test sends.
     """
 
     webhook_id: int | None = None
@@ -41,6 +42,7 @@ class DeliveryFilter:
     response_status: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    redeliverable: bool = False
 
     @property
     def state(self) -> str | None:
@@ -70,7 +72,10 @@ def search(
     after: Key | None = None,
     budget: float | None = None,
 ) -> Hits:
-    """Up to `limit` deliveries behind `after`; looks for no longer than `budget` seconds (BUDGET_SECONDS) and one window."""
+    """Up to `limit` deliveries behind `after`.
+
+    Looks through windows for `budget` seconds (BUDGET_SECONDS), and through one at least.
+    """
     if criteria.state == "":
         return Hits(keys=[])
     if _is_few_open(session, criteria):
@@ -173,6 +178,9 @@ def _rest(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
         where.append(_delivery.c.status == criteria.state)
     if criteria.trigger is not None and criteria.webhook_id is not None and criteria.state != "error":
         where.append(_delivery.c.trigger == criteria.trigger)
+    if criteria.redeliverable:
+        closed = _delivery.c.closed
+        where += [sa.or_(closed.is_(None), closed != "cancelled"), sa.not_(_delivery.c.test)]
     if criteria.error_class is not None:
         where.append(_attempt.c.error_class == criteria.error_class)
     if criteria.response_status is not None:

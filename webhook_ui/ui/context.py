@@ -19,6 +19,7 @@ from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
+from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.webhook_fields import Rules
 
@@ -41,6 +42,7 @@ class Services:
     identity: Identity
     tester: Tester
     live: Live
+    counts: AttemptCounts = field(default_factory=AttemptCounts)
 
 
 @dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
-from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
+from webhook_ui.ui import deliveries_page, theme, triggers_page, webhook_page, webhooks_page
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
 from webhook_ui.ui.stop_bar import StopBar
@@ -57,6 +57,7 @@ async def _root(services: Services) -> None:
                 "/": lambda: _let_in(tab, webhooks_page.show),
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
                 "/webhooks/{webhook_id}": lambda webhook_id: _let_in(tab, webhook_page.show, webhook_id),
+                "/deliveries": lambda: _let_in(tab, deliveries_page.show),
                 "/triggers": triggers,
             },
             show_404=True,

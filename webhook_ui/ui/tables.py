@@ -44,6 +44,9 @@ LOG = (
     Column(key="next", title="Next attempt", width=124),
     Column(key="action", title="Actions", width=120, figures=True, hidden_title=True),
 )
+WHOLE_LOG = tuple(
+    Column(key="webhook", title="Webhook", width=200) if column.key == "event" else column for column in LOG
+)
 TRIGGERS = (
     Column(key="title", title="Trigger"),
     Column(key="name", title="Name"),
