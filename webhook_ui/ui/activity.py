@@ -103,7 +103,7 @@ class Activity:
         if log.narrowed:
             words = in_words(log, self._zone())
             nothing_found(
-                f"No delivery with {words}",
+                f"No delivery with {words}" if words else "No deliveries",
                 "Others may be there without the filter.",
                 lambda: self.go(log.without_filters()),
             )

@@ -200,7 +200,8 @@ def in_words(log: LogAddress, zone: ZoneInfo, webhook: str = "") -> str:
     words += [f"webhook {webhook or '#' + log.webhook}"] if log.webhook else []
     words += [f"cause {CAUSES[log.cause]}"] if log.cause else []
     words += [f"response {log.response}"] if log.response else []
-    words += [f"an event {window_in_words(log, zone)}"] if log.first or log.last else []
+    window = window_in_words(log, zone)
+    words += [f"time {window}"] if window else []
     return formats.joined(words) if words else ""
 
 
