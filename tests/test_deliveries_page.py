@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -56,7 +57,7 @@ def far() -> Iterator[Receiver]:
 def filled(site: Site, far: Receiver) -> dict[str, int]:
     """Three webhooks with deliveries that were sent, that failed in two ways, and that wait."""
     far.statuses = {"/down": 503, "/auth": 401}
-    usual = {"retry_schedule": [3600] * 9}
+    usual: dict[str, Any] = {"retry_schedule": [3600] * 9}
     ids_ = {
         "good": site.add(ARABIC, url=far.url + "/good", triggers=["order.*"], **usual).id,
         "down": site.add("Billing ledger", url=far.url + "/down", triggers=["order.paid"], **usual).id,

@@ -1,5 +1,6 @@
 """The log: deliveries newest first, and one delivery with everything that was tried for it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -105,23 +106,15 @@ def rows_of(session: Session, keys: Sequence[Key], *, now: datetime) -> list[Del
     """The rows of these (event, webhook), newest first; what is not there is left out."""
     if not keys:
         return []
-    integer = _delivery.c.event_id.type
-    wanted = (
-        sa.values(sa.column("event_id", integer), sa.column("webhook_id", integer), name="wanted")
-        .data(list(keys))
-        .cte("wanted")
-    )
-    statement = _rows(now).where(
-        _delivery.c.webhook_id == wanted.c.webhook_id, _delivery.c.event_id == wanted.c.event_id
-    )
-    found = [_row(row, now) for row in session.execute(statement)]
-    return sorted(found, key=lambda row: (row.event_id, row.webhook_id), reverse=True)
+    statement = _WANTED[session.get_bind().dialect.name]
+    found = session.execute(statement, {"now": now, "keys": json.dumps(list(keys))})
+    return sorted((_row(row, now) for row in found), key=lambda row: (row.event_id, row.webhook_id), reverse=True)
 
 
 def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datetime) -> DeliveryDetail:
     """One delivery with its attempts. Raises NotFound."""
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
-    found = session.execute(_rows(now).where(*here)).one_or_none()
+    found = session.execute(_ROWS.where(*here), {"now": now}).one_or_none()
     if found is None:
         raise NotFound(f"There is no delivery {ids.delivery_text(webhook_id, event_id)}.")
     attempts = session.execute(
@@ -137,7 +130,8 @@ def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datet
     )
 
 
-def _rows(now: datetime) -> sa.Select[Any]:
+def _rows() -> sa.Select[Any]:
+    now = sa.bindparam("now", type_=_delivery.c.due_at.type)
     earlier = table(Delivery).alias("earlier")
     head = (
         sa.select(sa.func.min(earlier.c.event_id))
@@ -187,6 +181,20 @@ def _rows(now: datetime) -> sa.Select[Any]:
     )
 
 
+def _wanted(dialect: str) -> sa.Select[Any]:
+    """The rows of `keys`, a JSON list: one statement for any number of them, which is compiled once."""
+    keys: Any = sa.bindparam("keys", type_=sa.Text())
+    event_id: Any
+    webhook_id: Any
+    if dialect == "sqlite":
+        each = sa.func.json_each(keys).table_valued("value", name="wanted")
+        event_id, webhook_id = (sa.func.json_extract(each.c.value, f"$[{place}]") for place in (0, 1))
+    else:
+        each = sa.func.json_array_elements(sa.cast(keys, sa.JSON)).table_valued("value", name="wanted")
+        event_id, webhook_id = (sa.cast(each.c.value.op("->>")(place), sa.BigInteger) for place in (0, 1))
+    return _ROWS.where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
+
+
 def _row(row: Any, now: datetime) -> DeliveryRow:
     in_flight = row.claim is not None and row.due_at > now
     return DeliveryRow(
@@ -219,3 +227,7 @@ def _lane_until(row: Any, now: datetime) -> datetime | None:
         row.waiting_for
     )
     return moment if moment is not None and moment > now else None
+
+
+_ROWS = _rows()
+_WANTED = {dialect: _wanted(dialect) for dialect in ("sqlite", "postgresql")}

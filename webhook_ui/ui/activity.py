@@ -9,7 +9,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from nicegui import background_tasks
+
 from webhook_ui import times
+from webhook_ui.errors import Unavailable
 from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.models import Webhook
 from webhook_ui.ui.attempt_counts import SCALES
@@ -71,12 +74,11 @@ class Activity:
         return self._reading()
 
     async def load(self) -> None:
-        """Reads everything anew: the rows first, the picture and the figures when they are there."""
+        """Reads the rows anew; the picture and the figures come when they are there."""
         await self._filters.show(self._address, self._zone())
-        await self._rows.load()
         self._bar.show(self._address, self._criteria(), self._zone())
-        await self._draw()
-        await self._bar.count()
+        await self._rows.load()
+        background_tasks.create(self._complete(), name="figures of a log")
 
     async def show(self, log: LogAddress) -> None:
         """Goes to another part of the log, another picture, or marks another row as the open one."""
@@ -85,18 +87,15 @@ class Activity:
         if before.part != log.part:
             await self._filters.show(log, self._zone())
             self._bar.show(log, self._criteria(), self._zone())
-        if (before.span, before.first, before.last) != (log.span, log.first, log.last):
-            await self._draw()
-        if before.part != log.part:
-            await self._bar.count()
+        if (before.span, before.part) != (log.span, log.part):
+            background_tasks.create(self._complete(), name="figures of a log")
 
     async def refresh(self) -> None:
         """Looks again at the rows; at the figures only now and then."""
         await self._rows.refresh()
         now = times.utcnow()
         if self._counted_at is None or (now - self._counted_at).total_seconds() >= PICTURE_SECONDS:
-            await self._draw()
-            await self._bar.count()
+            await self._complete()
 
     def say_nothing(self, log: LogAddress) -> None:
         """Builds what stands there instead of an empty list."""
@@ -119,16 +118,24 @@ class Activity:
                 link("fire one by hand", "/triggers")
                 text(".")
 
-    async def _draw(self) -> None:
-        log, now = self._address, times.utcnow()
-        self._counted_at = now
+    async def _complete(self) -> None:
+        """What may take longer than the rows: nobody waits for it."""
+        self._counted_at = times.utcnow()
+        try:
+            await self._bar.count()
+            await self._draw(self._counted_at)
+        except Unavailable:
+            self._counted_at = None  # with the next change
+
+    async def _draw(self, now: datetime) -> None:
+        log = self._address
         scale = log.span or "24h"
         webhook_id = self._criteria().webhook_id
         services = self._tab.services
         bars = await services.counts.bars(
             services.database, SCALES[scale], now=now, zone=self._zone(), webhook_id=webhook_id
         )
-        if log.span != self._address.span:
+        if self._histogram.element.is_deleted or log.span != self._address.span:
             return
         criteria = self._criteria()
         self._histogram.scale(scale)

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from webhook_ui import outbox, times
 from webhook_ui.errors import Invalid
+from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
 from webhook_ui.history.delivery_search import Key
 from webhook_ui.ui import delivery_words, formats, icons
@@ -120,10 +121,12 @@ class DeliveryLog:
         if not fresh:
             return
         if first_page and not self._around.is_reading() and await self._at_top():
-            self._place(fresh)
+            if self._place(fresh):  # the next page begins behind what is the last row now
+                self._next = paging.encode(min(self._rows))
+                self._say_searched(None)
             self._known = max(self._rows)
             self._announce(0)
-            self._count_rows(more=self._next is not None or len(self._rows) >= PAGE)
+            self._count_rows(more=self._next is not None)
         else:
             self._announce(len(fresh))
 
@@ -170,8 +173,8 @@ class DeliveryLog:
             back = formats.absolute(moment, self._tab.zone, seconds=True)
             self._searched_text.set_text(f"Searched back to {back}. There may be older ones.")
 
-    def _place(self, rows: Sequence[DeliveryRow]) -> None:
-        """Adds `rows` where they belong, and lets go of what no longer fits on the page."""
+    def _place(self, rows: Sequence[DeliveryRow]) -> bool:
+        """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""
         for delivery in rows:
             row = log_row(self._table)
             row.element.move(target_index=sum(key > key_of(delivery) for key in self._rows))
@@ -179,8 +182,10 @@ class DeliveryLog:
             self._fill(row, delivery)
             self._rows[key_of(delivery)] = (delivery, row)
             self._rows = dict(sorted(self._rows.items(), reverse=True))
-        for key in list(self._rows)[PAGE:]:
+        left_over = list(self._rows)[PAGE:]
+        for key in left_over:
             self._rows.pop(key)[1].element.delete()
+        return bool(left_over)
 
     def _renew(self, delivery: DeliveryRow) -> None:
         known = self._rows.get(key_of(delivery))

@@ -105,10 +105,10 @@ class WebhookField:
         self.title = ""
         self.control = ui.input(placeholder="All").classes("w-filter w-filter-webhook")
         self._offers = box("datalist")
+        self._offers.props["id"] = f"{self.control.html_id}-datalist"  # the one the framework's input asks for
         props = self.control.props
         props["prefix"] = "Webhook"
         props["aria-label"] = "Webhook"
-        props["list"] = self._offers.html_id
         props["maxlength"] = 200
         props["debounce"] = 250
         props["autocomplete"] = "off"
