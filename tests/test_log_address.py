@@ -134,7 +134,7 @@ def test_bars_are_drawn_from_numbers_and_said_in_words() -> None:
         for place, (sent, error) in enumerate([(1200, 0), (45, 2), (0, 1), (0, 0)])
     ]
     svg = histogram.draw(bars, BERLIN, "c7-")
-    assert 'id="c7-1" aria-label="23 Nov 2026, 13:15 – 13:30: 45 sent, 2 errors"' in svg
+    assert 'id="c7-1" aria-label="23 Nov 2026, 13:15 – 13:30: 45 arrived, 2 failed"' in svg
     assert svg.count('role="option"') == 4
     assert histogram.extent(bars) == (1500, 2, 0.8)
     assert histogram.extent([]) == (1, 0, 0.98)

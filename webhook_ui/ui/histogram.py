@@ -46,7 +46,9 @@ class Histogram:
                 self._opener = button("Table", self._turn_table, kind="quiet", small=True)
                 self._opener.props["aria-expanded"] = "false"
             self._build_plot()
-            self._table = box("div", "w-holder w-hist-table")
+            self._table = box("div", "w-holder w-hist-table", label="Attempts over time, as a table")
+            self._table.props["role"] = "region"
+            self._table.props["tabindex"] = "0"  # it scrolls
         self._name()
 
     def _build_plot(self) -> None:
@@ -167,7 +169,8 @@ def draw(bars: Sequence[Bar], zone: ZoneInfo, prefix: str) -> str:
     for number, bar in enumerate(bars):
         up = max(bar.sent * above, 1.5) if bar.sent else 0
         down = max(bar.error * below, 1.5) if bar.error else 0
-        words = f"{span_words(bar, zone)}: {formats.count(bar.sent)} sent, {formats.counted(bar.error, 'error')}"
+        # not the words of the statuses, which name the options of a filter
+        words = f"{span_words(bar, zone)}: {formats.count(bar.sent)} arrived, {formats.count(bar.error)} failed"
         drawn.append(
             f'<g role="option" aria-selected="false" id="{prefix}{number}" aria-label="{words}"><title>{words}</title>'
             f'<rect class="w-hist-hit" x="{number}" y="0" width="1" height="{HEIGHT}"/>'

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 from sqlmodel import Session
 
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
@@ -115,8 +116,8 @@ class WebhookField:
         props["clearable"] = True
         props["clear-icon"] = icons.CLOSE
         self.control.on_value_change(lambda event: self._typed(event.value or ""))
-        self.control.on("blur", lambda _: self._finish())
-        self.control.on("keydown.enter", lambda _: self._finish())
+        for leaving in ("blur", "keydown.enter"):  # what stands there now, whatever is still on its way
+            self.control.on(leaving, self._finish, js_handler="event => emit(event.target.value ?? '')")
 
     async def show(self, number: str) -> None:
         """Shows the webhook with this number, or none."""
@@ -137,9 +138,9 @@ class WebhookField:
         else:
             await self._offer(typed)
 
-    async def _finish(self) -> None:
+    async def _finish(self, event: GenericEventArguments) -> None:
         """Takes a number as it stands, and words where they mean only one."""
-        typed = (self.control.value or "").strip()
+        typed = str(event.args or "").strip()
         number = _NUMBER_AT_END.fullmatch(typed) or (_NUMBER_AT_END.search(typed) if typed.endswith(")") else None)
         if not typed or number:
             self._take(number[1] if number else "")
