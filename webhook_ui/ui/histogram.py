@@ -148,7 +148,7 @@ class Histogram:
             if not filled:
                 text("No attempts in this time.", "w-muted", tag="p")
                 return
-            with box("table", "w-table", label="Attempts over time"):
+            with box("table", "w-hist-figures", label="Attempts over time"):
                 with box("thead"), box("tr"):
                     for title in ("Time", "Sent", "Error"):
                         text(title, tag="th").props["scope"] = "col"
