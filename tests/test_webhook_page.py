@@ -21,6 +21,7 @@ from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.models import Change, Webhook, table
 from webhook_ui.outbox import NewEvent
 from webhook_ui.ui import delivery_words, message_view
+from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.webhook_page_address import Address, read_id
 
 pytest_plugins = ["tests.browser"]
@@ -114,7 +115,8 @@ def test_which_attempt_it_is() -> None:
 
 
 def test_an_address_is_read_and_written_without_loss() -> None:
-    address = Address(webhook_id=7, status="error", trigger="a.b", cursor="W10", first=51, delivery="dlv_1_7")
+    log = LogAddress(status="error", trigger="a.b", cursor="W10", number=51, delivery="dlv_1_7")
+    address = Address(webhook_id=7, log=log)
     assert Address.read(7, address.text()) == address
     assert Address.read(7, "/webhooks/7?tab=nonsense&status=%00&first=-1&trigger=%00").text() == "/webhooks/7"
     assert [read_id(text) for text in ("7", "0", "٧", "-1", "7x", "9" * 30)] == [7, None, None, None, None, None]

@@ -29,7 +29,7 @@ from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
 from webhook_ui.tester import Tester
-from webhook_ui.ui import dashboard, har_download, sign_in
+from webhook_ui.ui import dashboard, export, har_download, sign_in
 from webhook_ui.ui.context import Services
 from webhook_ui.ui.live import Live
 from webhook_ui.watch import Watch
@@ -132,6 +132,7 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
     app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings, tester))
     app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     app.router.routes.extend(har_download.routes(database))
+    app.router.routes.extend(export.routes(database))
     dashboard.install(
         app,
         Services(

@@ -87,3 +87,8 @@ def floor(moment: datetime) -> int:
     """The least id that could have been made at `moment`."""
     milliseconds = (moment - EPOCH) // timedelta(milliseconds=1)
     return min(milliseconds << COUNTER_BITS, (1 << 63) - 1)  # ids end in 2109
+
+
+def moment(number: int) -> datetime:
+    """When an id was made, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=number >> COUNTER_BITS)

@@ -228,6 +228,22 @@ class Delivery(Table, table=True):
             sqlite_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
             postgresql_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
         ),
+        Index(
+            "ix_webhook_ui_delivery_errors",  # what failed, over all webhooks and for one of them: few of many
+            "event_id",
+            "webhook_id",
+            "trigger",
+            sqlite_where=sa.text("status = 'error'"),
+            postgresql_where=sa.text("status = 'error'"),
+        ),
+        Index(
+            "ix_webhook_ui_delivery_lane_errors",
+            "webhook_id",
+            "event_id",
+            "trigger",
+            sqlite_where=sa.text("status = 'error'"),
+            postgresql_where=sa.text("status = 'error'"),
+        ),
         Index(None, "event_id", "webhook_id"),
         {"sqlite_with_rowid": False},
     )

@@ -11,6 +11,7 @@ from webhook_ui.api.calls import Answer, Call, Operation, operation, reply
 from webhook_ui.database import moment
 from webhook_ui.history import deliveries as history
 from webhook_ui.history import paging
+from webhook_ui.wire import ErrorClass
 
 DELIVERY = {
     "id": "dlv_01KB4N8Q5Z7M2_14",
@@ -63,11 +64,19 @@ FULL = Answer(
     "/deliveries",
     "Deliveries",
     "List deliveries, newest first",
+    description="A rare `error_class`, `response_status` or `trigger` is looked for in portions: a page may then hold "
+    "fewer items than `limit`, or none, and still have a `next_cursor` with which the search goes on.",
     query=(
         parameters.WEBHOOK,
         parameters.EVENT,
         parameters.TRIGGER,
         parameters.choice("status", "Only deliveries in this state.", ("pending", "sent", "error")),
+        parameters.choice(
+            "error_class",
+            "Only deliveries in error whose latest attempt failed in this way.",
+            tuple(ErrorClass),
+        ),
+        parameters.RESPONSE_STATUS,
         *parameters.span("time of the event"),
         parameters.LIMIT,
         parameters.cursor(1 << 60, 14),
@@ -88,6 +97,8 @@ async def list_deliveries(call: Call) -> Response:
         event_id=query.get("event_id"),
         trigger=query.get("trigger"),
         status=query.get("status"),
+        error_class=query.get("error_class"),
+        response_status=query.get("response_status"),
         since=query.get("from"),
         until=query.get("to"),
     )

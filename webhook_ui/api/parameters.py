@@ -129,6 +129,12 @@ def _plan_number(text: str) -> int:
     return int(text)
 
 
+def _response_status(text: str) -> int:
+    if not NUMBER.fullmatch(text) or not 100 <= int(text) <= 599:
+        raise ValueError("This must be an HTTP status, a number from 100 to 599.")
+    return int(text)
+
+
 def _event_number(text: str) -> int:
     try:
         return ids.event_number(text)
@@ -264,6 +270,14 @@ EVENT = Parameter(
     schema={"type": "string", "pattern": "^evt_[0-7][0-9A-HJKMNP-TV-Z]{12}$"},
     example=EVENT_EXAMPLE,
     parse=_event_number,
+)
+RESPONSE_STATUS = Parameter(
+    name="response_status",
+    description="Only deliveries whose latest attempt was answered with this HTTP status: sent ones for a 2xx, else "
+    "those in error.",
+    schema={"type": "integer", "minimum": 100, "maximum": 599},
+    example=503,
+    parse=_response_status,
 )
 
 PATH = {

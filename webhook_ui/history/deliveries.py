@@ -1,5 +1,6 @@
 """The log: deliveries newest first, and one delivery with everything that was tried for it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,21 +12,20 @@ from sqlmodel import Session
 from webhook_ui import ids
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
+from webhook_ui.history.delivery_search import DeliveryFilter, Key, search
 from webhook_ui.models import Attempt, Delivery, Event, Lane, Sending, Webhook, table
 
+__all__ = [
+    "DeliveryDetail",
+    "DeliveryFilter",
+    "DeliveryPage",
+    "DeliveryRow",
+    "get_delivery",
+    "list_deliveries",
+    "rows_of",
+]
+
 _delivery, _attempt, _webhook, _lane = table(Delivery), table(Attempt), table(Webhook), table(Lane)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeliveryFilter:
-    """What the log is narrowed to; the times are those of the event, `since` inclusive, `until` exclusive."""
-
-    webhook_id: int | None = None
-    event_id: int | None = None
-    trigger: str | None = None
-    status: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class DeliveryRow:
     `next_attempt_at` is None while it is in flight and once it is over; `waiting_for` says what it waits for:
     stopped, disabled, paused, breaker, ordered, deliver_at, retry, rate_limit, or None when it is due, in flight or
     over. `lane_until` is until when its lane holds it: the next probe (breaker), the end of the wait its receiver
-    asked for (retry), its next turn (rate_limit).
+    asked for (retry), its next turn (rate_limit). `retry_schedule` is the webhook's own, if it has one.
     """
 
     webhook_id: int
@@ -58,6 +58,7 @@ class DeliveryRow:
     last_error_message: str | None
     lane_until: datetime | None = None
     test: bool = False
+    retry_schedule: Sequence[float] | None = None
 
     @property
     def id(self) -> str:
@@ -66,10 +67,11 @@ class DeliveryRow:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryPage:
-    """One page of the log."""
+    """One page of the log. Where the search broke off at `searched_to`, it may be short or empty, and goes on."""
 
     rows: Sequence[DeliveryRow]
     next_cursor: str | None
+    searched_to: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,35 +93,36 @@ def list_deliveries(
     cursor: str | None = None,
 ) -> DeliveryPage:
     """A page of the log, newest event first. Raises Invalid for a foreign cursor."""
-    statement = _rows(now).where(*_where(criteria))
-    if cursor is not None:
-        event_id, webhook_id = paging.decode(cursor, 2)
-        place = sa.tuple_(_delivery.c.event_id, _delivery.c.webhook_id)
-        integer = _delivery.c.event_id.type
-        statement = statement.where(place < sa.tuple_(sa.literal(event_id, integer), sa.literal(webhook_id, integer)))
-    statement = statement.order_by(_delivery.c.event_id.desc(), _delivery.c.webhook_id.desc()).limit(limit + 1)
-    found = [_row(row, now) for row in session.execute(statement)]
-    page = found[:limit]
-    more = len(found) > limit
+    after = paging.decode(cursor, 2) if cursor is not None else None
+    hits = search(session, criteria, limit=limit, after=(after[0], after[1]) if after else None)
     return DeliveryPage(
-        rows=page, next_cursor=paging.encode([page[-1].event_id, page[-1].webhook_id]) if more else None
+        rows=rows_of(session, hits.keys, now=now),
+        next_cursor=paging.encode(hits.more) if hits.more else None,
+        searched_to=hits.searched_to,
     )
+
+
+def rows_of(session: Session, keys: Sequence[Key], *, now: datetime) -> list[DeliveryRow]:
+    """The rows of these (event, webhook), newest first; what is not there is left out."""
+    if not keys:
+        return []
+    statement = _WANTED[session.get_bind().dialect.name]
+    found = session.execute(statement, {"now": now, "keys": json.dumps(list(keys))})
+    return sorted((_row(row, now) for row in found), key=lambda row: (row.event_id, row.webhook_id), reverse=True)
 
 
 def deliveries_of(
     session: Session, event_id: int, webhook_ids: Sequence[int], *, now: datetime
 ) -> dict[int, DeliveryRow]:
     """An event's deliveries to some webhooks, by webhook."""
-    if not webhook_ids:
-        return {}
-    statement = _rows(now).where(_delivery.c.event_id == event_id, _delivery.c.webhook_id.in_(webhook_ids))
-    return {row.webhook_id: _row(row, now) for row in session.execute(statement)}
+    rows = rows_of(session, [(event_id, webhook_id) for webhook_id in webhook_ids], now=now)
+    return {row.webhook_id: row for row in rows}
 
 
 def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datetime) -> DeliveryDetail:
     """One delivery with its attempts. Raises NotFound."""
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
-    found = session.execute(_rows(now).where(*here)).one_or_none()
+    found = session.execute(_ROWS.where(*here), {"now": now}).one_or_none()
     if found is None:
         raise NotFound(f"There is no delivery {ids.delivery_text(webhook_id, event_id)}.")
     attempts = session.execute(
@@ -135,24 +138,8 @@ def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datet
     )
 
 
-def _where(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
-    where: list[sa.ColumnElement[bool]] = []
-    for column, value in (
-        (_delivery.c.webhook_id, criteria.webhook_id),
-        (_delivery.c.event_id, criteria.event_id),
-        (_delivery.c.trigger, criteria.trigger),
-        (_delivery.c.status, criteria.status),
-    ):
-        if value is not None:
-            where.append(column == value)
-    if criteria.since is not None:
-        where.append(_delivery.c.event_id >= ids.floor(criteria.since))
-    if criteria.until is not None:
-        where.append(_delivery.c.event_id < ids.floor(criteria.until))
-    return where
-
-
-def _rows(now: datetime) -> sa.Select[Any]:
+def _rows() -> sa.Select[Any]:
+    now = sa.bindparam("now", type_=_delivery.c.due_at.type)
     earlier = table(Delivery).alias("earlier")
     head = (
         sa.select(sa.func.min(earlier.c.event_id))
@@ -169,6 +156,7 @@ def _rows(now: datetime) -> sa.Select[Any]:
             _lane.c.not_before,
             _lane.c.rate_tat,
             _webhook.c.title.label("webhook_title"),
+            _webhook.c.retry_schedule,
             _attempt.c.at.label("last_at"),
             _attempt.c.duration_ms.label("last_duration_ms"),
             _attempt.c.response_status.label("last_response_status"),
@@ -201,6 +189,20 @@ def _rows(now: datetime) -> sa.Select[Any]:
     )
 
 
+def _wanted(dialect: str) -> sa.Select[Any]:
+    """The rows of `keys`, a JSON list: one statement for any number of them, which is compiled once."""
+    keys: Any = sa.bindparam("keys", type_=sa.Text())
+    event_id: Any
+    webhook_id: Any
+    if dialect == "sqlite":
+        each = sa.func.json_each(keys).table_valued("value", name="wanted")
+        event_id, webhook_id = (sa.func.json_extract(each.c.value, f"$[{place}]") for place in (0, 1))
+    else:
+        each = sa.func.json_array_elements(sa.cast(keys, sa.JSON)).table_valued("value", name="wanted")
+        event_id, webhook_id = (sa.cast(each.c.value.op("->>")(place), sa.BigInteger) for place in (0, 1))
+    return _ROWS.where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
+
+
 def _row(row: Any, now: datetime) -> DeliveryRow:
     in_flight = row.claim is not None and row.due_at > now
     return DeliveryRow(
@@ -217,6 +219,7 @@ def _row(row: Any, now: datetime) -> DeliveryRow:
         waiting_for=row.waiting_for,
         lane_until=_lane_until(row, now),
         test=row.test,
+        retry_schedule=row.retry_schedule,
         created_at=row.created_at,
         updated_at=row.updated_at,
         last_at=row.last_at,
@@ -232,3 +235,7 @@ def _lane_until(row: Any, now: datetime) -> datetime | None:
         row.waiting_for
     )
     return moment if moment is not None and moment > now else None
+
+
+_ROWS = _rows()
+_WANTED = {dialect: _wanted(dialect) for dialect in ("sqlite", "postgresql")}

@@ -1,280 +1,165 @@
-"""The log of one webhook: filters, pages, rows that change in place and new ones that push nothing that is read."""
+"""A log with what belongs to it: the picture of attempts over time, filters, what can be done, the rows.
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+One webhook's, or that of all of them.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from nicegui import ui
-from sqlmodel import Session
+from nicegui import background_tasks
 
-from webhook_ui import ids, outbox, times
-from webhook_ui.errors import Invalid
-from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
+from webhook_ui import times
+from webhook_ui.errors import Unavailable
+from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.models import Webhook
-from webhook_ui.ui import delivery_words, formats, icons
-from webhook_ui.ui.actions import act
-from webhook_ui.ui.context import Tab
-from webhook_ui.ui.fields import filter_field
-from webhook_ui.ui.log_rows import fill_row, log_row
-from webhook_ui.ui.parts import box, link, symbol, text
+from webhook_ui.ui.attempt_counts import SCALES
+from webhook_ui.ui.context import Tab, zone_named
+from webhook_ui.ui.delivery_log import DeliveryLog
+from webhook_ui.ui.histogram import Histogram
+from webhook_ui.ui.log_address import LogAddress, in_words, judge
+from webhook_ui.ui.log_bar import LogBar
+from webhook_ui.ui.log_filters import LogFilters
+from webhook_ui.ui.parts import box, link, text
 from webhook_ui.ui.states import nothing_found
-from webhook_ui.ui.tables import LOG, Pager, Row, Table
-from webhook_ui.ui.webhook_page_address import Address
 
-PAGE = 50
-STATUSES = {"": "All", "error": "Error", "pending": "Pending", "sent": "Sent"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """A page of the log, the present state of rows shown that are not on it any more, and how many are newer."""
-
-    rows: Sequence[DeliveryRow]
-    others: Sequence[DeliveryRow]
-    next_cursor: str | None
-    newer: int
-
-
-def look(session: Session, address: Address, shown: Sequence[int], newest: int | None, now: datetime) -> Found:
-    """What `address` shows; `shown` are events on the screen, `newest` the newest that was known."""
-    webhook_id = address.webhook_id
-    criteria = DeliveryFilter(webhook_id=webhook_id, status=address.status or None, trigger=address.trigger or None)
-    page = list_deliveries(session, criteria, now=now, limit=PAGE, cursor=address.cursor or None)
-    here = {row.event_id for row in page.rows}
-    others = [
-        row
-        for event_id in shown
-        if event_id not in here
-        for row in list_deliveries(
-            session, DeliveryFilter(webhook_id=webhook_id, event_id=event_id), now=now, limit=1
-        ).rows
-    ]
-    top = list_deliveries(session, criteria, now=now, limit=PAGE).rows if address.cursor else page.rows
-    newer = 0 if newest is None else sum(row.event_id > newest for row in top)
-    return Found(rows=page.rows, others=others, next_cursor=page.next_cursor, newer=newer)
-
-
-def _part(address: Address) -> tuple[str, str, str]:
-    """What of an address decides which rows there are."""
-    return address.status, address.trigger, address.cursor
+PICTURE_SECONDS = 5.0  # between two looks at the figures while things change
 
 
 class Activity:
-    """`go` leads to another address, `reading` says whether something is open that must not be disturbed."""
+    """`go` leads to another address, `path` writes it, `reading` says whether a delivery is open."""
 
     def __init__(
         self,
         tab: Tab,
-        webhook: Webhook,
-        address: Address,
+        log: LogAddress,
         *,
-        go: Callable[[Address], Any],
+        webhook: Webhook | None = None,
+        go: Callable[[LogAddress], Any],
+        path: Callable[[LogAddress], str],
         reading: Callable[[], bool],
     ) -> None:
-        self._tab, self._webhook, self._address = tab, webhook, address
-        self._go, self._reading = go, reading
-        self._rows: dict[int, tuple[DeliveryRow, Row]] = {}  # by event, newest first
-        self._newest: int | None = None
-        self._next: str | None = None
-        self._came_from: dict[str, Address] = {}  # by cursor
-        self._build()
+        self._tab, self._address, self._webhook = tab, log, webhook
+        self._go, self._path, self._reading = go, path, reading
+        self._counted_at: datetime | None = None
+        criteria = self._criteria()
+        self._histogram = Histogram(
+            log.span or "24h", self._zone(), on_pick=self._pick_window, on_scale=lambda span: self._ask(span=span)
+        )
+        self._filters = LogFilters(tab, log, self._triggers(), self._ask, one_webhook=webhook is not None)
+        self._bar = LogBar(tab, self._ask, lambda: self.go(self._address.without_filters()))
+        self._rows = DeliveryLog(tab, log, criteria, self, whole=webhook is None)
 
     def know(self, webhook: Webhook) -> None:
         """What the webhook is now."""
         self._webhook = webhook
 
     @property
-    def event_ids(self) -> list[int]:
+    def delivery_ids(self) -> list[str]:
         """What is on the screen, newest first."""
-        return list(self._rows)
+        return self._rows.delivery_ids
 
-    def _build(self) -> None:
-        address = self._address
-        triggers = {trigger.name for name in self._webhook.triggers for trigger in self._matching(name)}
-        names = sorted(triggers | ({address.trigger} if address.trigger else set()))
-        with box("div", "w-filters w-log-filters") as row:
-            row.props["role"] = "search"
-            row.props["aria-label"] = "Deliveries"
-            self._status = filter_field("Status", STATUSES, address.status, self._filter_status)
-            self._trigger = filter_field(
-                "Trigger", {"": "All"} | {name: name for name in names}, address.trigger, self._filter_trigger
-            )
-            text(f"Times in {self._tab.zone.key}", "w-meta w-end w-log-zone")
-        self._nothing = box("div", "w-holder")
-        self._table = Table("Deliveries", LOG, "log")
-        with self._table.element:
-            with box("button", "w-new-rows") as self._news:
-                symbol(icons.UP)
-                self._news_text = text("")
-            self._news.props["type"] = "button"
-            self._news.on("click", self._show_news)
-            self._pager = Pager(self._back, self._forward)
-        self._news.move(target_index=0)
-        self._news.set_visibility(False)
-        self._table.element.set_visibility(False)
+    def go(self, log: LogAddress) -> None:
+        """Leads to another part of the log."""
+        self._go(log)
 
-    def _matching(self, name: str) -> Sequence[Any]:
-        return self._tab.services.plugins.matching(name)
+    def path(self, log: LogAddress) -> str:
+        """As a link."""
+        return self._path(log)
 
-    async def show(self, address: Address) -> None:
-        """Goes to another part of the log, or marks another row as the open one."""
-        before, self._address = self._address, address
-        if _part(before) != _part(address):
-            self._status.value = address.status
-            self._trigger.value = address.trigger if address.trigger in self._trigger.options else ""
-            await self.load()
-            if before.cursor != address.cursor:
-                ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
-        for event_id, (_, row) in self._rows.items():
-            row.choose(self._text(event_id) == address.delivery)
+    def is_reading(self) -> bool:
+        """Whether a delivery is open."""
+        return self._reading()
 
     async def load(self) -> None:
-        """Reads the page anew and shows it from the top."""
-        address = self._address
-        try:
-            found = await self._tab.read(look, address, (), None, times.utcnow())
-        except Invalid:  # a cursor that nobody gave
-            found = await self._tab.read(look, replace(address, cursor=""), (), None, times.utcnow())
-        if address.cursor:
-            newest = await self._tab.read(look, replace(address, cursor=""), (), None, times.utcnow())
-            self._newest = newest.rows[0].event_id if newest.rows else 0
-        else:
-            self._newest = found.rows[0].event_id if found.rows else 0
-        if _part(address) != _part(self._address):
-            return  # somewhere else by now
-        self._rows.clear()
-        self._table.clear()
-        self._place(found.rows)
-        self._announce(0)
-        self._frame(found)
+        """Reads the rows anew; the picture and the figures come when they are there."""
+        await self._filters.show(self._address, self._zone())
+        self._bar.show(self._address, self._criteria(), self._zone())
+        await self._rows.load()
+        background_tasks.create(self._complete(), name="figures of a log")
+
+    async def show(self, log: LogAddress) -> None:
+        """Goes to another part of the log, another picture, or marks another row as the open one."""
+        before, self._address = self._address, log
+        await self._rows.show(log, self._criteria())
+        if before.part != log.part:
+            await self._filters.show(log, self._zone())
+            self._bar.show(log, self._criteria(), self._zone())
+        if (before.span, before.part) != (log.span, log.part):
+            background_tasks.create(self._complete(), name="figures of a log")
 
     async def refresh(self) -> None:
-        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts."""
-        address = self._address
-        if self._newest is None:
-            return
-        found = await self._tab.read(look, address, list(self._rows), self._newest, times.utcnow())
-        if _part(address) != _part(self._address):
-            return
-        for row in (*found.rows, *found.others):
-            self._renew(row)
-        if not found.newer:
-            return
-        if not address.cursor and not self._reading() and await self._at_top():
-            self._place([row for row in found.rows if row.event_id > self._newest])
-            self._newest = max(self._rows)
-            self._announce(0)
-            self._frame(found)
-        else:
-            self._announce(found.newer)
+        """Looks again at the rows; at the figures only now and then."""
+        await self._rows.refresh()
+        now = times.utcnow()
+        if self._counted_at is None or (now - self._counted_at).total_seconds() >= PICTURE_SECONDS:
+            await self._complete()
 
-    async def _show_news(self) -> None:
-        if self._address.cursor:
-            self._go(replace(self._address, cursor="", first=1, delivery=""))
-        else:
-            await self.load()
-            ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
-
-    def _announce(self, newer: int) -> None:
-        count = f"{PAGE} or more" if newer >= PAGE else formats.count(newer)
-        self._news_text.set_text(f"{count} new {'delivery' if newer == 1 else 'deliveries'}")
-        self._news.set_visibility(newer > 0)
-
-    async def _at_top(self) -> bool:
-        with suppress(TimeoutError):
-            script = f"return getHtmlElement({self._table.element.id}).getBoundingClientRect().top >= 0 || scrollY < 8"
-            return bool(await ui.run_javascript(script, timeout=2.0)) or not self._rows
-        return False
-
-    def _frame(self, found: Found) -> None:
-        first, shown = self._address.first, len(self._rows)
-        self._next = found.next_cursor
-        more = found.next_cursor is not None
-        self._table.element.set_visibility(shown > 0)
-        self._pager.show(
-            first, first + shown - 1, None if more else first + shown - 1, back=bool(self._address.cursor), more=more
-        )
-        self._nothing.clear()
-        if not shown:
-            with self._nothing:
-                self._say_nothing()
-
-    def _say_nothing(self) -> None:
-        address = self._address
-        if address.status or address.trigger:
-            words = [f"status {STATUSES[address.status]}"] if address.status else []
-            words += [f"trigger {address.trigger}"] if address.trigger else []
-            clear = replace(address, status="", trigger="", cursor="", first=1)
+    def say_nothing(self, log: LogAddress) -> None:
+        """Builds what stands there instead of an empty list."""
+        if log.narrowed:
+            words = in_words(log, self._zone())
             nothing_found(
-                f"No delivery with {' and '.join(words)}",
+                f"No delivery with {words}" if words else "No deliveries",
                 "Others may be there without the filter.",
-                lambda: self._go(clear),
+                lambda: self.go(log.without_filters()),
             )
             return
         with box("section", "w-box w-nothing"):
             text("No deliveries yet", "w-medium", tag="p")
-            if not self._webhook.enabled:
+            if self._webhook and not self._webhook.enabled:
                 text("While it is disabled, no events are taken for it.", "w-muted", tag="p")
                 return
             with box("p", "w-muted"):
-                text("They appear here as soon as one of its triggers fires. To try it, ")
+                whose = "one of its triggers" if self._webhook else "a trigger that a webhook listens to"
+                text(f"They appear here as soon as {whose} fires. To try it, ")
                 link("fire one by hand", "/triggers")
                 text(".")
 
-    def _place(self, rows: Sequence[DeliveryRow]) -> None:
-        """Adds `rows` (newer than all, or to an empty list) and lets go of what no longer fits on the page."""
-        added: dict[int, tuple[DeliveryRow, Row]] = {}
-        for place, delivery in enumerate(rows):
-            row = log_row(self._table)
-            row.element.move(target_index=place)
-            row.choose(self._text(delivery.event_id) == self._address.delivery)
-            self._fill(row, delivery)
-            added[delivery.event_id] = (delivery, row)
-        self._rows = added | self._rows
-        for event_id in list(self._rows)[PAGE:]:
-            self._rows.pop(event_id)[1].element.delete()
+    async def _complete(self) -> None:
+        """What may take longer than the rows: nobody waits for it."""
+        self._counted_at = times.utcnow()
+        try:
+            await self._bar.count()
+            await self._draw(self._counted_at)
+        except Unavailable:
+            self._counted_at = None  # with the next change
 
-    def _renew(self, delivery: DeliveryRow) -> None:
-        known = self._rows.get(delivery.event_id)
-        if known is None or known[0] == delivery:
-            return
-        self._rows[delivery.event_id] = (delivery, known[1])
-        self._fill(known[1], delivery)
-
-    def _redelivering(self, event_id: int) -> Callable[[], Awaitable[None]]:
-        async def redeliver() -> None:
-            if await act(self._tab, outbox.redeliver, self._webhook.id, event_id):
-                await self.refresh()
-
-        return redeliver
-
-    def _fill(self, row: Row, delivery: DeliveryRow) -> None:
-        opened = replace(self._address, delivery=self._text(delivery.event_id))
-        redeliver = self._redelivering(delivery.event_id) if self._tab.may_write else None
+    async def _draw(self, now: datetime) -> None:
+        log = self._address
+        scale = log.span or "24h"
+        webhook_id = self._criteria().webhook_id
         services = self._tab.services
-        usual = services.settings.retry_schedule
-        retries = delivery_words.schedule_in_force(self._webhook, delivery.trigger, services.plugins.triggers, usual)
-        fill_row(row, delivery, path=opened.text(), retries=len(retries), zone=self._tab.zone, redeliver=redeliver)
+        bars = await services.counts.bars(
+            services.database, SCALES[scale], now=now, zone=self._zone(), webhook_id=webhook_id
+        )
+        if self._histogram.element.is_deleted or log.span != self._address.span:
+            return
+        criteria = self._criteria()
+        self._histogram.scale(scale)
+        self._histogram.show(bars)
+        self._histogram.mark(criteria.since, criteria.until)
 
-    def _text(self, event_id: int) -> str:
-        return ids.delivery_text(self._address.webhook_id, event_id)
+    def _ask(self, **changes: Any) -> None:
+        log = self._address
+        self.go(replace(log, **changes) if set(changes) == {"span"} else log.asking(**changes))
 
-    def _filter_status(self, status: str) -> Any:
-        if status != self._address.status:
-            self._go(replace(self._address, status=status, cursor="", first=1, delivery=""))
+    def _pick_window(self, since: datetime | None, until: datetime | None) -> None:
+        written = {"first": times.to_text(since) if since else "", "last": times.to_text(until) if until else ""}
+        if (written["first"], written["last"]) != (self._address.first, self._address.last):
+            self._ask(**written)
 
-    def _filter_trigger(self, trigger: str) -> Any:
-        if trigger != self._address.trigger:
-            self._go(replace(self._address, trigger=trigger, cursor="", first=1, delivery=""))
+    def _criteria(self) -> DeliveryFilter:
+        webhook_id = self._webhook.id if self._webhook else None
+        return judge(self._address, self._zone(), webhook_id).criteria
 
-    def _forward(self) -> Any:
-        if self._next:
-            further = replace(self._address, cursor=self._next, first=self._address.first + PAGE, delivery="")
-            self._came_from[self._next] = replace(self._address, delivery="")
-            self._go(further)
+    def _zone(self) -> ZoneInfo:
+        return zone_named(self._address.tz) or self._tab.zone
 
-    def _back(self) -> Any:
-        first_page = replace(self._address, cursor="", first=1, delivery="")
-        self._go(self._came_from.get(self._address.cursor, first_page))
+    def _triggers(self) -> Iterable[str]:
+        plugins = self._tab.services.plugins
+        if self._webhook is None:
+            return sorted(plugins.triggers)
+        return sorted({trigger.name for name in self._webhook.triggers for trigger in plugins.matching(name)})

@@ -20,6 +20,7 @@ from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
+from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.ui.shared_reads import OverviewDesk, SharedReads
 from webhook_ui.webhook_fields import Rules
@@ -46,6 +47,7 @@ class Services:
     shared: SharedReads = field(default_factory=SharedReads)
     overview: OverviewDesk = field(default_factory=OverviewDesk)
     health: HealthMemory = field(default_factory=HealthMemory)
+    counts: AttemptCounts = field(default_factory=AttemptCounts)
 
 
 @dataclass(kw_only=True)

@@ -220,13 +220,19 @@ def more_menu(
 ) -> ui.button:
     """The three dots and what they offer; a function is asked what that is each time the menu opens."""
     made = icon_button(icons.MORE, name, small=small)
-    made.props["aria-haspopup"] = "menu"
     if callable(actions):
+        made.props["aria-haspopup"] = "menu"
         made.on_click(lambda _: _toggle_menu(made, name, actions))
-    else:
-        with made, popup(name):
-            _entries(actions)
-    return made
+        return made
+    return with_menu(made, name, actions)
+
+
+def with_menu(opener: ui.button, name: str, actions: Sequence[Action]) -> ui.button:
+    """A button that opens a menu."""
+    opener.props["aria-haspopup"] = "menu"
+    with opener, popup(name):
+        _entries(actions)
+    return opener
 
 
 def _toggle_menu(opener: ui.button, name: str, offer: Callable[[], Sequence[Action]]) -> None:

@@ -11,6 +11,7 @@ from nicegui import app as nicegui_app
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.ui import (
+    deliveries_page,
     event_page,
     events_page,
     redeliveries_page,
@@ -68,6 +69,7 @@ async def _root(services: Services) -> None:
                 "/redeliveries": lambda: _let_in(tab, redeliveries_page.show),
                 "/events": lambda: _let_in(tab, events_page.show),
                 "/events/{event_id}": lambda event_id: _let_in(tab, event_page.show, event_id),
+                "/deliveries": lambda: _let_in(tab, deliveries_page.show),
                 "/triggers": triggers,
             },
             show_404=True,

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from webhook_ui.history.deliveries import DeliveryRow
-from webhook_ui.models import Webhook
 from webhook_ui.plugin_loader import RegisteredTrigger
 from webhook_ui.ui import formats
 
@@ -35,8 +35,15 @@ class Next:
     over: bool = False
 
 
+class Scheduled(Protocol):
+    """A webhook, or what knows of its waits."""
+
+    @property
+    def retry_schedule(self) -> Sequence[float] | None: ...
+
+
 def schedule_in_force(
-    webhook: Webhook, trigger: str, triggers: Mapping[str, RegisteredTrigger], usual: Sequence[float]
+    webhook: Scheduled, trigger: str, triggers: Mapping[str, RegisteredTrigger], usual: Sequence[float]
 ) -> Sequence[float]:
     """The waits between attempts: the webhook's own, else the trigger's, else the setting."""
     if webhook.retry_schedule is not None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
@@ -18,6 +19,7 @@ from webhook_ui.ui.context import Tab, tell, zone_named
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH, Judged, Question, judge
 from webhook_ui.ui.event_filters import EventFilters
+from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.parts import Part, box, link, page_header, prose, symbol, text
 from webhook_ui.ui.states import nothing_found, notice
 from webhook_ui.ui.tables import EVENTS, Pager, Row, Table
@@ -74,7 +76,7 @@ class EventsPage:
         judged = self._judge()
         with box("div", "w-page") as self.root:
             with page_header("Events"):
-                pass
+                export_menu("events", self._export_query)
             self._filters = EventFilters(self._question, judged, tab.services.plugins.triggers, self._ask)
             self._notice = Part(box("div", "w-holder"), self._build_notice)
             self._nothing = Part(box("div", "w-holder"), self._build_nothing)
@@ -118,6 +120,9 @@ class EventsPage:
         except Invalid:  # a cursor that nobody gave
             self._question = self._question.with_changes()
             return await self._tab.read(look, criteria, "", None)
+
+    def _export_query(self) -> dict[str, str]:
+        return {"tz": self._zone().key, **dict(parse_qsl(urlsplit(self._question.text()).query))}
 
     def _judge(self) -> Judged:
         return judge(self._question, self._zone(), self._tab.services.settings.indexed)

@@ -1,6 +1,6 @@
 """The rows of a log of deliveries: one delivery each, opened by a click anywhere in it or by its link."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,8 +8,8 @@ from webhook_ui import ids, times
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.parts import link, mono, status_pill, tag, text, time_text
-from webhook_ui.ui.tables import LOG, Row, Table
+from webhook_ui.ui.parts import foreign, link, mono, status_pill, tag, text, time_text
+from webhook_ui.ui.tables import LOG, Column, Row, Table
 
 FOLLOW = "event => { if (!event.target.closest('a, button')) event.currentTarget.querySelector('a').click() }"
 
@@ -26,13 +26,14 @@ def fill_row(
     delivery: DeliveryRow,
     *,
     path: str,
+    columns: Sequence[Column] = LOG,
     retries: int,
     zone: ZoneInfo,
     redeliver: Callable[[], Awaitable[None]] | None,
 ) -> None:
     """Shows the delivery as it is now. `path` opens it; `redeliver` is None for who may not."""
     now = times.utcnow()
-    for column in LOG:
+    for column in columns:
         row.cell(column.key).clear()
     with row.cell("status"):
         status_pill(delivery.status)  # type: ignore[arg-type]  # one of three, by a CHECK of the table
@@ -48,8 +49,14 @@ def fill_row(
         mono(delivery.trigger, cut=True)
         if delivery.test:
             tag("test").classes("w-after")
-    with row.cell("event"):
-        mono(ids.event_text(delivery.event_id), "w-second", cut=True)
+    if any(column.key == "webhook" for column in columns):
+        with row.cell("webhook"):
+            whose = link("", f"/webhooks/{delivery.webhook_id}", "w-log-webhook")
+            with whose:
+                foreign(delivery.webhook_title)
+    else:
+        with row.cell("event"):
+            mono(ids.event_text(delivery.event_id), "w-second", cut=True)
     with row.cell("attempt"):
         text(delivery_words.attempt(delivery, retries), "w-muted")
     with row.cell("duration"):

@@ -33,6 +33,7 @@ class Person:
 
 ENTRIES = (
     Entry(title="Webhooks", icon=icons.WEBHOOK, path="/"),
+    Entry(title="Deliveries", icon=icons.DELIVERIES, path="/deliveries"),
     Entry(title="Events", icon=icons.FIRE, path="/events"),
     Entry(title="Redeliveries", icon=icons.REDELIVER, path="/redeliveries"),
     Entry(title="Triggers", icon=icons.TRIGGERS, path="/triggers"),

@@ -53,6 +53,9 @@ EVENTS = (
     Column(key="payload", title="Payload"),
     Column(key="tally", title="Deliveries", width=184, figures=True),
 )
+WHOLE_LOG = tuple(
+    Column(key="webhook", title="Webhook", width=200) if column.key == "event" else column for column in LOG
+)
 TRIGGERS = (
     Column(key="title", title="Trigger"),
     Column(key="name", title="Name"),

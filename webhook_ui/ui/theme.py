@@ -23,9 +23,9 @@ def setup() -> None:
     """Registers static files, head links and defaults; called once by the app, before any page is built."""
     app.add_static_files(STATIC_URL, STATIC)
     links = [f'<link rel="stylesheet" href="{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")]
-    script = f'<script defer src="{_address("app.js")}"></script>'
+    scripts = [f'<script defer src="{_address(name)}"></script>' for name in ("app.js", "log.js")]
     # in the head, not injected by script: the first paint already has the theme's background
-    ui.add_head_html("\n".join([*links, script]), shared=True)
+    ui.add_head_html("\n".join([*links, *scripts]), shared=True)
     app.colors(primary="#2453d6", positive="#12633a", negative="#a5161d", warning="#7a4a06")
     ui.button.default_props("unelevated no-caps no-wrap")
     ui.input.default_props("outlined dense hide-bottom-space no-error-icon")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from nicegui import background_tasks, context, ui
 from sqlmodel import Session
 
-from webhook_ui import ids, webhooks
+from webhook_ui import webhooks
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import NotFound, Unavailable
 from webhook_ui.history.webhooks import WebhookRow, describe
@@ -124,7 +124,14 @@ class _Page:
             elif self._address.tab == "settings":
                 show_settings(self._tab, self._row.webhook)
             else:
-                activity = Activity(self._tab, self._row.webhook, self._address, go=_go, reading=self._is_reading)
+                activity = Activity(
+                    self._tab,
+                    self._address.log,
+                    webhook=self._row.webhook,
+                    go=lambda log: _go(replace(self._address, log=log)),
+                    path=lambda log: replace(self._address, log=log).text(),
+                    reading=self._is_reading,
+                )
                 self._activity = activity
                 await activity.load()
 
@@ -154,7 +161,7 @@ class _Page:
                     self._tabs.value = address.tab
                     await self._show_tab()
                 elif self._activity:
-                    await self._activity.show(address)
+                    await self._activity.show(address.log)
                 await self._show_panel()
             except Unavailable as error:
                 tell(error)
@@ -181,16 +188,15 @@ class _Page:
         return bool(self._panel.delivery_id)
 
     def _close_panel(self) -> None:
-        _go(replace(self._address, delivery=""))
+        _go(self._address.with_delivery(""))
 
     def _step(self, direction: int) -> None:
         """To the delivery above or below the open one in the log."""
-        shown = self._activity.event_ids if self._activity else []
-        texts = [ids.delivery_text(self._row.id, event_id) for event_id in shown]
-        if self._address.delivery in texts:
-            place = texts.index(self._address.delivery) + direction
-            if 0 <= place < len(texts):
-                _go(replace(self._address, delivery=texts[place]))
+        shown = self._activity.delivery_ids if self._activity else []
+        if self._address.delivery in shown:
+            place = shown.index(self._address.delivery) + direction
+            if 0 <= place < len(shown):
+                _go(self._address.with_delivery(shown[place]))
 
     async def _edit(self) -> None:
         await webhook_form.edit_webhook(self._tab, self._row.id)

@@ -1,13 +1,12 @@
 """The address of a webhook's page: what stands in its query, read and written in one place."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Self
-from urllib.parse import parse_qs, urlencode, urlsplit
+
+from webhook_ui.ui.log_address import LogAddress, read_query, write
 
 TABS = ("activity", "settings", "secret")
-STATUSES = ("pending", "sent", "error")
-LONGEST = 200
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -17,45 +16,28 @@ class Address:
 
     webhook_id: int
     tab: str = TABS[0]
-    status: str = ""
-    trigger: str = ""
-    cursor: str = ""
-    first: int = 1
-    delivery: str = ""
+    log: LogAddress = field(default_factory=LogAddress)
 
     @classmethod
     def read(cls, webhook_id: int, path: str) -> Self:
         """From the path with its query."""
-        try:
-            given = parse_qs(urlsplit(path).query, max_num_fields=50)
-        except ValueError:
-            given = {}
-        # what no database could look for (NUL, half characters) is as good as left out
-        last = {name: texts[-1] for name, texts in given.items()}
-        query = {name: text for name, text in last.items() if text.isprintable() and len(text) <= LONGEST}
-        tab, status, first = (query.get(name, "") for name in ("tab", "status", "first"))
-        return cls(
-            webhook_id=webhook_id,
-            tab=tab if tab in TABS else TABS[0],
-            status=status if status in STATUSES else "",
-            trigger=query.get("trigger", ""),
-            cursor=query.get("cursor", ""),
-            first=int(first) if _NUMBER.fullmatch(first) else 1,
-            delivery=query.get("delivery", ""),
-        )
+        tab = read_query(path).get("tab", "")
+        log = replace(LogAddress.read(path), webhook="")
+        return cls(webhook_id=webhook_id, tab=tab if tab in TABS else TABS[0], log=log)
+
+    @property
+    def delivery(self) -> str:
+        """What is open beside the log, empty for nothing."""
+        return self.log.delivery
+
+    def with_delivery(self, delivery: str) -> "Address":
+        """The same with another delivery open, or none."""
+        return replace(self, log=replace(self.log, delivery=delivery))
 
     def text(self) -> str:
         """As a link within the dashboard."""
-        query = {
-            "tab": "" if self.tab == TABS[0] else self.tab,
-            "status": self.status,
-            "trigger": self.trigger,
-            "cursor": self.cursor,
-            "first": str(self.first) if self.cursor and self.first > 1 else "",
-            "delivery": self.delivery,
-        }
-        written = urlencode({name: text for name, text in query.items() if text})
-        return f"/webhooks/{self.webhook_id}" + (f"?{written}" if written else "")
+        tab = {} if self.tab == TABS[0] else {"tab": self.tab}
+        return write(f"/webhooks/{self.webhook_id}", {**tab, **self.log.query()})
 
 
 def read_id(text: str) -> int | None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from functools import partial
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from nicegui import background_tasks, ui
@@ -208,6 +208,9 @@ class WebhooksPage:
         question = self._question()
         self._go(replace(question, page=self._page + pages))
 
+    def _export_query(self) -> dict[str, str]:
+        return {"tz": self._zone().key, **dict(parse_qsl(urlsplit(self._address).query))}
+
     def _build_frame(self, kind: str, problem: str = "") -> None:
         self._list = self._choice = self._strip = None
         if kind != "list":
@@ -232,6 +235,7 @@ class WebhooksPage:
             self._toggle = view_toggle(
                 "list" if question.view == "list" else "card", lambda key: self._prefer(view=key)
             )
+            export_menu("webhooks", self._export_query)
             if self._tab.may_write:
                 self._build_add()
         self._strip = FigureStrip(self._figures)

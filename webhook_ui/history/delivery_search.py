@@ -1,0 +1,214 @@
+"""Which deliveries a filter leaves, newest first: found through the indexes there are, a window of them at a time.
+
+A rare combination (a class of error, an HTTP status) has no index. Then what an index holds is looked through for a
+moment only, and the answer says how far back that was: the search goes on from there. How rows look stands elsewhere.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui import ids
+from webhook_ui.models import Attempt, Delivery, Event, table
+
+WINDOW, WIDEST = 1000, 8000  # candidates looked at in one statement; each next one takes twice as many
+BUDGET_SECONDS = 0.12
+FEW = 5000  # so many open deliveries are read whole and sorted
+
+_delivery, _attempt, _event = table(Delivery), table(Attempt), table(Event)
+
+Key = tuple[int, int]
+"""Event and webhook, in the order of the log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryFilter:
+    """What the log is narrowed to; the times are those of the event, `since` inclusive, `until` exclusive.
+
+    `error_class` and `response_status` are those of the latest attempt: of deliveries in error, or sent for a 2xx.
+    `redeliverable` leaves out what was cancelled, and test sends.
+    """
+
+    webhook_id: int | None = None
+    event_id: int | None = None
+    trigger: str | None = None
+    status: str | None = None
+    error_class: str | None = None
+    response_status: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    redeliverable: bool = False
+
+    @property
+    def state(self) -> str | None:
+        """The status that the whole filter leaves; empty when its parts exclude each other."""
+        implied: set[str] = {self.status} if self.status else set()
+        if self.error_class is not None:
+            implied.add("error")
+        if self.response_status is not None:
+            implied.add("sent" if 200 <= self.response_status < 300 else "error")
+        return implied.pop() if len(implied) == 1 else "" if implied else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """What was found, newest first; `more` goes on behind it, `searched_to` is set where the search broke off."""
+
+    keys: Sequence[Key]
+    more: Key | None = None
+    searched_to: datetime | None = None
+
+
+def search(
+    session: Session,
+    criteria: DeliveryFilter,
+    *,
+    limit: int,
+    after: Key | None = None,
+    budget: float | None = None,
+) -> Hits:
+    """Up to `limit` deliveries behind `after`.
+
+    Looks through windows for `budget` seconds (BUDGET_SECONDS), and through one at least.
+    """
+    if criteria.state == "":
+        return Hits(keys=[])
+    if _is_few_open(session, criteria):
+        found = _open_ones(session, criteria, after)
+        return Hits(keys=found[:limit], more=found[limit - 1] if len(found) > limit else None)
+    if not _rest(criteria):
+        found = _keys(session, _candidates(criteria, after).limit(limit + 1))
+        return Hits(keys=found[:limit], more=found[limit - 1] if len(found) > limit else None)
+    seconds = BUDGET_SECONDS if budget is None else budget
+    return _look_through(session, criteria, limit, after, time.monotonic() + seconds)
+
+
+def count(session: Session, criteria: DeliveryFilter, *, most: int, budget: float | None = None) -> tuple[int, bool]:
+    """How many a filter leaves, up to `most`, and whether those are all."""
+    hits = search(session, criteria, limit=most, budget=budget)
+    return len(hits.keys), hits.more is None
+
+
+def _look_through(session: Session, criteria: DeliveryFilter, limit: int, after: Key | None, until: float) -> Hits:
+    found: list[Key] = []
+    size = WINDOW
+    while True:
+        window = _candidates(criteria, after).limit(size).subquery("candidate")
+        last = _last(session, window, size)
+        found += _matches(session, criteria, window, limit + 1 - len(found))
+        if len(found) > limit:
+            return Hits(keys=found[:limit], more=found[limit - 1])
+        if last is None:
+            return Hits(keys=found)
+        after, size = last, min(size * 2, WIDEST)
+        if time.monotonic() >= until:
+            return Hits(keys=found, more=last, searched_to=ids.moment(last[0]))
+
+
+def _last(session: Session, window: sa.Subquery, size: int) -> Key | None:
+    """The oldest candidate of a window; None when the window is not full, so that nothing lies behind it."""
+    row = session.execute(sa.select(window.c.event_id, window.c.webhook_id).offset(size - 1).limit(1)).first()
+    return (row.event_id, row.webhook_id) if row else None
+
+
+def _matches(session: Session, criteria: DeliveryFilter, window: sa.Subquery, limit: int) -> list[Key]:
+    """Those of a window that the rest of the filter leaves."""
+    statement = sa.select(window.c.event_id, window.c.webhook_id).join(
+        _delivery,
+        sa.and_(_delivery.c.webhook_id == window.c.webhook_id, _delivery.c.event_id == window.c.event_id),
+    )
+    if criteria.error_class is not None or criteria.response_status is not None:
+        last = sa.and_(
+            _attempt.c.webhook_id == window.c.webhook_id,
+            _attempt.c.event_id == window.c.event_id,
+            _attempt.c.id == _delivery.c.last_attempt_id,
+        )
+        statement = statement.join(_attempt, last)
+    statement = statement.where(*_rest(criteria))
+    return _keys(session, statement.order_by(window.c.event_id.desc(), window.c.webhook_id.desc()).limit(limit))
+
+
+def _candidates(criteria: DeliveryFilter, after: Key | None) -> sa.Select[Any]:
+    """The keys of what one index has of this filter, newest first."""
+    event_id, webhook_id = _delivery.c.event_id, _delivery.c.webhook_id
+    statement = sa.select(event_id, webhook_id)
+    if criteria.state == "error":
+        statement = statement.where(_delivery.c.status == "error")
+        if criteria.trigger is not None:
+            statement = statement.where(_delivery.c.trigger == criteria.trigger)
+    elif criteria.webhook_id is not None and criteria.state == "pending":
+        statement = statement.where(_delivery.c.due_at.is_not(None))
+    elif criteria.webhook_id is None and criteria.trigger is not None:
+        event_id = _event.c.id
+        statement = sa.select(event_id.label("event_id"), webhook_id).join(_delivery, _delivery.c.event_id == event_id)
+        statement = statement.where(_event.c.trigger == criteria.trigger)
+    if criteria.webhook_id is not None:
+        statement = statement.where(webhook_id == criteria.webhook_id)
+    statement = statement.where(*_within(criteria, event_id), *_behind(after, event_id))
+    return statement.order_by(event_id.desc(), webhook_id.desc())
+
+
+def _within(criteria: DeliveryFilter, event_id: sa.ColumnElement[int]) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if criteria.event_id is not None:
+        where.append(event_id == criteria.event_id)
+    if criteria.since is not None:
+        where.append(event_id >= ids.floor(criteria.since))
+    if criteria.until is not None:
+        where.append(event_id < ids.floor(criteria.until))
+    return where
+
+
+def _behind(after: Key | None, event_id: sa.ColumnElement[int]) -> list[sa.ColumnElement[bool]]:
+    if after is None:
+        return []
+    place = sa.or_(event_id < after[0], _delivery.c.webhook_id < after[1])
+    return [event_id <= after[0], place]
+
+
+def _rest(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
+    """What the candidates' index does not know."""
+    where: list[sa.ColumnElement[bool]] = []
+    if criteria.state in ("pending", "sent"):
+        where.append(_delivery.c.status == criteria.state)
+    if criteria.trigger is not None and criteria.webhook_id is not None and criteria.state != "error":
+        where.append(_delivery.c.trigger == criteria.trigger)
+    if criteria.redeliverable:
+        closed = _delivery.c.closed
+        where += [sa.or_(closed.is_(None), closed != "cancelled"), sa.not_(_delivery.c.test)]
+    if criteria.error_class is not None:
+        where.append(_attempt.c.error_class == criteria.error_class)
+    if criteria.response_status is not None:
+        where.append(_attempt.c.response_status == criteria.response_status)
+    return where
+
+
+def _is_few_open(session: Session, criteria: DeliveryFilter) -> bool:
+    """Whether pending ones over all webhooks are best found among all that are open, which have no order in time."""
+    if criteria.state != "pending" or criteria.webhook_id is not None:
+        return False
+    some = sa.select(_delivery.c.webhook_id).where(_delivery.c.due_at.is_not(None)).limit(FEW + 1).subquery()
+    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) <= FEW
+
+
+def _open_ones(session: Session, criteria: DeliveryFilter, after: Key | None) -> list[Key]:
+    opened = sa.select(_delivery.c.webhook_id, _delivery.c.event_id).where(_delivery.c.due_at.is_not(None))
+    window = opened.limit(FEW + 1).subquery("opened")  # the limit keeps it apart, so that its index is used
+    statement = sa.select(window.c.event_id, window.c.webhook_id).join(
+        _delivery,
+        sa.and_(_delivery.c.webhook_id == window.c.webhook_id, _delivery.c.event_id == window.c.event_id),
+    )
+    where = [_delivery.c.status == "pending", *_within(criteria, window.c.event_id)]
+    if criteria.trigger is not None:
+        where.append(_delivery.c.trigger == criteria.trigger)
+    found = sorted(_keys(session, statement.where(*where)), reverse=True)
+    return found if after is None else [key for key in found if key < after]
+
+
+def _keys(session: Session, statement: sa.Select[Any]) -> list[Key]:
+    return [(row.event_id, row.webhook_id) for row in session.execute(statement)]

@@ -1,0 +1,226 @@
+"""A log of deliveries: pages, rows that change in place, and new ones that push nothing that is read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from nicegui import ui
+
+from webhook_ui import outbox, times
+from webhook_ui.errors import Invalid
+from webhook_ui.history import paging
+from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
+from webhook_ui.history.delivery_search import Key
+from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui.actions import act
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import button
+from webhook_ui.ui.log_address import LogAddress
+from webhook_ui.ui.log_look import PAGE, Found, key_of, look, look_again, newest
+from webhook_ui.ui.log_rows import fill_row, log_row
+from webhook_ui.ui.parts import box, symbol, text
+from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Row, Table
+
+
+class Surroundings(Protocol):
+    """What the log asks of the page around it."""
+
+    def go(self, log: LogAddress) -> None:
+        """Leads to another part of the log."""
+
+    def path(self, log: LogAddress) -> str:
+        """As a link."""
+
+    def is_reading(self) -> bool:
+        """Whether something is open that must not be disturbed."""
+
+    def say_nothing(self, log: LogAddress) -> None:
+        """Builds what stands there instead of an empty list."""
+
+
+class DeliveryLog:
+    """One webhook's rows, or with `whole` those of all, each with its webhook."""
+
+    def __init__(
+        self, tab: Tab, log: LogAddress, criteria: DeliveryFilter, around: Surroundings, *, whole: bool = False
+    ) -> None:
+        self._tab, self._log, self._criteria, self._around = tab, log, criteria, around
+        self._columns = WHOLE_LOG if whole else LOG
+        self._rows: dict[Key, tuple[DeliveryRow, Row]] = {}  # newest first
+        self._known: Key | None = None  # the newest that was there when the page was shown
+        self._next: str | None = None
+        self._came_from: dict[str, LogAddress] = {}  # by cursor
+        self._build()
+
+    @property
+    def delivery_ids(self) -> list[str]:
+        """What is on the screen, newest first."""
+        return [row.id for row, _ in self._rows.values()]
+
+    def _build(self) -> None:
+        self._nothing = box("div", "w-holder")
+        self._table = Table("Deliveries", self._columns, "log")
+        with self._table.element:
+            with box("button", "w-new-rows") as self._news:
+                symbol(icons.UP)
+                self._news_text = text("")
+            self._news.props["type"] = "button"
+            self._news.on("click", self._show_news)
+            with box("div", "w-searched") as self._searched:
+                self._searched_text = text("", "w-muted")
+                button("Search on", self._forward, small=True, icon=icons.SEARCH)
+            self._pager = Pager(self._back, self._forward)
+        self._news.move(target_index=0)
+        self._news.set_visibility(False)
+        self._searched.set_visibility(False)
+        self._table.element.set_visibility(False)
+
+    async def show(self, log: LogAddress, criteria: DeliveryFilter) -> None:
+        """Goes to another part of the log, or marks another row as the open one."""
+        before, self._log, self._criteria = self._log, log, criteria
+        if before.part != log.part:
+            await self.load()
+            if before.cursor != log.cursor:
+                self._scroll_up()
+        for delivery, row in self._rows.values():
+            row.choose(delivery.id == log.delivery)
+
+    async def load(self) -> None:
+        """Reads the page anew and shows it from the top."""
+        log, criteria = self._log, self._criteria
+        try:
+            found = await self._tab.read(look, criteria, log.cursor, times.utcnow())
+        except Invalid:  # a cursor that nobody gave
+            found = await self._tab.read(look, criteria, "", times.utcnow())
+        first = key_of(found.rows[0]) if found.rows else (0, 0)
+        known = await self._tab.read(newest, criteria) if log.cursor else first
+        if log.part != self._log.part:
+            return  # somewhere else by now
+        self._known = known
+        self._rows.clear()
+        self._table.clear()
+        self._place(found.rows)
+        self._announce(0)
+        self._frame(found)
+
+    async def refresh(self) -> None:
+        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts."""
+        log, criteria, known = self._log, self._criteria, self._known
+        if known is None:
+            return
+        shown = list(self._rows)
+        first_page = not log.cursor
+        news = await self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page)
+        if log.part != self._log.part:
+            return
+        for row in news.shown:
+            self._renew(row)
+        fresh = [row for row in news.fresh if key_of(row) not in self._rows]
+        if not fresh:
+            return
+        if first_page and not self._around.is_reading() and await self._at_top():
+            if self._place(fresh):  # the next page begins behind what is the last row now
+                self._next = paging.encode(min(self._rows))
+                self._say_searched(None)
+            self._known = max(self._rows)
+            self._announce(0)
+            self._count_rows(more=self._next is not None)
+        else:
+            self._announce(len(fresh))
+
+    async def _show_news(self) -> None:
+        if self._log.cursor:
+            self._around.go(replace(self._log, cursor="", number=1, delivery=""))
+        else:
+            await self.load()
+            self._scroll_up()
+
+    def _scroll_up(self) -> None:
+        ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
+
+    def _announce(self, newer: int) -> None:
+        count = f"{PAGE} or more" if newer >= PAGE else formats.count(newer)
+        self._news_text.set_text(f"{count} new {'delivery' if newer == 1 else 'deliveries'}")
+        self._news.set_visibility(newer > 0)
+
+    async def _at_top(self) -> bool:
+        with suppress(TimeoutError):
+            script = f"return getHtmlElement({self._table.element.id}).getBoundingClientRect().top >= 0 || scrollY < 8"
+            return bool(await ui.run_javascript(script, timeout=2.0)) or not self._rows
+        return False
+
+    def _frame(self, found: Found) -> None:
+        self._next = found.next_cursor
+        self._say_searched(found.searched_to)
+        self._count_rows(more=found.next_cursor is not None)
+
+    def _count_rows(self, *, more: bool) -> None:
+        first, shown = self._log.number, len(self._rows)
+        stopped = self._searched.visible
+        self._table.element.set_visibility(shown > 0 or stopped)
+        last = first + shown - 1
+        self._pager.show(first, last if shown else 0, None if more else last, back=bool(self._log.cursor), more=more)
+        self._nothing.clear()
+        if not shown and not stopped:
+            with self._nothing:
+                self._around.say_nothing(self._log)
+
+    def _say_searched(self, moment: datetime | None) -> None:
+        self._searched.set_visibility(moment is not None)
+        if moment:
+            back = formats.absolute(moment, self._tab.zone, seconds=True)
+            self._searched_text.set_text(f"Searched back to {back}. There may be older ones.")
+
+    def _place(self, rows: Sequence[DeliveryRow]) -> bool:
+        """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""
+        for delivery in rows:
+            row = log_row(self._table)
+            row.element.move(target_index=sum(key > key_of(delivery) for key in self._rows))
+            row.choose(delivery.id == self._log.delivery)
+            self._fill(row, delivery)
+            self._rows[key_of(delivery)] = (delivery, row)
+            self._rows = dict(sorted(self._rows.items(), reverse=True))
+        left_over = list(self._rows)[PAGE:]
+        for key in left_over:
+            self._rows.pop(key)[1].element.delete()
+        return bool(left_over)
+
+    def _renew(self, delivery: DeliveryRow) -> None:
+        known = self._rows.get(key_of(delivery))
+        if known is None or known[0] == delivery:
+            return
+        self._rows[key_of(delivery)] = (delivery, known[1])
+        self._fill(known[1], delivery)
+
+    def _redelivering(self, delivery: DeliveryRow) -> Callable[[], Awaitable[None]]:
+        async def redeliver() -> None:
+            if await act(self._tab, outbox.redeliver, delivery.webhook_id, delivery.event_id):
+                await self.refresh()
+
+        return redeliver
+
+    def _fill(self, row: Row, delivery: DeliveryRow) -> None:
+        services = self._tab.services
+        usual = services.settings.retry_schedule
+        retries = delivery_words.schedule_in_force(delivery, delivery.trigger, services.plugins.triggers, usual)
+        fill_row(
+            row,
+            delivery,
+            columns=self._columns,
+            path=self._around.path(replace(self._log, delivery=delivery.id)),
+            retries=len(retries),
+            zone=self._tab.zone,
+            redeliver=self._redelivering(delivery) if self._tab.may_write else None,
+        )
+
+    def _forward(self) -> Any:
+        if self._next:
+            self._came_from[self._next] = replace(self._log, delivery="")
+            number = self._log.number + len(self._rows)
+            self._around.go(replace(self._log, cursor=self._next, number=number, delivery=""))
+
+    def _back(self) -> Any:
+        first_page = replace(self._log, cursor="", number=1, delivery="")
+        self._around.go(self._came_from.get(self._log.cursor, first_page))

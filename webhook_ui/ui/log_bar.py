@@ -1,0 +1,85 @@
+"""The line between filters and rows: the chosen window of time, the way back, and what can be done with all of it."""
+
+from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+
+from webhook_ui.history.deliveries import DeliveryFilter
+from webhook_ui.ui import formats, icons
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import button, icon_button
+from webhook_ui.ui.export_menu import export_menu
+from webhook_ui.ui.log_address import LogAddress, scope_query, window_in_words, write
+from webhook_ui.ui.log_look import Doable, doable
+from webhook_ui.ui.parts import box, link, symbol, text
+
+
+class LogBar:
+    """`ask` hears that the window is taken back, `clear` that all filters are."""
+
+    def __init__(self, tab: Tab, ask: Callable[..., Any], clear: Callable[[], Any]) -> None:
+        self._tab, self._ask = tab, ask
+        self._log, self._criteria = LogAddress(), DeliveryFilter()
+        with box("div", "w-log-bar"):
+            with box("span", "w-window") as self._window:
+                text("Time", "w-muted")
+                self._window_words = text("")
+                icon_button(icons.CLOSE, "Take the time back", lambda: self._ask(first="", last=""))
+            self._clear = button("Clear filters", clear, kind="quiet", small=True)
+            text(f"Times in {tab.zone.key}", "w-meta w-log-zone")
+            with box("div", "w-acts"):
+                self._orders = box("div", "w-row w-log-orders")
+                export_menu("deliveries", self._export_query)
+        self._window.set_visibility(False)
+        self._clear.set_visibility(False)
+
+    def show(self, log: LogAddress, criteria: DeliveryFilter, zone: ZoneInfo) -> None:
+        """Follows the address."""
+        self._log, self._criteria = log, criteria
+        words = window_in_words(log, zone)
+        self._window_words.set_text(words)
+        self._window.set_visibility(bool(words))
+        self._clear.set_visibility(log.narrowed)
+
+    async def count(self) -> None:
+        """Offers to operators what can be done with what the filter leaves."""
+        if not self._tab.may_write:
+            return
+        criteria = self._criteria
+        found = await self._tab.read(doable, criteria)
+        if criteria == self._criteria and not self._orders.is_deleted:
+            self._orders.clear()
+            with self._orders:
+                self._offer(found)
+
+    def _offer(self, found: Doable) -> None:
+        if found.failed:
+            query = scope_query(self._criteria, new="redeliver", status="error")
+            _way(f"Redeliver failed ({_count(found.failed, found)})", icons.REDELIVER, query)
+        if found.waiting:
+            state = {"status": self._criteria.status} if self._criteria.status else {}
+            _way(
+                f"Cancel waiting ({_count(found.waiting, found)})",
+                icons.CLOSE,
+                scope_query(self._criteria, new="cancel", **state),
+            )
+
+    def _export_query(self) -> dict[str, str]:
+        """The filters alone: a file begins at the top; one webhook's log names it."""
+        criteria = self._criteria
+        scope = scope_query(criteria)
+        return {**scope, "status": criteria.status} if criteria.status else scope
+
+
+def _way(words: str, icon: str, query: dict[str, str]) -> ui.element:
+    """A link that looks like a button: it leads to where the order is asked for."""
+    with link("", write("/redeliveries", query), "w-btn w-way") as way:
+        symbol(icon)
+        text(words)
+    return way
+
+
+def _count(number: int, found: Doable) -> str:
+    return formats.count(number) if found.exactly else f"{formats.count(number)}+"

@@ -1,0 +1,198 @@
+"""The row of filters above a log. Each calls back with its name in a `LogAddress`; only titles are looked up."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+from nicegui.events import GenericEventArguments
+from sqlmodel import Session
+
+from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
+from webhook_ui.models import Webhook
+from webhook_ui.ui import icons
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import button
+from webhook_ui.ui.fields import filter_field
+from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
+from webhook_ui.ui.moment_fields import MomentField
+from webhook_ui.ui.parts import Text, box
+
+Ask = Callable[..., Any]
+OFFERED = 12
+_NUMBER_AT_END = re.compile(r"#?([1-9][0-9]{0,17})\)?$")
+
+
+class LogFilters:
+    """Status, Trigger, Webhook (unless it is one webhook's log), Cause, Response, From, To; `show` follows the address.
+
+    `ask(status="error")` hears each change.
+    """
+
+    def __init__(self, tab: Tab, log: LogAddress, triggers: Iterable[str], ask: Ask, *, one_webhook: bool) -> None:
+        self._tab, self._log, self._ask = tab, log, ask
+        self._triggers = tuple(dict.fromkeys(triggers))
+        zone = tab.zone
+        with box("div", "w-filters w-log-filters") as self.element:
+            self.element.props["role"] = "search"
+            self.element.props["aria-label"] = "Deliveries"
+            self._status = filter_field("Status", STATUSES, log.status, lambda key: self._tell("status", key))
+            self._more = button("Filters", self._open, icon=icons.FILTER).classes("w-filters-more")
+            self._more.props["aria-expanded"] = "false"
+            self._trigger = filter_field(
+                "Trigger", self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
+            )
+            self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
+            self._cause = filter_field("Cause", CAUSES, log.cause, lambda key: self._tell("cause", key))
+            self._response = _response_field(log.response, lambda code: self._tell("response", code))
+            self._first = MomentField(
+                "From", shown_moment(log.first, zone), lambda text: self._tell_time("first", text), calendar=_FIRST
+            )
+            self._last = MomentField(
+                "To", shown_moment(log.last, zone), lambda text: self._tell_time("last", text), calendar=_LAST
+            )
+        self._mark(log, zone)
+
+    async def show(self, log: LogAddress, zone: ZoneInfo) -> None:
+        """Follows the address, and explains at the times what is wrong with them."""
+        before, self._log = self._log, log
+        self._status.value, self._cause.value = log.status, log.cause
+        if self._trigger.value != log.trigger:
+            self._trigger.set_options(self._offers(log.trigger), value=log.trigger)
+        if before.response != log.response:
+            self._response.value = log.response
+        if self._webhook:
+            await self._webhook.show(log.webhook)
+        self._first.enter(shown_moment(log.first, zone))
+        self._last.enter(shown_moment(log.last, zone))
+        self._mark(log, zone)
+
+    def _tell(self, name: str, value: str) -> Any:
+        # what only follows the address is no news
+        return None if getattr(self._log, name) == value else self._ask(**{name: value})
+
+    def _tell_time(self, name: str, typed: str) -> Any:
+        if typed == shown_moment(getattr(self._log, name), self._zone()):
+            return None
+        return self._ask(**{name: typed.replace(" ", "T"), "tz": self._zone().key if typed else self._log.tz})
+
+    def _zone(self) -> ZoneInfo:
+        return self._tab.zone
+
+    def _offers(self, chosen: str) -> dict[str, str]:
+        names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
+        return {"": "All", **{name: name for name in names}}
+
+    def _open(self) -> None:
+        opened = self._more.props["aria-expanded"] == "true"
+        self._more.props["aria-expanded"] = "false" if opened else "true"
+
+    def _mark(self, log: LogAddress, zone: ZoneInfo) -> None:
+        behind = log.trigger or log.webhook or log.cause or log.response or log.first or log.last
+        self._more.classes(add="w-pressed" if behind else "", remove="" if behind else "w-pressed")
+        self._response.classes(add="w-set" if log.response else "", remove="" if log.response else "w-set")
+        judged = judge(log, zone)
+        self._first.show_error(judged.first_problem)
+        self._last.show_error(judged.last_problem)
+
+
+class WebhookField:
+    """One webhook of many: its number, or words of its title or URL, with suggestions while one types."""
+
+    def __init__(self, tab: Tab, on_change: Callable[[str], Any]) -> None:
+        self._tab, self._on_change = tab, on_change
+        self._shown = ""
+        self.title = ""
+        self.control = ui.input(placeholder="All").classes("w-filter w-filter-webhook")
+        self._offers = box("datalist")
+        self._offers.props["id"] = f"{self.control.html_id}-datalist"  # the one the framework's input asks for
+        props = self.control.props
+        props["prefix"] = "Webhook"
+        props["aria-label"] = "Webhook"
+        props["maxlength"] = 200
+        props["debounce"] = 250
+        props["autocomplete"] = "off"
+        props["clearable"] = True
+        props["clear-icon"] = icons.CLOSE
+        self.control.on_value_change(lambda event: self._typed(event.value or ""))
+        for leaving in ("blur", "keydown.enter"):  # what stands there now, whatever is still on its way
+            self.control.on(leaving, self._finish, js_handler="event => emit(event.target.value ?? '')")
+
+    async def show(self, number: str) -> None:
+        """Shows the webhook with this number, or none."""
+        if number == self._shown:
+            return
+        self._shown, self.title = number, ""
+        if number:
+            self.title = await self._tab.read(_with_number, int(number))
+        self.control.value = f"{self.title} (#{number})" if self.title else f"#{number}" if number else ""
+        self.control.classes(add="w-set" if number else "", remove="" if number else "w-set")
+
+    async def _typed(self, typed: str) -> None:
+        number = _NUMBER_AT_END.search(typed)
+        if not typed.strip():
+            self._take("")
+        elif typed.endswith(")") and number:  # one of the suggestions
+            self._take(number[1])
+        else:
+            await self._offer(typed)
+
+    async def _finish(self, event: GenericEventArguments) -> None:
+        """Takes a number as it stands, and words where they mean only one."""
+        typed = str(event.args or "").strip()
+        number = _NUMBER_AT_END.fullmatch(typed) or (_NUMBER_AT_END.search(typed) if typed.endswith(")") else None)
+        if not typed or number:
+            self._take(number[1] if number else "")
+            return
+        found = await self._offer(typed)
+        if len(found) == 1:
+            self._take(str(found[0][0]))
+
+    async def _offer(self, typed: str) -> list[tuple[int, str]]:
+        found = await self._tab.read(_with_words, typed)
+        self._offers.clear()
+        with self._offers:
+            for number, title in found:
+                Text("option", "").props["value"] = f"{title} (#{number})"
+        return found
+
+    def _take(self, number: str) -> None:
+        if number != self._shown:
+            self._on_change(number)
+
+
+def _with_words(session: Session, typed: str) -> list[tuple[int, str]]:
+    page = list_webhooks(session, WebhookFilter(q=typed), sort=Sort.updated, order=Order.desc, limit=OFFERED)
+    return [(row.id, row.webhook.title) for row in page.rows]
+
+
+def _with_number(session: Session, number: int) -> str:
+    webhook = session.get(Webhook, number)
+    return webhook.title if webhook else ""
+
+
+def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
+    made = ui.input(value=value, placeholder="All").classes("w-filter w-filter-response")
+    for name, setting in (
+        ("prefix", "Response"),
+        ("aria-label", "Response"),
+        ("maxlength", 3),
+        ("inputmode", "numeric"),
+        ("autocomplete", "off"),
+        ("clearable", True),
+        ("clear-icon", icons.CLOSE),
+    ):
+        made.props[name] = setting
+
+    def heard(typed: str) -> Any:
+        code = typed.strip()
+        if not code or (len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"):
+            return on_change(code)
+        return None
+
+    made.on_value_change(lambda event: heard(event.value or ""))
+    return made
+
+
+_FIRST, _LAST = "Choose the first day", "Choose the last day"
