@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 from nicegui import context, ui
 
 from webhook_ui.ui import formats, icons, toasts
+from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.parts import Text, box, foreign, link, symbol, text
+from webhook_ui.ui.parts import Text, box, link, symbol, text
+from webhook_ui.ui.shortcuts import place_of
 from webhook_ui.ui.theme import STATIC_URL
 
 
@@ -21,14 +23,6 @@ class Entry:
     icon: str
     path: str
     count: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """Who is signed in; `name` may be an e-mail address."""
-
-    name: str
-    role: str
 
 
 ENTRIES = (
@@ -47,13 +41,16 @@ class Shell:
         self,
         entries: Sequence[Entry],
         person: Person,
-        on_sign_out: Callable[[], Any] | None = None,
+        account: AccountActions,
         on_stop: Callable[[], Any] | None = None,
+        *,
+        theme: str = "system",
     ) -> None:
-        """Without `on_sign_out` (nobody signed in) there is no such button; `on_stop` is for who may stop sending."""
-        self._entries = entries
-        self._person = person
-        self._on_sign_out, self._on_stop = on_sign_out, on_stop
+        """`on_stop` is for who may stop sending; `theme` is the one that was chosen in this browser."""
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
+        self._person, self._account, self._theme = person, account, theme
+        self._on_stop = on_stop
+        self._accounts: list[AccountMenu] = []
         self._stops: list[tuple[ui.element, ui.element | None]] = []
         self._links: list[tuple[Entry, ui.element, Text]] = []
         client = context.client
@@ -92,8 +89,14 @@ class Shell:
             if button_:
                 button_.set_visibility(not stopped)
 
+    def show_theme(self, theme: str) -> None:
+        """Marks the theme that was chosen."""
+        for menu in self._accounts:
+            menu.show(theme)
+
     def _fill(self) -> None:
         logo()
+        _go_to()
         with box("ul", "w-nav"):
             for entry in self._entries:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
@@ -112,12 +115,7 @@ class Shell:
                 stop.props["title"] = "Stop sending"
             self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
-            text(formats.initials(self._person.name), "w-avatar").props["aria-hidden"] = "true"
-            with box("span", "w-person"):
-                foreign(self._person.name, "w-medium")
-                text(self._person.role, "w-meta")
-            if self._on_sign_out:
-                icon_button(icons.SIGN_OUT, "Sign out", self._on_sign_out)
+            self._accounts.append(AccountMenu(self._person, self._account, self._theme))
 
     def _build_drawer(self) -> None:
         self._drawer = ui.dialog().props("position=left transition-duration=200")
@@ -129,13 +127,17 @@ class Shell:
         self._drawer.open()
 
     def _show_current(self, address: str) -> None:
-        """The entry whose path is the longest beginning of the address; `/` also has `/webhooks/…`."""
-        path = urlsplit(address).path
-        fitting = [e.path for e in self._entries if e.path != "/" and (path == e.path or path.startswith(e.path + "/"))]
-        current = max(fitting, key=len, default="/")
+        current = self._entry_of(urlsplit(address).path)
         for entry, made, _ in self._links:
             made.props.set_optional("aria-current", "page" if entry.path == current else None)
         self._drawer.close()
+
+    def _entry_of(self, path: str) -> str:
+        """The path of the entry that `path` belongs to; nothing for an address that is no page."""
+        if path == "/" or path.startswith("/webhooks/"):
+            return "/"
+        others = [entry.path for entry in self._entries if entry.path != "/"]
+        return max((one for one in others if path == one or path.startswith(f"{one}/")), key=len, default="")
 
 
 def logo() -> ui.element:
@@ -146,3 +148,16 @@ def logo() -> ui.element:
         mark.props["alt"] = ""
         text("Webhook UI", "w-brand-name")
     return brand
+
+
+def _go_to() -> None:
+    """Looks like a field, and opens the one of the palette (`static/shell.js`)."""
+    with box("button", "w-goto", label="Go to") as opener:
+        symbol(icons.SEARCH)
+        text("Go to…", "w-nav-title")
+        text("Ctrl K", "w-kbd w-goto-keys", tag="kbd").props["aria-hidden"] = "true"
+    opener.props["type"] = "button"
+    opener.props["title"] = "Go to"
+    opener.props["data-open"] = "palette"
+    opener.props["aria-haspopup"] = "dialog"
+    opener.props["aria-keyshortcuts"] = "Control+K Meta+K"
