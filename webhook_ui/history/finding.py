@@ -60,7 +60,8 @@ class Found:
 
 def find(session: Session, words: str) -> Found:
     """What `words` may mean: `#14`, `evt_…`, `dlv_…`, or a part of a webhook's title or URL."""
-    words = words.strip()
+    # what no database can hold, no title has
+    words = words.replace("\x00", "").encode(errors="ignore").decode().strip()
     kind, _, code = words.partition("_")
     # ids are written in capitals; who types one need not
     if kind.lower() == "evt":

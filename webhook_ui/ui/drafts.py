@@ -21,14 +21,15 @@ async def restore(tab: Tab, draft: object) -> None:
     form, given = _FORM.fullmatch(str(draft.get("form"))), draft.get("values")
     if form is None or not isinstance(given, dict):
         return
-    values = _read(given)
+    values = read_values(given)
     if form[1] == "new":
         webhook_form.add_webhook(tab, say_added, draft=values)
     else:
         await webhook_form.edit_webhook(tab, int(form[1]), draft=values, version=int(form[2]))
 
 
-def _read(given: Mapping[object, object]) -> webhook_form.Draft:
+def read_values(given: Mapping[object, object]) -> webhook_form.Draft:
+    """What is a text, a switch or a list of names; all else is left out."""
     values: dict[str, str | bool | list[str]] = {}
     for name, value in given.items():
         if isinstance(value, list):

@@ -1,7 +1,8 @@
 """The frame around every page: navigation, top bar, who is there. Knows no page but by its entry."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,7 +49,7 @@ class Shell:
     ) -> None:
         """`on_stop` is for who may stop sending; `theme` is the one that was chosen in this browser."""
         self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
-        self._person, self._account, self._theme = person, account, theme
+        self._person, self._theme = person, theme
         self._on_stop = on_stop
         self._accounts: list[AccountMenu] = []
         self._stops: list[tuple[ui.element, ui.element | None]] = []
@@ -65,10 +66,10 @@ class Shell:
         self._side.move(target_index=0)
         top.move(target_index=1)
         with self._side:
-            self._fill()
+            self._fill(account)
         with top:
             icon_button(icons.MENU, "Menu", self._open_menu, small=False)
-        self._build_drawer()
+        self._build_drawer(replace(account, on_keys=partial(self._leave_drawer, account.on_keys)))
         toasts.prepare()
         self.content = box("div", "w-content")
         ui.skip_link(target=self.content)
@@ -94,9 +95,10 @@ class Shell:
         for menu in self._accounts:
             menu.show(theme)
 
-    def _fill(self) -> None:
+    def _fill(self, account: AccountActions) -> None:
         logo()
-        _go_to()
+        opener = _go_to()
+        opener.on("click", lambda _: self._drawer.close())
         with box("ul", "w-nav"):
             for entry in self._entries:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
@@ -115,13 +117,17 @@ class Shell:
                 stop.props["title"] = "Stop sending"
             self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
-            self._accounts.append(AccountMenu(self._person, self._account, self._theme))
+            self._accounts.append(AccountMenu(self._person, account, self._theme))
 
-    def _build_drawer(self) -> None:
+    def _leave_drawer(self, on_keys: Callable[[], Any] | None) -> Any:
+        self._drawer.close()
+        return on_keys() if on_keys else None
+
+    def _build_drawer(self, account: AccountActions) -> None:
         self._drawer = ui.dialog().props("position=left transition-duration=200")
         self._drawer.props["aria-label"] = "Menu"
         with self._drawer, box("nav", "w-drawer", label="Menu"):
-            self._fill()
+            self._fill(account)
 
     def _open_menu(self) -> None:
         self._drawer.open()
@@ -150,7 +156,7 @@ def logo() -> ui.element:
     return brand
 
 
-def _go_to() -> None:
+def _go_to() -> ui.element:
     """Looks like a field, and opens the one of the palette (`static/shell.js`)."""
     with box("button", "w-goto", label="Go to") as opener:
         symbol(icons.SEARCH)
@@ -161,3 +167,4 @@ def _go_to() -> None:
     opener.props["data-open"] = "palette"
     opener.props["aria-haspopup"] = "dialog"
     opener.props["aria-keyshortcuts"] = "Control+K Meta+K"
+    return opener
