@@ -3,7 +3,6 @@
 Opening, closing and the keys are the browser's work (`static/shell.js`); what is found comes from here.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -80,8 +79,8 @@ class Palette:
         problem = ""
         found = Found()
         if words:
-            await asyncio.sleep(0)  # whoever types on has asked again by now
             try:
+                await self._tab.current_actor()  # whose session has ended finds nothing any more
                 found = await self._tab.read(find, words)
             except WebhookUIError as error:
                 problem = str(error)

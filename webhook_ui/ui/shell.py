@@ -161,7 +161,8 @@ def _go_to() -> ui.element:
     with box("button", "w-goto", label="Go to") as opener:
         symbol(icons.SEARCH)
         text("Go to…", "w-nav-title")
-        text("Ctrl K", "w-kbd w-goto-keys", tag="kbd").props["aria-hidden"] = "true"
+        for keys, where in (("Ctrl K", "w-elsewhere"), ("⌘ K", "w-on-mac")):
+            text(keys, f"w-kbd w-goto-keys {where}", tag="kbd").props["aria-hidden"] = "true"
     opener.props["type"] = "button"
     opener.props["title"] = "Go to"
     opener.props["data-open"] = "palette"

@@ -37,8 +37,17 @@
   const field = () => palette().querySelector("input");
   const options = () => [...palette().querySelectorAll('[role="option"]')];
   let asking = 0;
+  let watched = null;
 
   function begin() {
+    const list = palette().querySelector('[role="listbox"]');
+    if (watched !== list) {
+      watched = list;
+      // what is found comes by itself, and its first is the one that Enter takes
+      new MutationObserver(() => {
+        if (!options().some((one) => one.getAttribute("aria-selected") === "true")) choose(options()[0]);
+      }).observe(list, { childList: true, subtree: true });
+    }
     field().value = "";
     emitEvent("palette", "");
   }
@@ -75,27 +84,17 @@
     }
   }
 
-  function watchPalette() {
-    const dialog = palette();
-    if (!dialog || dialog.dataset.alive) return;
-    dialog.dataset.alive = "true";
-    field().addEventListener("input", ask);
-    field().addEventListener("keydown", keyInPalette);
+  const inPalette = (event) => event.target.matches?.(".w-palette-field");
+  const optionAt = (event) => event.target.closest?.('.w-palette [role="option"]');
+
+  function leavePalette(event) {
     // after the link or the button itself was heard
-    dialog.addEventListener("click", (event) => {
-      if (event.target.closest('[role="option"]') && !event.ctrlKey && !event.metaKey) setTimeout(() => dialog.close());
-    });
-    dialog.addEventListener("pointermove", (event) => {
-      const option = event.target.closest('[role="option"]');
-      if (option && option.getAttribute("aria-selected") !== "true") choose(option);
-    });
-    const list = dialog.querySelector('[role="listbox"]');
-    new MutationObserver(() => {
-      if (!options().some((one) => one.getAttribute("aria-selected") === "true")) choose(options()[0]);
-    }).observe(list, { childList: true, subtree: true });
-    if (/Mac|iPhone|iPad/.test(navigator.platform)) {
-      for (const keys of document.querySelectorAll(".w-goto-keys")) keys.textContent = "⌘ K";
-    }
+    if (optionAt(event) && !event.ctrlKey && !event.metaKey) setTimeout(() => palette().close());
+  }
+
+  function pointAt(event) {
+    const option = optionAt(event);
+    if (option && option.getAttribute("aria-selected") !== "true") choose(option);
   }
 
   /* --- shortcuts --- */
@@ -193,8 +192,10 @@
   document.addEventListener("click", closeOver);
   document.addEventListener("click", openOver);
   document.addEventListener("focusin", uncover);
-  document.addEventListener("DOMContentLoaded", () => {
-    new MutationObserver(watchPalette).observe(document.getElementById("app") || document.body, { childList: true, subtree: true });
-  });
+  document.addEventListener("input", (event) => inPalette(event) && ask());
+  document.addEventListener("keydown", (event) => inPalette(event) && keyInPalette(event));
+  document.addEventListener("click", leavePalette);
+  document.addEventListener("pointermove", pointAt);
+  if (/Mac|iPhone|iPad/.test(navigator.platform)) document.documentElement.classList.add("w-mac");
   Object.assign(window.webhookUi ??= {}, { theme, help: () => open(help()) });
 })();
