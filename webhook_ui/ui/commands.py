@@ -14,7 +14,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fire_dialog import FireDialog
 from webhook_ui.ui.palette import Command, Palette
 from webhook_ui.ui.shell import Entry, Shell
-from webhook_ui.ui.shortcuts import ShortcutsHelp, open_help
+from webhook_ui.ui.shortcuts import ShortcutsHelp, open_help, place_of
 from webhook_ui.ui.stop_bar import StopBar
 
 PAGES, DO = "Pages", "Do"
@@ -25,7 +25,8 @@ class Commands:
     """One a tab; `join` puts palette and help beside the shell."""
 
     def __init__(self, tab: Tab, entries: Sequence[Entry], stop_bar: StopBar) -> None:
-        self._tab, self._entries, self._stop_bar = tab, entries, stop_bar
+        self._tab, self._stop_bar = tab, stop_bar
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
         self._shell: Shell | None = None
         signs_in = tab.services.settings.auth == "accounts"
         self.account = AccountActions(
