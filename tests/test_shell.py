@@ -400,6 +400,7 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
         page.get_by_role("option", name="User creation").click()
         page.keyboard.press("Escape")
         dialog.get_by_role("switch", name="Enabled").click()
+        expect(dialog.get_by_role("switch", name="Enabled")).not_to_be_checked()
 
         site.installation.running[-1].kill()
         banner = page.get_by_text("No connection to the server. What you typed is kept")

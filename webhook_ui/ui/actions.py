@@ -6,14 +6,12 @@ from typing import Any
 from webhook_ui import times
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.ui.context import Tab, tell
-from webhook_ui.ui.progress import progress
 
 
 async def act(tab: Tab, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
     """`fn(session, …, actor, now)` on the write side; False if it was refused, which is shown."""
     try:
-        async with progress(tab.client, "Working on it"):
-            await tab.write(fn, *args, actor=await tab.current_actor(), now=times.utcnow(), **kwargs)
+        await tab.write(fn, *args, actor=await tab.current_actor(), now=times.utcnow(), **kwargs)
     except WebhookUIError as error:
         tell(error)
         return False
