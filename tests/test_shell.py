@@ -443,10 +443,12 @@ def check_failure(page: Page, site: Site, process: Process) -> None:
     """An error nobody expected: a page of ours, and its reference in the log."""
 
     def spoil(value: str) -> None:
-        statement = sa.text("UPDATE webhook_ui_webhook SET headers = :value")
+        statement = sa.text("UPDATE webhook_ui_webhook SET created_at = :value")
         site.database.write_now(lambda session: session.execute(statement, {"value": value}))
 
-    spoil("no JSON")
+    read = sa.text("SELECT created_at FROM webhook_ui_webhook")
+    before = site.database.read_now(lambda session: session.execute(read).scalar_one())
+    spoil("no time")
     page.goto(f"{site.url}/webhooks/1")
     expect(page.get_by_role("heading", name="This page cannot be shown")).to_be_visible()
     expect(page.get_by_role("navigation", name="Main")).to_be_visible()
@@ -454,6 +456,6 @@ def check_failure(page: Page, site: Site, process: Process) -> None:
     assert re.fullmatch("[0-9a-f]{8}", reference)
     process.wait_for(reference)
     picture(page, "failure")
-    spoil("{}")
+    spoil(before)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="Typed before")).to_be_visible()
