@@ -159,6 +159,26 @@ def dashboard(
 
 
 @measurement
+def pages(
+    storage: "Storage",
+    *,
+    dashboards: Annotated[int, typer.Option(help="Pages that are open meanwhile.")] = 50,
+    rate: Annotated[float, typer.Option(help="Deliveries a second while CPU is measured.")] = 1000,
+    seconds: Seconds = 10,
+    backlog: Annotated[int, typer.Option(help="Deliveries that are worked off at full speed.")] = 20_000,
+    opened: Annotated[int, typer.Option(help="Pages that are opened and closed, twice.")] = 1000,
+    patience: Annotated[float, typer.Option(help="Seconds until closed pages are forgotten.")] = 75,
+) -> "list[Report]":
+    """What open dashboards cost: CPU, the dispatcher's speed, and memory when they are closed."""
+    from benchmarks import pages as module
+
+    plan = module.Plan(
+        dashboards=dashboards, rate=rate, seconds=seconds, backlog=backlog, opened=opened, patience=patience
+    )
+    return module.measure(storage, plan)
+
+
+@measurement
 def all_(storage: "Storage") -> "list[Report]":
     """All of these in short; `growth` up to a hundred thousand rows."""
     return [

@@ -21,10 +21,12 @@ def cpu_of_family(pid: int) -> float:
 
 def memory(pid: int) -> float:
     """The most megabytes of memory (RSS) that a running process has had so far."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    return _status(pid, "VmHWM:")
+
+
+def resident(pid: int) -> float:
+    """Megabytes of memory (RSS) that a running process has now."""
+    return _status(pid, "VmRSS:")
 
 
 def fsync(folder: Path, *, times: int = 60) -> float:
@@ -50,6 +52,13 @@ def percentile(values: list[float], part: float) -> float:
     """The value that `part` of `values` do not exceed."""
     ordered = sorted(values)
     return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else float("nan")
+
+
+def _status(pid: int, name: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def _stat(pid: int) -> list[str]:

@@ -8,6 +8,7 @@ from nicegui import PageArguments, ui
 
 from webhook_ui.times import utcnow
 from webhook_ui.ui import icons, theme, toasts
+from webhook_ui.ui.account_menu import AccountActions, Person
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards
 from webhook_ui.ui.charts import Figure, FigureStrip, sparkline
 from webhook_ui.ui.controls import (
@@ -40,7 +41,7 @@ from webhook_ui.ui.parts import (
     text,
     time_text,
 )
-from webhook_ui.ui.shell import ENTRIES, Person, Shell
+from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.states import Step, empty_state, notice, skeleton_card
 from webhook_ui.ui.tables import HOOKS, TRIGGERS, Table
 from webhook_ui.ui.trigger_field import Group, Offer, trigger_field
@@ -278,7 +279,8 @@ def first_steps() -> None:
 
 
 def root() -> None:
-    shell = Shell(ENTRIES, Person(name="Dana Keller", role="Admin"), lambda: toasts.done("Signed out."))
+    account = AccountActions(on_sign_out=lambda: toasts.done("Signed out."))
+    shell = Shell(ENTRIES, Person(name="Dana Keller", role="Admin"), account)
     shell.set_count("/", 12)
     with shell.content:
         routes = {"/": home, "/triggers": triggers_page, "/webhooks/{number}": detail, "/parts": parts_page}

@@ -26,6 +26,10 @@ COMMANDS = {
         *("--seconds", "0.3", "--rate", "50", "--timeout", "0.3"),
     ),
     "dashboard": ("--seconds", "0.3", "--backlog", "500", "--webhooks", "200", "--deliveries", "1000"),
+    "pages": (
+        *("--dashboards", "2", "--rate", "40", "--seconds", "0.3"),
+        *("--backlog", "50", "--opened", "2", "--patience", "0"),
+    ),
 }
 
 

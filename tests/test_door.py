@@ -22,8 +22,9 @@ from webhook_ui import accounts, times
 from webhook_ui.accounts.limits import CODE_LIFETIME
 from webhook_ui.actors import CLI, Role
 from webhook_ui.database import Database
-from webhook_ui.door import SECURITY_HEADERS, Door
+from webhook_ui.door import Door
 from webhook_ui.sealing import FernetSealer
+from webhook_ui.security_headers import SECURITY_HEADERS
 from webhook_ui.settings import Settings
 from webhook_ui.ui import sign_in
 from webhook_ui.ui.theme import STATIC, STATIC_URL

@@ -314,6 +314,6 @@ def test_a_lost_connection_is_told_on_top(tab: Tab) -> None:
     page.evaluate("window.socket.disconnect()")
     banner = page.get_by_role("status").filter(has_text="No connection to the server.")
     expect(banner).to_be_visible()
-    box = banner.bounding_box()
+    box = page.locator(".w-offline").bounding_box()
     assert box is not None
     assert (box["x"], box["y"], box["width"]) == (0, 0, 1440)

@@ -9,24 +9,17 @@ import re
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook_ui.accounts import COOKIE, Identity
 from webhook_ui.actors import Actor
 from webhook_ui.errors import Unavailable
+from webhook_ui.security_headers import with_security_headers
 from webhook_ui.settings import Settings
 
-SECURITY_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    # the dashboard compiles its templates in the browser, hence unsafe-eval
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
-}
 HEALTH = ("/healthz", "/readyz")  # asked by machines, under any name; they tell strangers nothing
 METRICS = "/metrics"  # for a program with a token, or who is signed in
 OPEN = ("/login", "/logout")  # who is not signed in may come here
@@ -61,7 +54,7 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        send = _with_headers(send)
+        send = with_security_headers(send)
         try:
             answer = await self._judge(scope)
         except Refusal as refusal:
@@ -186,14 +179,3 @@ def _refuse(scope: Scope, status: int, message: str, headers: dict[str, str] | N
         problem = {"type": "about:blank", "title": title, "status": status, "detail": message}
         return JSONResponse(problem, status, headers, "application/problem+json")
     return PlainTextResponse(message + "\n", status, headers)
-
-
-def _with_headers(send: Send) -> Send:
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            headers = MutableHeaders(scope=message)
-            for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
-        await send(message)
-
-    return send_with_headers

@@ -22,6 +22,7 @@ from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
 from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
+from webhook_ui.ui.progress import progress
 from webhook_ui.ui.shared_reads import OverviewDesk, SharedReads
 from webhook_ui.webhook_fields import Rules
 
@@ -76,8 +77,9 @@ class Tab:
         return await self.services.shared.ask(key, self.services.live.pulse, read, fresh=fresh)
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`Database.write`."""
-        return await self.services.database.write(fn, *args, **kwargs)
+        """`Database.write`; the tab says so when that takes long."""
+        async with progress(self.client, "Working on it"):
+            return await self.services.database.write(fn, *args, **kwargs)
 
     def follow(self, element: ui.element, look: Look) -> None:
         """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""

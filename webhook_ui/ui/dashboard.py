@@ -10,8 +10,10 @@ from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
+from webhook_ui.security_headers import Nonces
 from webhook_ui.ui import (
     deliveries_page,
+    drafts,
     event_page,
     events_page,
     redeliveries_page,
@@ -20,8 +22,11 @@ from webhook_ui.ui import (
     webhook_page,
     webhooks_page,
 )
+from webhook_ui.ui.account_menu import Person
+from webhook_ui.ui.commands import Commands
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
-from webhook_ui.ui.shell import ENTRIES, Person, Shell
+from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
+from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.stop_bar import StopBar
 
 log = structlog.get_logger()
@@ -32,6 +37,8 @@ RECONNECT_SECONDS = 45.0
 def install(app: FastAPI, services: Services) -> None:
     """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
     theme.setup()
+    nicegui_app.add_middleware(Nonces)  # before anything that compresses
+    nicegui_app.on_page_exception(show_failure)
     nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
     ui.run_with(
         app,
@@ -50,18 +57,21 @@ def install(app: FastAPI, services: Services) -> None:
 
 async def _root(services: Services) -> None:
     tab = await _open_tab(services)
-    role = str(tab.actor.role).capitalize()
-    signs_in = services.settings.auth == "accounts"
-    person, stop_bar = Person(name=tab.actor.name, role=role), StopBar(tab)
-    shell = Shell(ENTRIES, person, _sign_out if signs_in else None, stop_bar.ask if stop_bar.may_turn else None)
+    person, stop_bar = Person(name=tab.actor.name, role=str(tab.actor.role).capitalize()), StopBar(tab)
+    commands = Commands(tab, ENTRIES, stop_bar)
+    theme.choose(context.client, commands.theme)
+    stop = stop_bar.ask if stop_bar.may_turn else None
+    shell = Shell(ENTRIES, person, commands.account, stop, theme=commands.theme)
+    commands.join(shell)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
+    ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
 
     async def triggers(arguments: PageArguments) -> None:
         await _let_in(tab, triggers_page.show, arguments)
 
     with shell.content:
-        ui.sub_pages(
+        Pages(
             {
                 "/": lambda: _let_in(tab, webhooks_page.show),
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
@@ -80,13 +90,24 @@ async def _root(services: Services) -> None:
 
 async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:
     """Builds a page, unless the session has ended: going from page to page makes no request that the door sees."""
+    waiting = show_waiting()
+    place = context.slot.parent
     try:
         await tab.current_actor()
     except Forbidden:
         return  # on the way to the sign-in
     except Unavailable:
         log.warning("page.unchecked")  # the page itself says that the database is away
-    await show(tab, *arguments)
+    try:
+        await show(tab, *arguments)
+    except Forbidden:
+        return
+    except Exception as error:  # whatever a page did wrong, a person is told of it
+        place.clear()
+        with place:
+            show_failure(error)
+    if not waiting.is_deleted:
+        waiting.delete()
 
 
 async def _open_tab(services: Services) -> Tab:
@@ -106,11 +127,3 @@ async def _learn_zone(tab: Tab, name: object) -> None:
     if zone and zone != tab.zone:
         tab.zone = zone
         await tab.client.sub_pages_router.refresh()
-
-
-def _sign_out() -> None:
-    # a form of the page itself, because the cookie can only be taken away by an answer
-    ui.run_javascript(
-        "const form = document.createElement('form'); form.method = 'post'; form.action = '/logout';"
-        "document.body.append(form); form.submit();"
-    )

@@ -1,15 +1,18 @@
 """The frame around every page: navigation, top bar, who is there. Knows no page but by its entry."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from nicegui import context, ui
 
 from webhook_ui.ui import formats, icons, toasts
+from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.parts import Text, box, foreign, link, symbol, text
+from webhook_ui.ui.parts import Text, box, link, symbol, text
+from webhook_ui.ui.shortcuts import place_of
 from webhook_ui.ui.theme import STATIC_URL
 
 
@@ -21,14 +24,6 @@ class Entry:
     icon: str
     path: str
     count: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """Who is signed in; `name` may be an e-mail address."""
-
-    name: str
-    role: str
 
 
 ENTRIES = (
@@ -50,13 +45,16 @@ class Shell:
         self,
         entries: Sequence[Entry],
         person: Person,
-        on_sign_out: Callable[[], Any] | None = None,
+        account: AccountActions,
         on_stop: Callable[[], Any] | None = None,
+        *,
+        theme: str = "system",
     ) -> None:
-        """Without `on_sign_out` (nobody signed in) there is no such button; `on_stop` is for who may stop sending."""
-        self._entries = entries
-        self._person = person
-        self._on_sign_out, self._on_stop = on_sign_out, on_stop
+        """`on_stop` is for who may stop sending; `theme` is the one that was chosen in this browser."""
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
+        self._person, self._theme = person, theme
+        self._on_stop = on_stop
+        self._accounts: list[AccountMenu] = []
         self._stops: list[tuple[ui.element, ui.element | None]] = []
         self._links: list[tuple[Entry, ui.element, Text]] = []
         client = context.client
@@ -71,10 +69,10 @@ class Shell:
         self._side.move(target_index=0)
         top.move(target_index=1)
         with self._side:
-            self._fill()
+            self._fill(account)
         with top:
             icon_button(icons.MENU, "Menu", self._open_menu, small=False)
-        self._build_drawer()
+        self._build_drawer(replace(account, on_keys=partial(self._leave_drawer, account.on_keys)))
         toasts.prepare()
         self.content = box("div", "w-content")
         ui.skip_link(target=self.content)
@@ -95,8 +93,15 @@ class Shell:
             if button_:
                 button_.set_visibility(not stopped)
 
-    def _fill(self) -> None:
+    def show_theme(self, theme: str) -> None:
+        """Marks the theme that was chosen."""
+        for menu in self._accounts:
+            menu.show(theme)
+
+    def _fill(self, account: AccountActions) -> None:
         logo()
+        opener = _go_to()
+        opener.on("click", lambda _: self._drawer.close())
         with box("ul", "w-nav"):
             for entry in self._entries:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
@@ -115,30 +120,33 @@ class Shell:
                 stop.props["title"] = "Stop sending"
             self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
-            text(formats.initials(self._person.name), "w-avatar").props["aria-hidden"] = "true"
-            with box("span", "w-person"):
-                foreign(self._person.name, "w-medium")
-                text(self._person.role, "w-meta")
-            if self._on_sign_out:
-                icon_button(icons.SIGN_OUT, "Sign out", self._on_sign_out)
+            self._accounts.append(AccountMenu(self._person, account, self._theme))
 
-    def _build_drawer(self) -> None:
+    def _leave_drawer(self, on_keys: Callable[[], Any] | None) -> Any:
+        self._drawer.close()
+        return on_keys() if on_keys else None
+
+    def _build_drawer(self, account: AccountActions) -> None:
         self._drawer = ui.dialog().props("position=left transition-duration=200")
         self._drawer.props["aria-label"] = "Menu"
         with self._drawer, box("nav", "w-drawer", label="Menu"):
-            self._fill()
+            self._fill(account)
 
     def _open_menu(self) -> None:
         self._drawer.open()
 
     def _show_current(self, address: str) -> None:
-        """The entry whose path is the longest beginning of the address; `/` also has `/webhooks/…`."""
-        path = urlsplit(address).path
-        fitting = [e.path for e in self._entries if e.path != "/" and (path == e.path or path.startswith(e.path + "/"))]
-        current = max(fitting, key=len, default="/")
+        current = self._entry_of(urlsplit(address).path)
         for entry, made, _ in self._links:
             made.props.set_optional("aria-current", "page" if entry.path == current else None)
         self._drawer.close()
+
+    def _entry_of(self, path: str) -> str:
+        """The path of the entry that `path` belongs to; nothing for an address that is no page."""
+        if path == "/" or path.startswith("/webhooks/"):
+            return "/"
+        others = [entry.path for entry in self._entries if entry.path != "/"]
+        return max((one for one in others if path == one or path.startswith(f"{one}/")), key=len, default="")
 
 
 def logo() -> ui.element:
@@ -149,3 +157,18 @@ def logo() -> ui.element:
         mark.props["alt"] = ""
         text("Webhook UI", "w-brand-name")
     return brand
+
+
+def _go_to() -> ui.element:
+    """Looks like a field, and opens the one of the palette (`static/shell.js`)."""
+    with box("button", "w-goto", label="Go to") as opener:
+        symbol(icons.SEARCH)
+        text("Go to…", "w-nav-title")
+        for keys, where in (("Ctrl K", "w-elsewhere"), ("⌘ K", "w-on-mac")):
+            text(keys, f"w-kbd w-goto-keys {where}", tag="kbd").props["aria-hidden"] = "true"
+    opener.props["type"] = "button"
+    opener.props["title"] = "Go to"
+    opener.props["data-open"] = "palette"
+    opener.props["aria-haspopup"] = "dialog"
+    opener.props["aria-keyshortcuts"] = "Control+K Meta+K"
+    return opener

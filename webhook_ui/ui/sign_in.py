@@ -77,7 +77,7 @@ class SignIn:
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
         templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
         self._template = templates.get_template("sign_in.html")
-        names = ("tokens.css", "sign_in.css", "sign_in.js", "favicon.svg")
+        names = ("tokens.css", "sign_in.css", "sign_in.js", "theme.js", "favicon.svg")
         self._files = {name.replace(".", "_"): _address_of(name) for name in names}
 
     def guarded(self, handler: Handler) -> Handler:

@@ -35,6 +35,11 @@ class StopBar:
         """Whether to offer what only admins may do."""
         return self._tab.actor.role.covers(Role.admin)
 
+    @property
+    def stopped(self) -> bool:
+        """How the switch was last seen."""
+        return self._state.stopped
+
     async def join(self, shell: Shell) -> None:
         """Shows in `shell` how the switch stands, and follows it."""
         self._shell = shell
@@ -77,7 +82,8 @@ class StopBar:
         if await act(self._tab, sending.stop):
             await self._refresh()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
+        """Starts sending again."""
         if await act(self._tab, sending.start):
             await self._refresh()
             with self._tab.client:
@@ -95,7 +101,7 @@ class StopBar:
             text(". Everything is accepted and held")
             text(f"; {formats.counted(waiting, 'delivery waits', 'deliveries wait')}." if waiting else ".")
         if self.may_turn:
-            button("Start sending", self._start, icon=icons.RESUME)
+            button("Start sending", self.start, icon=icons.RESUME)
 
 
 def _read(session: Session) -> tuple[SendingState, int]:

@@ -1,10 +1,11 @@
 """What every page shares: the files in `static`, Quasar's colours and defaults, the options of the page itself."""
 
+import copy
 import hashlib
 from pathlib import Path
 from typing import Any
 
-from nicegui import app, ui
+from nicegui import Client, app, ui
 
 STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/_static/webhook-ui"
@@ -23,14 +24,22 @@ def setup() -> None:
     """Registers static files, head links and defaults; called once by the app, before any page is built."""
     app.add_static_files(STATIC_URL, STATIC)
     links = [f'<link rel="stylesheet" href="{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")]
-    scripts = [f'<script defer src="{_address(name)}"></script>' for name in ("app.js", "log.js")]
-    # in the head, not injected by script: the first paint already has the theme's background
-    ui.add_head_html("\n".join([*links, *scripts]), shared=True)
+    names = ("app.js", "log.js", "shell.js", "connection.js")
+    scripts = [f'<script defer src="{_address(name)}"></script>' for name in names]
+    # in the head, and the theme not deferred: the first paint already has its background
+    chosen = f'<script src="{_address("theme.js")}"></script>'
+    ui.add_head_html("\n".join([chosen, *links, *scripts]), shared=True)
     app.colors(primary="#2453d6", positive="#12633a", negative="#a5161d", warning="#7a4a06")
     ui.button.default_props("unelevated no-caps no-wrap")
     ui.input.default_props("outlined dense hide-bottom-space no-error-icon")
     ui.textarea.default_props("outlined dense hide-bottom-space no-error-icon")
     ui.select.default_props("outlined dense options-dense hide-bottom-space no-error-icon behavior=menu")
+
+
+def choose(client: Client, name: str) -> None:
+    """Lets Quasar begin with the theme `light` or `dark`; any other name is as the system has it."""
+    client.page = copy.copy(client.page)  # the options of this answer alone
+    client.page.dark = {"light": False, "dark": True}.get(name)
 
 
 def _address(name: str) -> str:

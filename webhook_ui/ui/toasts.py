@@ -40,7 +40,7 @@ def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str,
         if way:
             link(*way, "w-medium w-nowrap")
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
-        ui.timer(STAYS_SECONDS, lambda: _leave(toast), once=True)
+        _leave_later(toast)
 
 
 def failed(title: str, detail: str = "", *, way: tuple[str, str] | None = None) -> None:
@@ -55,6 +55,23 @@ def failed(title: str, detail: str = "", *, way: tuple[str, str] | None = None) 
             if way:
                 link(*way, "w-medium")
         icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
+
+
+def working(words: str) -> ui.element:
+    """Says what is being done; whoever does it takes it away again. See `progress`."""
+    with prepare(), box("div", "w-toast") as toast:
+        ui.spinner(size="18px", color=None).classes("w-spinner").props["aria-hidden"] = "true"
+        foreign(words, "w-grow", cut=False)
+    return toast
+
+
+def _leave_later(toast: ui.element) -> None:
+    """After its time; never while it is pointed at or has the focus."""
+    clock = ui.timer(STAYS_SECONDS, lambda: _leave(toast), immediate=False)
+    for event in ("mouseenter", "focusin"):
+        toast.on(event, lambda _: clock.deactivate())
+    for event in ("mouseleave", "focusout"):
+        toast.on(event, lambda _: clock.activate())
 
 
 def _leave(toast: ui.element) -> None:

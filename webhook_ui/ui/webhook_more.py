@@ -58,8 +58,8 @@ class MoreFields:
                 placeholder="5 s, 5 min, 30 min, 2 h",
                 hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
             )
-        texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
-        self.open(any(field.value for field in texts) or bool(self.headers.values) or self.ordered.value)
+        self.open(False)
+        self.open_if_used()
 
     @property
     def fields(self) -> dict[str, Faulty]:
@@ -92,6 +92,12 @@ class MoreFields:
             except ValueError as error:
                 problems[name] = str(error)
         return values, problems
+
+    def open_if_used(self) -> None:
+        """Shows them where one of them is not as usual."""
+        texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
+        if any(field.value for field in texts) or self.headers.values or self.ordered.value:
+            self.open(True)
 
     def open(self, opened: bool) -> None:
         self._box.set_visibility(opened)

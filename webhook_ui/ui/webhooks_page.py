@@ -20,6 +20,7 @@ from webhook_ui.ui.cards import cards
 from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
 from webhook_ui.ui.controls import Action, SortMenu, button, view_toggle
+from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.first_steps import show_first_steps
 from webhook_ui.ui.list_address import (
     Judged,

@@ -73,14 +73,6 @@
     setTimeout(() => button.classList.remove("w-copied"), 1500);
   }
 
-  function dressBanner() {
-    const banner = document.getElementById("popup");
-    if (!banner) return;
-    const words = ["No connection to the server.", "What you typed is kept; it is tried again until the server answers."];
-    banner.setAttribute("role", "status");
-    banner.querySelectorAll("span").forEach((part, index) => (part.textContent = words[index]));
-  }
-
   /* a card or a row opens by its title's link, wherever it is clicked, and its text can still be selected */
   function openByTitle(event) {
     const place = event.target.closest?.(".w-opens");
@@ -106,7 +98,7 @@
   tellZone();
   /* a dialog and a panel beside the page leave Escape to whatever lies above them */
   function closeByEscape(event) {
-    if (event.key !== "Escape" || document.querySelector(".q-menu")) return;
+    if (event.key !== "Escape" || document.querySelector(".q-menu, dialog[open]")) return;
     const dialog = document.querySelector(".w-dialog");
     if (!dialog && document.querySelector(".q-dialog__backdrop")) return;
     const head = dialog ? dialog.querySelector(".w-dialog-head") : document.querySelector(".w-panel-head");
@@ -132,7 +124,6 @@
   document.addEventListener("keydown", closeByEscape);
   document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);
-  document.addEventListener("DOMContentLoaded", dressBanner);
   setInterval(tick, 1000);
-  window.webhookUi = { relative };
+  Object.assign(window.webhookUi ??= {}, { relative });
 })();

@@ -1,0 +1,100 @@
+"""Open pages without a browser: what the dashboard sends to one, taken by a raw WebSocket. It shows nothing."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+ACK_SECONDS = 3.0  # as a browser does
+AT_ONCE = 4
+_CLIENT = re.compile(r"client_id['\"]?: ['\"]([0-9a-f-]{36})")
+_NEXT = re.compile(r"next_message_id['\"]?: (\d+)")
+_ID = re.compile(r'"_id":(\d+)')
+
+
+@dataclass
+class OpenPage:
+    """One page; `messages` and `characters` count what the server sent to it."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    client_id: str
+    next_message: int
+    messages: int = 0
+    characters: int = 0
+    _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    def listen(self) -> None:
+        self._tasks = [asyncio.create_task(self._take()), asyncio.create_task(self._acknowledge())]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.socket.close()
+
+    async def _take(self) -> None:
+        async for message in self.socket:
+            text = str(message.data)
+            if text == "2":
+                await self.socket.send_str("3")
+                continue
+            self.messages += 1
+            self.characters += len(text)
+            if found := _ID.search(text, max(len(text) - 40, 0)) or _ID.search(text):
+                self.next_message = int(found[1]) + 1
+
+    async def _acknowledge(self) -> None:
+        while True:
+            await asyncio.sleep(ACK_SECONDS)
+            told = f'{{"client_id":"{self.client_id}","next_message_id":{self.next_message}}}'
+            await self.socket.send_str(f'42["ack",{told}]')
+
+
+async def open_page(session: aiohttp.ClientSession, path: str) -> OpenPage:
+    """Asks for a page and connects as its script does."""
+    async with session.get(path) as answer:
+        answer.raise_for_status()
+        html = await answer.text()
+    client, following = _CLIENT.search(html), _NEXT.search(html)
+    if client is None or following is None:
+        raise RuntimeError(f"{path} is no page of the dashboard")
+    query = {
+        "EIO": "4", "transport": "websocket", "client_id": client[1], "next_message_id": following[1],
+        "implicit_handshake": "true", "document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4()),
+    }  # fmt: skip
+    socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0)
+    await socket.receive_str()
+    await socket.send_str("40")
+    if not (said := await socket.receive_str()).startswith("40"):
+        raise RuntimeError(f"the server did not take the page's socket: {said[:200]}")
+    page = OpenPage(socket, client[1], int(following[1]))
+    page.listen()
+    return page
+
+
+@asynccontextmanager
+async def open_pages(session: aiohttp.ClientSession, paths: Sequence[str]) -> AsyncIterator[list[OpenPage]]:
+    """All of them open for the length of a `with`."""
+    async with AsyncExitStack() as stack:
+        pages = []
+        for path in paths:
+            page = await open_page(session, path)
+            stack.push_async_callback(page.close)
+            pages.append(page)
+        yield pages
+
+
+async def open_and_close(session: aiohttp.ClientSession, path: str, count: int) -> None:
+    """One after the other, a few at once."""
+    left = iter(range(count))
+
+    async def some() -> None:
+        for _ in left:
+            await (await open_page(session, path)).close()
+
+    await asyncio.gather(*(some() for _ in range(AT_ONCE)))

@@ -1,0 +1,127 @@
+"""What can be gone to and done from every page: the palette's pages and actions, the account menu's, their help."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from nicegui import context, ui
+
+from webhook_ui.models import Webhook
+from webhook_ui.plugin_loader import RegisteredTrigger
+from webhook_ui.ui import icons, toasts, webhook_form
+from webhook_ui.ui.account_menu import THEMES, AccountActions
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.fire_dialog import FireDialog
+from webhook_ui.ui.palette import Command, Palette
+from webhook_ui.ui.shell import Entry, Shell
+from webhook_ui.ui.shortcuts import ShortcutsHelp, open_help, place_of
+from webhook_ui.ui.stop_bar import StopBar
+
+PAGES, DO = "Pages", "Do"
+THEME = "theme"  # the preference; `static/theme.js` reads its cookie
+
+
+class Commands:
+    """One a tab; `join` puts palette and help beside the shell."""
+
+    def __init__(self, tab: Tab, entries: Sequence[Entry], stop_bar: StopBar) -> None:
+        self._tab, self._stop_bar = tab, stop_bar
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
+        self._shell: Shell | None = None
+        signs_in = tab.services.settings.auth == "accounts"
+        self.account = AccountActions(
+            on_theme=self._choose_theme, on_keys=open_help, on_sign_out=_sign_out if signs_in else None
+        )
+
+    @property
+    def theme(self) -> str:
+        """As it was chosen in this browser."""
+        chosen = self._tab.preference(THEME)
+        return chosen if chosen in dict(THEMES) and chosen else "system"
+
+    def join(self, shell: Shell) -> None:
+        """Builds what floats over every page."""
+        self._shell = shell
+        with context.client.layout:
+            Palette(self._tab, self._offer, self._fires)
+            ShortcutsHelp(self._tab, [entry.path for entry in self._entries])
+
+    def _offer(self) -> list[Command]:
+        pages = [Command(group=PAGES, title=one.title, icon=one.icon, path=one.path) for one in self._entries]
+        return [*pages, *self._changes(), *self._own()]
+
+    def _changes(self) -> list[Command]:
+        commands = []
+        if self._tab.may_write:
+            add = partial(webhook_form.add_webhook, self._tab, say_added)
+            commands.append(
+                Command(group=DO, title="Add webhook", icon=icons.ADD, run=add, words="new create endpoint")
+            )
+        if self._stop_bar.may_turn and self._stop_bar.stopped:
+            commands.append(Command(group=DO, title="Start sending", icon=icons.RESUME, run=self._stop_bar.start))
+        elif self._stop_bar.may_turn:
+            commands.append(
+                Command(group=DO, title="Stop sending", icon=icons.STOP, run=self._stop_bar.ask, words="incident halt")
+            )
+        return commands
+
+    def _own(self) -> list[Command]:
+        commands = [
+            Command(
+                group=DO,
+                title=f"Theme: {label[:1].lower()}{label[1:]}",
+                icon=icons.THEME,
+                run=partial(self._choose_theme, name),
+                words="switch theme colours appearance",
+            )
+            for name, label in THEMES
+            if name != self.theme
+        ]
+        commands.append(Command(group=DO, title="Keyboard shortcuts", icon=icons.KEYBOARD, run=open_help, words="help"))
+        if self.account.on_sign_out:
+            commands.append(
+                Command(group=DO, title="Sign out", icon=icons.SIGN_OUT, run=self.account.on_sign_out, words="log out")
+            )
+        return commands
+
+    def _fires(self) -> list[Command]:
+        if not self._tab.may_write:
+            return []
+        return [
+            Command(
+                group="Fire",
+                title=f"Fire “{one.trigger.title}”",
+                icon=icons.FIRE,
+                run=partial(self._fire, one),
+                note=one.trigger.name,
+                words="trigger event emit",
+            )
+            for one in self._tab.services.plugins.triggers.values()
+        ]
+
+    async def _fire(self, one: RegisteredTrigger) -> None:
+        with self._tab.client:
+            await FireDialog(self._tab, one.trigger, on_fired=_nothing_more).open()
+
+    def _choose_theme(self, name: str) -> None:
+        self._tab.prefer(THEME, name)
+        if self._shell:
+            self._shell.show_theme(name)
+        ui.run_javascript(f"webhookUi.theme({name!r})")
+
+
+async def say_added(webhook: Webhook) -> None:
+    """After a webhook was added from anywhere."""
+    toasts.done(f"“{webhook.title}” is added.", way=("Show it", f"/webhooks/{webhook.id}"))
+
+
+async def _nothing_more(*_: Any) -> None:
+    """Pages hear of the event by themselves."""
+
+
+def _sign_out() -> None:
+    # a form of the page itself, because the cookie can only be taken away by an answer
+    ui.run_javascript(
+        "const form = document.createElement('form'); form.method = 'post'; form.action = '/logout';"
+        "document.body.append(form); form.submit();"
+    )

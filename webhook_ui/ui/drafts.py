@@ -1,0 +1,39 @@
+"""Forms that were open when a page had to be loaded anew (the server was restarted): opened again as they were.
+
+The browser keeps what stood in them (`static/connection.js`); what it sends back is judged like any other input.
+"""
+
+import re
+from collections.abc import Mapping
+
+from webhook_ui.ui import webhook_form
+from webhook_ui.ui.commands import say_added
+from webhook_ui.ui.context import Tab
+
+_FORM = re.compile(r"webhook (new|\d{1,18}) (\d{1,18})", re.ASCII)
+LONGEST = 100_000  # characters of one field
+
+
+async def restore(tab: Tab, draft: object) -> None:
+    """Opens the form of a draft with its values; nothing for what is no draft or not allowed any more."""
+    if not isinstance(draft, dict) or not tab.may_write:
+        return
+    form, given = _FORM.fullmatch(str(draft.get("form"))), draft.get("values")
+    if form is None or not isinstance(given, dict):
+        return
+    values = read_values(given)
+    if form[1] == "new":
+        webhook_form.add_webhook(tab, say_added, draft=values)
+    else:
+        await webhook_form.edit_webhook(tab, int(form[1]), draft=values, version=int(form[2]))
+
+
+def read_values(given: Mapping[object, object]) -> webhook_form.Draft:
+    """What is a text, a switch or a list of names; all else is left out."""
+    values: dict[str, str | bool | list[str]] = {}
+    for name, value in given.items():
+        if isinstance(value, list):
+            values[str(name)] = [one for one in value if isinstance(one, str)]
+        elif isinstance(value, bool) or (isinstance(value, str) and len(value) <= LONGEST):
+            values[str(name)] = value
+    return values

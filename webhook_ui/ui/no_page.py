@@ -1,0 +1,68 @@
+"""What stands where no page can: at an address that is none, and after an error nobody expected. Inside the frame."""
+
+import secrets
+
+import structlog
+from nicegui import context, ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.controls import button, command
+from webhook_ui.ui.parts import box, link, mono, page_header, prose, text
+from webhook_ui.ui.states import notice
+
+log = structlog.get_logger()
+
+
+class Pages(ui.sub_pages):
+    """The pages by their addresses; an address that is none gets a page of ours, which NiceGUI answers with 404."""
+
+    def _render_404(self) -> None:
+        show_missing(context.client.sub_pages_router.current_path)
+
+    def _render_error(self, error: Exception) -> None:
+        show_failure(error)
+
+
+def show_missing(address: str) -> None:
+    """The way back from an address that is no page."""
+    ui.page_title("No such page · Webhook UI")
+    with box("div", "w-page"):
+        with page_header("There is no such page"):
+            pass
+        with box("section", "w-box w-part"):
+            with box("p", "w-second"):
+                text("Nothing stands at ")
+                mono(address.partition("?")[0], "w-break")
+                text(". The address may be mistyped, or from another version.")
+            with box("div", "w-row w-wrap"):
+                link("Webhooks", "/", "w-medium")
+                opener = button("Go to…", icon=icons.SEARCH, kind="plain")
+                opener.props["data-open"] = "palette"
+
+
+def show_failure(error: Exception) -> str:
+    """Says that a page could not be built, with a reference by which the log says why; the reference."""
+    reference = secrets.token_hex(4)
+    address = context.client.sub_pages_router.current_path.partition("?")[0]
+    log.error("page.failed", reference=reference, address=address, exc_info=error)
+    ui.page_title("Error · Webhook UI")
+    with box("div", "w-page"):
+        with page_header("This page cannot be shown"):
+            pass
+        with notice("Something here went wrong, and not by what you did", role="alert") as body:
+            button("Try again", ui.navigate.reload)
+        with body:
+            prose("The server's log says why, under this reference. Sending goes on.")
+            command(reference)
+    return reference
+
+
+def show_waiting() -> ui.element:
+    """The geometry of a page while it is built; seen after 200 ms only, and until the page itself is there."""
+    with box("div", "w-page w-late w-waiting") as waiting:
+        waiting.props["aria-busy"] = "true"
+        box("span", "w-sk w-sk-head")
+        with box("div", "w-box w-sk-rows"):
+            for _ in range(8):
+                box("span", "w-sk")
+    return waiting

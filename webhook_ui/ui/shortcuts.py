@@ -1,0 +1,119 @@
+"""The keyboard shortcuts: one table, which `static/shell.js` acts by and the help shows, and the help itself."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Literal
+
+from nicegui import ui
+
+from webhook_ui.ui import icons
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.fields import switch
+from webhook_ui.ui.parts import box, text
+
+PREFERENCE = "shortcuts"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortcut:
+    """One way to do something by keys. `act` is what the browser does, `on` with what: a path or a CSS selector.
+
+    The browser's own keys (Enter, Escape) stand in the table for the help alone and have no `act`.
+    """
+
+    keys: Sequence[str]  # one after the other
+    also: str = ""  # another key for the same
+    does: str
+    group: str
+    act: Literal["go", "focus", "press", "move", "menu", "help", "palette", ""] = ""
+    on: str = ""
+
+
+GO, ANYWHERE, LISTS = "Go to", "Anywhere", "In lists"
+SHORTCUTS = (
+    Shortcut(keys=("g", "w"), does="Webhooks", group=GO, act="go", on="/"),
+    Shortcut(keys=("g", "d"), does="Deliveries", group=GO, act="go", on="/deliveries"),
+    Shortcut(keys=("g", "e"), does="Events", group=GO, act="go", on="/events"),
+    Shortcut(keys=("g", "r"), does="Redeliveries", group=GO, act="go", on="/redeliveries"),
+    Shortcut(keys=("g", "t"), does="Triggers", group=GO, act="go", on="/triggers"),
+    Shortcut(keys=("g", "s"), does="Settings", group=GO, act="go", on="/settings"),
+    Shortcut(keys=("/",), does="Search this page", group=ANYWHERE, act="focus", on='.w-content input[type="search"]'),
+    Shortcut(keys=("n",), does="Add: the page's first action", group=ANYWHERE, act="press", on=".w-content .w-lead"),
+    Shortcut(keys=(".",), does="Open the actions of a row, or of the page", group=ANYWHERE, act="menu"),
+    Shortcut(keys=("?",), does="Show this help", group=ANYWHERE, act="help"),
+    Shortcut(keys=("Escape",), does="Close what is open", group=ANYWHERE),
+    Shortcut(keys=("j",), also="ArrowDown", does="Next row", group=LISTS, act="move", on="1"),
+    Shortcut(keys=("k",), also="ArrowUp", does="Previous row", group=LISTS, act="move", on="-1"),
+    Shortcut(keys=("Enter",), does="Open the row", group=LISTS),
+)
+PALETTE_KEYS = ("Ctrl", "K")
+_SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Escape": "Esc"}
+
+
+def place_of(path: str) -> int:
+    """Where a page stands in the navigation: as in the table, others behind."""
+    paths = [one.on for one in SHORTCUTS if one.act == "go"]
+    return paths.index(path) if path in paths else len(paths)
+
+
+class ShortcutsHelp:
+    """The help over the page, with the switch that turns single keys off. Opens and closes in the browser."""
+
+    def __init__(self, tab: Tab, paths: Sequence[str]) -> None:
+        """`paths` are the pages there are; keys for others are left out."""
+        self._tab = tab
+        table = [one for one in SHORTCUTS if one.act != "go" or one.on in paths]
+        enabled = tab.preference(PREFERENCE) != "off"
+        self._dialog = box("dialog", "w-over w-keys-help", label="Keyboard shortcuts")
+        self._dialog.props["data-keys"] = json.dumps([asdict(one) for one in table if one.act])
+        self._show(enabled)
+        with self._dialog:
+            with box("div", "w-dialog-head"):
+                text("Keyboard shortcuts", tag="h2")
+                icon_button(icons.CLOSE, "Close", small=False).props["data-close"] = "true"
+            with box("div", "w-dialog-body"):
+                switch(
+                    "Single-key shortcuts",
+                    enabled,
+                    detail="Off for who speaks to the computer or presses keys by accident; Ctrl K stays",
+                    on_change=self._turn,
+                )
+                with box("div", "w-keys"):
+                    for group, some in groupby(table, key=lambda one: one.group):
+                        _show_group(group, list(some))
+
+    def _turn(self, enabled: bool) -> None:
+        self._tab.prefer(PREFERENCE, "on" if enabled else "off")
+        self._show(enabled)
+
+    def _show(self, enabled: bool) -> None:
+        self._dialog.props["data-on"] = "true" if enabled else "false"
+
+
+def open_help() -> None:
+    """Opens the help in the browser that asks."""
+    ui.run_javascript("webhookUi.help()")
+
+
+def _show_group(group: str, some: Sequence[Shortcut]) -> None:
+    with box("section"):
+        text(group, tag="h3")
+        with box("dl"):
+            if group == ANYWHERE:
+                _show_row(PALETTE_KEYS, "", "Find anything, do anything")
+            for one in some:
+                _show_row(one.keys, one.also, one.does)
+
+
+def _show_row(keys: Sequence[str], also: str, does: str) -> None:
+    with box("div", "w-keys-row"):
+        with box("dt"):
+            for key in keys:
+                text(_SHOWN.get(key, key), "w-kbd", tag="kbd")
+            if also:
+                text("or", "w-meta")
+                text(_SHOWN.get(also, also), "w-kbd", tag="kbd")
+        text(does, tag="dd")

@@ -1,0 +1,110 @@
+/* Webhook UI: a connection that is lost. The banner says so; what was typed in a form outlives even a new page. */
+"use strict";
+(() => {
+  const LATE_MS = 1000; // a shorter cut is not worth a word
+  const BACK_MS = 3000; // so long it says that all is well again
+  const DRAFT = "webhook_ui_draft";
+  const DRAFT_MS = 3600e3;
+  const WIFI_OFF = "M9 17Q10.3 15.8 12 15.8Q13.7 15.8 15 17L12 20ZM2 3 3.3 1.8 20.2 18.8 19 20 11.9 12.9Q10.7 12.9 9.3 13.5Q7.8 14.2 7 15L5 13V13Q6.8 11.2 9.4 10.5L7.2 8.2Q4.9 9.2 3 11L1 9Q2.8 7.2 5.1 6.1ZM19 13 18 14 14.5 10.5Q17.2 11.2 19 13ZM23 9 21 11Q17.1 7 11.3 7.3L8.9 4.8Q12.7 4 16.4 5.1Q20.1 6.1 23 9Z";
+  let banner, words, again;
+  let timer = 0;
+
+  /* --- the banner --- */
+
+  function build() {
+    banner = document.createElement("div");
+    banner.className = "w-offline";
+    const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    icon.setAttribute("viewBox", "0 0 24 24");
+    icon.setAttribute("aria-hidden", "true");
+    icon.append(document.createElementNS(icon.namespaceURI, "path"));
+    icon.firstChild.setAttribute("d", WIFI_OFF);
+    words = document.createElement("span");
+    words.setAttribute("role", "status"); // there from the beginning, so that it is heard when it speaks
+    again = document.createElement("button");
+    again.type = "button";
+    again.className = "w-jump";
+    again.textContent = "Try now";
+    again.hidden = true;
+    again.addEventListener("click", tryNow);
+    banner.append(icon, words, again);
+    document.body.append(banner);
+  }
+
+  function say(text, look) {
+    words.textContent = text;
+    banner.dataset.look = look;
+    again.hidden = look !== "away";
+    document.documentElement.style.setProperty("--offline", look ? `${banner.offsetHeight}px` : "0px");
+  }
+
+  function lost() {
+    clearTimeout(timer);
+    timer = setTimeout(() => say("No connection to the server. What you typed is kept; it is tried again every few seconds.", "away"), LATE_MS);
+  }
+
+  function found() {
+    clearTimeout(timer);
+    if (banner.dataset.look !== "away") return;
+    say("Connected again. Nothing was lost.", "back");
+    timer = setTimeout(() => say("", ""), BACK_MS);
+  }
+
+  function tryNow() {
+    const socket = window.socket;
+    if (!socket || socket.connected) return;
+    socket.io.opts.query.next_message_id = window.nextMessageId; // from where the server goes on
+    socket.disconnect().connect();
+  }
+
+  /* --- drafts --- */
+
+  const person = () => document.querySelector(".w-account")?.getAttribute("aria-label") || "";
+
+  function valueOf(element) {
+    if (element.getAttribute("role") === "switch") return element.getAttribute("aria-checked") === "true";
+    if (element.dataset.draft === "headers") return String(element.querySelectorAll(".w-header-row").length || "");
+    if (element.querySelector(".q-select--multiple")) {
+      return [...element.querySelectorAll(".q-chip__content")].map((chip) => chip.textContent.trim());
+    }
+    return element.querySelector("textarea, input")?.value ?? "";
+  }
+
+  /* when a page is left, and only then: nothing is written while somebody types */
+  function keep() {
+    const form = document.querySelector("[data-draft-form]");
+    if (!form) return;
+    const values = {};
+    for (const element of form.querySelectorAll("[data-draft]")) values[element.dataset.draft] = valueOf(element);
+    const draft = { form: form.dataset.draftForm, values, path: location.pathname, person: person(), at: Date.now() };
+    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
+  }
+
+  function restore() {
+    const text = sessionStorage.getItem(DRAFT);
+    sessionStorage.removeItem(DRAFT);
+    if (!text) return;
+    const { form, values, path, person: whose, at } = JSON.parse(text);
+    if (path === location.pathname && whose === person() && Date.now() - at < DRAFT_MS) {
+      emitEvent("draft", { form, values });
+    }
+  }
+
+  function whenAlive(work) {
+    const waiting = setInterval(() => {
+      if (!window.did_handshake) return;
+      clearInterval(waiting);
+      work();
+    }, 50);
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const popup = document.getElementById("popup"); // what the framework would show; it still says when
+    if (!popup) return;
+    build();
+    new MutationObserver(() => (popup.ariaHidden === "false" ? lost() : found())).observe(popup, { attributeFilter: ["aria-hidden"] });
+    whenAlive(restore);
+  });
+  addEventListener("pagehide", keep);
+  addEventListener("online", tryNow);
+})();
