@@ -6,6 +6,7 @@ from nicegui import ui
 
 from webhook_ui import times, webhooks
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.actions import act
@@ -14,6 +15,7 @@ from webhook_ui.ui.controls import button, code_block, copy_button
 from webhook_ui.ui.frames import confirm
 from webhook_ui.ui.parts import box, mono, prose, text, time_text
 from webhook_ui.ui.states import notice
+from webhook_ui.ui.webhook_page_address import Address
 
 MASK = "whsec_" + "•" * 24
 SNIPPET = """# pip install standardwebhooks
@@ -51,10 +53,23 @@ class SecretSection:
                 )
                 code_block(SNIPPET, name="Example")
         self._shown = False
-        self.know(webhook)
+        self._version = webhook.version
+        self._know(webhook)
 
-    def know(self, webhook: Webhook) -> None:
-        """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
+    async def start(self) -> None:
+        """Nothing more is read before somebody asks."""
+
+    async def show(self, address: Address) -> None:
+        """It has no pages."""
+
+    async def renew(self, row: WebhookRow) -> None:
+        """What the webhook is now."""
+        if row.webhook.version != self._version:
+            self._version = row.webhook.version
+            self._know(row.webhook)
+
+    def _know(self, webhook: Webhook) -> None:
+        # a secret that was rotated meanwhile is not shown on
         self._rotation.clear()
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():

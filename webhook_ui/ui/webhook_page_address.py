@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-TABS = ("activity", "settings", "secret")
+TABS = ("activity", "health", "settings", "secret", "history")
+PERIODS = ("24h", "7d", "30d")
 STATUSES = ("pending", "sent", "error")
 LONGEST = 200
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -17,6 +18,7 @@ class Address:
 
     webhook_id: int
     tab: str = TABS[0]
+    period: str = ""
     status: str = ""
     trigger: str = ""
     cursor: str = ""
@@ -33,10 +35,11 @@ class Address:
         # what no database could look for (NUL, half characters) is as good as left out
         last = {name: texts[-1] for name, texts in given.items()}
         query = {name: text for name, text in last.items() if text.isprintable() and len(text) <= LONGEST}
-        tab, status, first = (query.get(name, "") for name in ("tab", "status", "first"))
+        tab, period, status, first = (query.get(name, "") for name in ("tab", "period", "status", "first"))
         return cls(
             webhook_id=webhook_id,
             tab=tab if tab in TABS else TABS[0],
+            period=period if period in PERIODS[1:] else "",
             status=status if status in STATUSES else "",
             trigger=query.get("trigger", ""),
             cursor=query.get("cursor", ""),
@@ -48,6 +51,7 @@ class Address:
         """As a link within the dashboard."""
         query = {
             "tab": "" if self.tab == TABS[0] else self.tab,
+            "period": self.period,
             "status": self.status,
             "trigger": self.trigger,
             "cursor": self.cursor,
