@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI
-from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
+from nicegui import background_tasks, context, core, ui
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
-from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
+from webhook_ui.ui import settings_page, theme, triggers_page, webhook_page, webhooks_page
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
 from webhook_ui.ui.stop_bar import StopBar
@@ -48,16 +48,14 @@ async def _root(services: Services) -> None:
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
 
-    async def triggers(arguments: PageArguments) -> None:
-        await _let_in(tab, triggers_page.show, arguments)
-
     with shell.content:
         ui.sub_pages(
             {
                 "/": lambda: _let_in(tab, webhooks_page.show),
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
                 "/webhooks/{webhook_id}": lambda webhook_id: _let_in(tab, webhook_page.show, webhook_id),
-                "/triggers": triggers,
+                "/triggers": lambda: _let_in(tab, triggers_page.show),
+                "/settings": lambda: _let_in(tab, settings_page.show),
             },
             show_404=True,
         )

@@ -1,8 +1,9 @@
 """What the tab Health draws: each picture in a box with a button that shows its figures as a table instead."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from webhook_ui.history.health import Outcomes
@@ -110,7 +111,18 @@ def draw_causes(outcomes: Outcomes) -> None:
     if not failed:
         text("No attempt failed" if outcomes.attempts else "No attempts in this time", "w-muted", tag="p")
         return
-    _bars([(CLASSES.get(one.error_class, one.error_class), one.count, failed, "error") for one in outcomes.causes])
+    _bars(
+        [
+            _Bar(
+                name=CLASSES.get(one.error_class, one.error_class),
+                count=one.count,
+                total=failed,
+                look="error",
+                note=one.message,
+            )
+            for one in outcomes.causes
+        ]
+    )
 
 
 def write_causes(outcomes: Outcomes) -> None:
@@ -130,7 +142,12 @@ def draw_codes(outcomes: Outcomes) -> None:
         return
     _bars(
         [
-            (_code(code), count, outcomes.attempts, "sent" if code and 200 <= code < 300 else "error")
+            _Bar(
+                name=_code(code),
+                count=count,
+                total=outcomes.attempts,
+                look="sent" if code and 200 <= code < 300 else "error",
+            )
             for code, count in outcomes.codes
         ]
     )
@@ -183,18 +200,31 @@ def percentiles(tally: Tally) -> list[str]:
     return ["–" if value is None else formats.duration(value) for value in found]
 
 
-def _bars(rows: Sequence[tuple[str, int, int, str]]) -> None:
-    most = max(count for _, count, _, _ in rows)
+@dataclass(frozen=True, kw_only=True)
+class _Bar:
+    """`count` of `total`; `note` is what somebody else says about it."""
+
+    name: str
+    count: int
+    total: int
+    look: Literal["sent", "error"]
+    note: str = ""
+
+
+def _bars(bars: Sequence[_Bar]) -> None:
+    most = max(bar.count for bar in bars)
     with box("ul", "w-shares"):
-        for name, count, total, look in rows:
+        for bar in bars:
             with box("li"):
-                foreign(name)
-                with box("span", "w-share-track") as track, box("span", f"w-share w-share-{look}") as bar:
-                    pass
-                bar.style(f"width:{100 * count / most:.1f}%")
+                with box("span", "w-share-name"):
+                    foreign(bar.name)
+                    if bar.note:
+                        foreign(bar.note, "w-meta")
+                with box("span", "w-share-track") as track:
+                    box("span", f"w-share w-share-{bar.look}").style(f"width:{100 * bar.count / most:.1f}%")
                 track.props["aria-hidden"] = "true"
-                text(formats.count(count), "w-share-count")
-                text(formats.success(count, total - count), "w-share-part")
+                text(formats.count(bar.count), "w-share-count")
+                text(formats.success(bar.count, bar.total - bar.count), "w-share-part")
 
 
 def _code(code: int | None) -> str:

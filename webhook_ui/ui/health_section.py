@@ -178,9 +178,9 @@ def _show_lane(row: WebhookRow, zone: ZoneInfo) -> None:
     lane, now = row.lane, times.utcnow()
     with box("section", "w-box w-part", label="Receiver"):
         text("Receiver", tag="h2")
-        with box("dl", "w-kv w-kv-wide"):
+        with box("dl", "w-kv w-kv-wide w-receiver"):
             text("Breaker", tag="dt")
-            with box("dd"):
+            with box("dd", "w-all"):
                 text(*_breaker(row))
             if lane.breaker != "closed":
                 _show_open(row, now, zone)
@@ -205,7 +205,7 @@ def _breaker(row: WebhookRow) -> tuple[str, str]:
 def _show_open(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
     lane = row.lane
     text("Reason", tag="dt")
-    with box("dd", "w-break"):
+    with box("dd", "w-break w-all"):
         foreign(lane.reason or "Most attempts failed", cut=False)
     if lane.opened_at:
         _moment("Open since", lane.opened_at, zone)

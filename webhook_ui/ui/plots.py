@@ -14,7 +14,7 @@ from webhook_ui.ui import formats
 WIDTH, HEIGHT = 1000, 152  # of the drawing; only its height is in pixels
 LEAST = 30.0  # pixels for the smaller side, so that it can be seen
 APART = 14.0  # pixels between two labels
-_STEPS = (1, 2, 4, 6, 8, 10)
+_STEPS = (1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10)
 
 Tick = tuple[float, str]  # where, as a part of the width, and what stands there
 
@@ -42,7 +42,7 @@ def bars_over_time(
         drawn.append(_bar("w-bar-sent", x, line, wide, -max(good * above, 2.0)) if good else "")
         drawn.append(_bar("w-bar-error", x, line, wide, max(bad * below, 2.0)) if bad else "")
     labels = [(0.0, formats.count(int(tallest)))] if tallest else []
-    labels += [(line / 2, formats.count(int(tallest) // 2))] if tallest >= 2 and line > 4 * APART else []
+    labels += [(line / 2, formats.count(int(tallest) // 2))] if tallest % 2 == 0 and line > 4 * APART else []
     labels += [(line, "0")]
     labels += [(float(HEIGHT), formats.count(int(deepest)))] if deepest else []
     return _plot("".join(drawn) + _hints(hints), labels, ticks, [], name)
@@ -75,7 +75,7 @@ def lines_over_time(
 
 
 def ceiling(value: float) -> float:
-    """The least round number that is not below `value`; half of it is round too, from 2 on."""
+    """The least round number that is not below `value`; half of it can be written in short, too."""
     if value <= 0:
         return 0.0
     power = 1.0

@@ -48,7 +48,7 @@ def _marks(moments: Sequence[float]) -> list[tuple[float, str]]:
     found = [(0.0, "at once")]
     for mark in MARKS:
         place = _place(mark, moments)
-        if mark < last and place - found[-1][0] >= NEAR + 0.04 * (len(found) == 1) and place <= 1 - NEAR:
+        if mark < last and place - found[-1][0] >= NEAR + 0.07 * (len(found) == 1) and place <= 1 - NEAR:
             found.append((place, formats.span(mark)))
     return [*found, (1.0, formats.span(last))] if last else found
 

@@ -34,6 +34,7 @@ class Person:
 ENTRIES = (
     Entry(title="Webhooks", icon=icons.WEBHOOK, path="/"),
     Entry(title="Triggers", icon=icons.TRIGGERS, path="/triggers"),
+    Entry(title="Settings", icon=icons.SETTINGS, path="/settings"),
 )
 
 

@@ -53,6 +53,21 @@ TRIGGERS = (
     Column(key="action", title="Actions", width=108, figures=True, hidden_title=True),
 )
 
+ACCOUNTS = (
+    Column(key="email", title="Email"),
+    Column(key="role", title="Role", width=160),
+    Column(key="state", title="State", width=160),
+    Column(key="created", title="Created", width=160),
+    Column(key="actions", title="Actions", width=56, hidden_title=True),
+)
+TOKENS = (
+    Column(key="name", title="Name"),
+    Column(key="role", title="Role", width=120),
+    Column(key="state", title="State", width=200),
+    Column(key="created", title="Created", width=260),
+    Column(key="action", title="Actions", width=112, figures=True, hidden_title=True),
+)
+
 
 class Row:
     """One row; `with row.cell("title"):` fills a cell."""
@@ -74,9 +89,11 @@ class Row:
 
 
 class Table:
-    """`kind` is `hooks`, `log` or `triggers`; rows go into `body`, or into what `group` opens."""
+    """`kind` says how its rows become lines on narrow screens; rows go into `body`, or into what `group` opens."""
 
-    def __init__(self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers"]) -> None:
+    def __init__(
+        self, name: str, columns: Sequence[Column], kind: Literal["hooks", "log", "triggers", "people"]
+    ) -> None:
         self.columns = columns
         with box("div", f"w-box w-table-box w-table-box-{kind}") as self.element:
             self.table = box("table", f"w-table w-table-{kind}", label=name)
