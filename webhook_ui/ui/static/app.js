@@ -73,6 +73,16 @@
     setTimeout(() => button.classList.remove("w-copied"), 1500);
   }
 
+  /* what the server hands over after a press; some browsers refuse it then */
+  async function copyText(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   function dressBanner() {
     const banner = document.getElementById("popup");
     if (!banner) return;
@@ -119,5 +129,5 @@
   document.addEventListener("click", copy);
   document.addEventListener("DOMContentLoaded", dressBanner);
   setInterval(tick, 1000);
-  window.webhookUi = { relative };
+  window.webhookUi = { relative, copyText };
 })();
