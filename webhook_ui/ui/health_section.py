@@ -80,6 +80,8 @@ class HealthSection:
         with box("div", "w-health") as self._body:
             with box("div", "w-health-head"):
                 self._figures = Part(box("div", "w-health-figures"), _show_figures)
+                self._busy = text("Adding up …", "w-meta w-late w-end")
+                self._busy.props["role"] = "status"
                 options = [(key, period.words, None) for key, period in OFFERED.items()]
                 self._choices = Choices("Period", options, address.period or PERIODS[0], self._choose)
             self._lane = Part(box("div", "w-holder"), lambda *_: _show_lane(self._row, tab.zone))
@@ -113,6 +115,7 @@ class HealthSection:
     async def _refresh(self) -> None:
         async with self._looking:
             address, row = self._address, self._row
+            self._busy.set_visibility(not self._spans)  # seen only if it takes longer than a moment
             period = OFFERED[address.period or PERIODS[0]]
             try:
                 seen = await self._tab.read(look, row.id, period, self._spans, times.utcnow())
@@ -132,6 +135,7 @@ class HealthSection:
         self._refused.clear()
         self._body.set_visibility(True)
         self._spans = seen.spans
+        self._busy.set_visibility(False)
         zone, tally = self._tab.zone, Tally()
         for span in seen.spans:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
