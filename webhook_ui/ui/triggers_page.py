@@ -143,7 +143,7 @@ class _Page:
         trigger = registered.trigger
         row = self._table.row()
         row.element.classes("w-opens")
-        with row.cell("title"), link("", _address(self._words, trigger.name), "w-open") as opener:
+        with row.cell("title"), link("", _address(self._words, trigger.name), "w-open w-cut") as opener:
             foreign(trigger.title, "w-medium").props["title"] = trigger.description or trigger.title
         self._links[trigger.name] = opener
         with row.cell("name"):
