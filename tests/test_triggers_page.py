@@ -314,6 +314,7 @@ def test_a_trigger_opens_with_its_example_and_schema(site: Site, enter: Enter, s
     panel.get_by_role("button", name="Fire").click()
     expect(page.get_by_role("dialog", name="Fire")).to_be_visible()
     page.get_by_role("dialog", name="Fire").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog", name="Fire")).to_have_count(0)  # else Escape is meant for it
     page.keyboard.press("Escape")
     expect(panel).to_have_count(0)
     page.wait_for_url("**/triggers?q=moved")
