@@ -291,9 +291,44 @@ def test_the_dialog_says_who_gets_it_and_who_does_not(site: Site, enter: Enter) 
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_trigger_opens_with_its_example_and_schema(site: Site, enter: Enter, scheme: str) -> None:
+    page = enter("/triggers?q=moved", scheme=scheme).page
+    line(page, "strange.moved").get_by_role("link").first.click()
+    page.wait_for_url("**/triggers?q=moved&trigger=strange.moved")
+    panel = page.get_by_role("dialog", name="Trigger")
+    expect(panel.get_by_role("heading", level=2)).to_contain_text("<b>Moved</b> far away")
+    expect(panel.get_by_role("region", name="Example")).to_contain_text('"big": 12345678901234567890')
+    expect(panel.get_by_role("region", name="JSON Schema")).to_contain_text("A number no browser could keep")
+    expect(panel).to_contain_text("nobody")
+    expect(panel).to_contain_text("10 attempts within 3 d 3 h, then given up (default)")
+    site.add(triggers=["strange.*"])
+    expect(panel.get_by_role("link", name="1 webhook")).to_be_visible(timeout=2500)
+    page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")
+    check_rules(page)
+    picture(page, f"trigger-{scheme}")
+    page.set_viewport_size({"width": 400, "height": 900})
+    check_width(page)
+    picture(page, f"trigger-400-{scheme}")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    panel.get_by_role("button", name="Fire").click()
+    expect(page.get_by_role("dialog", name="Fire")).to_be_visible()
+    page.get_by_role("dialog", name="Fire").get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog", name="Fire")).to_have_count(0)  # else Escape is meant for it
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+    page.wait_for_url("**/triggers?q=moved")
+    page.go_back()
+    expect(panel).to_be_visible()
+    page.reload()
+    expect(panel).to_be_visible()
+
+
+@pytest.mark.browser
 def test_viewers_have_nothing_to_fire(enter: Enter) -> None:
-    page = enter("/triggers", role=Role.viewer).page
+    page = enter("/triggers?trigger=user.created", role=Role.viewer).page
     expect(line(page, "user.created")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Trigger")).to_contain_text("Checked by a model")
     expect(page.get_by_role("button", name="Fire")).to_have_count(0)
 
 

@@ -2,13 +2,14 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from webhook_ui import guard
@@ -18,6 +19,9 @@ from webhook_ui.indexed_fields import parse as parse_fields
 
 PREFIX = "WEBHOOK_UI_"
 LEASE_GRACE = 10.0  # seconds between the longest attempt and the end of its claim
+ENV_FILE = ".env"
+
+Origin = Literal["command", "environment", "file", "default"]
 
 Seconds = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
 
@@ -25,7 +29,7 @@ Seconds = Annotated[float, Field(ge=0, le=30 * 86400, allow_inf_nan=False)]
 class Settings(BaseSettings):
     """Every field is a setting; its description is the README's table."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True)
 
     data_dir: Path = Field(Path("data"), description="Folder of the database and the secret key.")
     database_url: SecretStr | None = Field(
@@ -79,6 +83,8 @@ class Settings(BaseSettings):
         "accounts",
         description="`none`: whoever reaches the port is admin in the browser; only while `HOST` is loopback.",
     )
+
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
 
     @field_validator("allowed_networks", mode="before")
     @classmethod
@@ -135,6 +141,10 @@ class Settings(BaseSettings):
         """The fields of payloads by which events can be found."""
         return parse_fields(self.indexed_fields)
 
+    def origin(self, name: str) -> Origin:
+        """Where the value of the field `name` came from when the settings were loaded."""
+        return self._origins.get(name, "command" if name in self.model_fields_set else "default")
+
     @property
     def policy(self) -> guard.Policy:
         """What deliveries may reach."""
@@ -173,15 +183,28 @@ def _check_proxy(url: str) -> None:
 def load(**overrides: Any) -> Settings:
     """The settings in force; `overrides` (a command's options) win. Raises UsageError."""
     _refuse_unknown_names()
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        settings = Settings(**given)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
+    settings._origins = {name: _origin(name, given) for name in Settings.model_fields}
+    return settings
+
+
+def _origin(name: str, given: Mapping[str, Any]) -> Origin:
+    """The nearest place that names it, in the order in which they win."""
+    variable = PREFIX + name.upper()
+    if name in given:
+        return "command"
+    if variable in {one.upper() for one in os.environ}:
+        return "environment"
+    return "file" if variable in {one.upper() for one in dotenv_values(ENV_FILE)} else "default"
 
 
 def _refuse_unknown_names() -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env"))}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
     for name in sorted(name for name in given if name.startswith(PREFIX) and name not in known):
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else "The README's table of settings lists the known ones."

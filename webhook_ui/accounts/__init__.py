@@ -27,7 +27,7 @@ from webhook_ui.accounts.sessions import (
     sign_in,
     sign_out,
 )
-from webhook_ui.accounts.tokens import create_token, list_tokens, revoke_token, token_actor
+from webhook_ui.accounts.tokens import create_token, latest_tokens, list_tokens, revoke_token, token_actor
 
 __all__ = [
     "COOKIE",
@@ -51,6 +51,7 @@ __all__ = [
     "find_session",
     "first_account",
     "hash_password",
+    "latest_tokens",
     "list_accounts",
     "list_tokens",
     "revoke_token",

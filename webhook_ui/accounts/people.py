@@ -39,9 +39,10 @@ def any_account(session: Session) -> bool:
     return session.execute(sa.select(table(Account).c.id).limit(1)).first() is not None
 
 
-def list_accounts(session: Session) -> list[Account]:
-    """All accounts, by address."""
-    return list(session.execute(sa.select(Account).order_by(table(Account).c.email)).scalars())
+def list_accounts(session: Session, *, after: str = "", limit: int | None = None) -> list[Account]:
+    """Accounts by address, from the one that follows `after` on."""
+    email = table(Account).c.email
+    return list(session.execute(sa.select(Account).where(email > after).order_by(email).limit(limit)).scalars())
 
 
 def find_account(session: Session, email: str) -> Account:

@@ -37,6 +37,14 @@ def list_tokens(session: Session) -> list[Token]:
     return list(session.execute(sa.select(Token).order_by(table(Token).c.id)).scalars())
 
 
+def latest_tokens(session: Session, *, before: int | None = None, limit: int) -> list[Token]:
+    """Tokens, revoked ones too, newest first, from the one that was made before `before` on."""
+    statement = sa.select(Token).order_by(table(Token).c.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(table(Token).c.id < before)
+    return list(session.execute(statement).scalars())
+
+
 def revoke_token(session: Session, token_id: int, *, actor: Actor, now: datetime) -> Token:
     """Lets the token in no more; harmless if it is revoked already. Raises NotFound."""
     actor.require(Role.admin)

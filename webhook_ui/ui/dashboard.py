@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI
-from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
+from nicegui import background_tasks, context, core, ui
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.security_headers import Nonces
@@ -17,6 +17,7 @@ from webhook_ui.ui import (
     event_page,
     events_page,
     redeliveries_page,
+    settings_page,
     theme,
     triggers_page,
     webhook_page,
@@ -67,9 +68,6 @@ async def _root(services: Services) -> None:
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
 
-    async def triggers(arguments: PageArguments) -> None:
-        await _let_in(tab, triggers_page.show, arguments)
-
     with shell.content:
         Pages(
             {
@@ -80,7 +78,8 @@ async def _root(services: Services) -> None:
                 "/events": lambda: _let_in(tab, events_page.show),
                 "/events/{event_id}": lambda event_id: _let_in(tab, event_page.show, event_id),
                 "/deliveries": lambda: _let_in(tab, deliveries_page.show),
-                "/triggers": triggers,
+                "/triggers": lambda: _let_in(tab, triggers_page.show),
+                "/settings": lambda: _let_in(tab, settings_page.show),
             },
             show_404=True,
         )

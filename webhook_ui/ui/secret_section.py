@@ -1,19 +1,22 @@
 """The tab Secret of a webhook: what its deliveries are signed with, and how a receiver verifies that."""
 
+import json
 from datetime import datetime
 
 from nicegui import ui
 
 from webhook_ui import times, webhooks
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.models import Webhook
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab, tell
-from webhook_ui.ui.controls import button, code_block, copy_button
+from webhook_ui.ui.controls import button, code_block
 from webhook_ui.ui.frames import confirm
 from webhook_ui.ui.parts import box, mono, prose, text, time_text
 from webhook_ui.ui.states import notice
+from webhook_ui.ui.webhook_page_address import Address
 
 MASK = "whsec_" + "•" * 24
 SNIPPET = """# pip install standardwebhooks
@@ -38,9 +41,9 @@ class SecretSection:
                 prose("Every delivery is signed with it, as Standard Webhooks 1.0 says.", "w-second")
                 with box("div", "w-command"):
                     self._text = mono(MASK, "w-grow w-break")
-                    self._copy = box("span")
                 with box("div", "w-row w-wrap"):
                     self._show = button("Show", self._turn, icon=icons.SHOW)
+                    self._copy = button("Copy", self._copy_hidden, icon=icons.COPY, name="Copy secret")
                     button("Rotate", self._ask, icon=icons.REDELIVER)
             with box("section", "w-box w-part"):
                 text("How a receiver verifies it", tag="h2")
@@ -51,10 +54,23 @@ class SecretSection:
                 )
                 code_block(SNIPPET, name="Example")
         self._shown = False
-        self.know(webhook)
+        self._version = webhook.version
+        self._know(webhook)
 
-    def know(self, webhook: Webhook) -> None:
-        """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
+    async def start(self) -> None:
+        """Nothing more is read before somebody asks."""
+
+    async def show(self, address: Address) -> None:
+        """It has no pages."""
+
+    async def renew(self, row: WebhookRow) -> None:
+        """What the webhook is now."""
+        if row.webhook.version != self._version:
+            self._version = row.webhook.version
+            self._know(row.webhook)
+
+    def _know(self, webhook: Webhook) -> None:
+        # a secret that was rotated meanwhile is not shown on
         self._rotation.clear()
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
@@ -69,23 +85,43 @@ class SecretSection:
         if self._shown:
             self._hide()
             return
+        secret = await self._reveal()
+        if secret is not None:
+            self._shown = True
+            self._text.set_text(secret)
+            self._show.set_text("Hide")
+            self._copy.props["data-copy"] = secret  # from now on the browser copies it by itself
+
+    async def _reveal(self) -> str | None:
+        """The secret, if whoever sits here may know it now."""
         try:
             actor = await self._tab.current_actor()
-            secret = await self._tab.read(webhooks.reveal_secret, self._webhook_id, actor=actor)
+            return await self._tab.read(webhooks.reveal_secret, self._webhook_id, actor=actor)
         except WebhookUIError as error:
             tell(error)
+            return None
+
+    async def _copy_hidden(self) -> None:
+        """Copies what is not shown. Some browsers copy only at once when a button is pressed: then it must be shown."""
+        if self._shown:
             return
-        self._shown = True
-        self._text.set_text(secret)
-        self._show.set_text("Hide")
-        with self._copy:
-            copy_button(secret, "Copy secret")
+        secret = await self._reveal()
+        if secret is None:
+            return
+        try:
+            copied = await ui.run_javascript(f"return webhookUi.copyText({json.dumps(secret)})", timeout=5.0)
+        except TimeoutError:
+            copied = False
+        if copied:
+            toasts.done("The secret is copied.")
+        else:
+            toasts.failed("Not copied", "This browser copies only what is on the page. Press Show, then Copy.")
 
     def _hide(self) -> None:
         self._shown = False
         self._text.set_text(MASK)
         self._show.set_text("Show")
-        self._copy.clear()
+        self._copy.props.pop("data-copy", None)
 
     def _ask(self) -> ui.dialog:
         until = self._old_until

@@ -32,6 +32,7 @@ ENTRIES = (
     Entry(title="Events", icon=icons.FIRE, path="/events"),
     Entry(title="Redeliveries", icon=icons.REDELIVER, path="/redeliveries"),
     Entry(title="Triggers", icon=icons.TRIGGERS, path="/triggers"),
+    Entry(title="Settings", icon=icons.SETTINGS, path="/settings"),
 )
 
 

@@ -65,6 +65,21 @@ TRIGGERS = (
     Column(key="action", title="Actions", width=108, figures=True, hidden_title=True),
 )
 
+ACCOUNTS = (
+    Column(key="email", title="Email"),
+    Column(key="role", title="Role", width=160),
+    Column(key="state", title="State", width=160),
+    Column(key="created", title="Created", width=160),
+    Column(key="actions", title="Actions", width=56, hidden_title=True),
+)
+TOKENS = (
+    Column(key="name", title="Name"),
+    Column(key="role", title="Role", width=120),
+    Column(key="state", title="State", width=200),
+    Column(key="created", title="Created", width=260),
+    Column(key="action", title="Actions", width=112, figures=True, hidden_title=True),
+)
+
 
 PLANNED = (
     Column(key="state", title="State", width=116),
@@ -109,11 +124,11 @@ class Row:
         self.element.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
 
 
-Kind = Literal["hooks", "log", "events", "triggers", "plans", "runs"]
+Kind = Literal["hooks", "log", "events", "triggers", "plans", "runs", "people"]
 
 
 class Table:
-    """`kind` names the look; rows go into `body`, or into what `group` opens."""
+    """`kind` says how its rows become lines on narrow screens; rows go into `body`, or into what `group` opens."""
 
     def __init__(self, name: str, columns: Sequence[Column], kind: Kind) -> None:
         self.columns = columns

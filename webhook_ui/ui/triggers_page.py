@@ -5,9 +5,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from nicegui import PageArguments, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
 from webhook_ui import times
@@ -25,6 +25,7 @@ from webhook_ui.ui.message_view import code_pieces, fill
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
 from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
+from webhook_ui.ui.trigger_panel import TriggerPanel
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
@@ -44,21 +45,40 @@ def uses(session: Session, names: Sequence[str]) -> dict[str, Use]:
     return {name: Use(listeners=listeners(session, name), fired=fired[name]) for name in names}
 
 
-async def show(tab: Tab, arguments: PageArguments) -> None:
-    """Builds the page for one address."""
+async def show(tab: Tab) -> None:
+    """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
     ui.page_title("Triggers · Webhook UI")
-    page = _Page(tab, arguments.query_parameters.get("q", ""))
-    await page.start()
+    words, chosen = _read(context.client.sub_pages_router.current_path)
+    page = _Page(tab, words)
+    tab.on_address = page.hear
+    await page.start(chosen)
+
+
+def _read(path: str) -> tuple[str, str]:
+    """What is searched for, and which trigger is open."""
+    try:
+        given = parse_qs(urlsplit(path).query, max_num_fields=20)
+    except ValueError:
+        given = {}
+    words, chosen = (given.get(name, [""])[-1][:200] for name in ("q", "trigger"))
+    return words, chosen
+
+
+def _address(words: str, chosen: str = "") -> str:
+    query = urlencode({name: value for name, value in (("q", words), ("trigger", chosen)) if value})
+    return "/triggers" + (f"?{query}" if query else "")
 
 
 class _Page:
     """The table, and the figures in it that change."""
 
     def __init__(self, tab: Tab, words: str) -> None:
-        self._tab = tab
+        self._tab, self._words, self._chosen = tab, words, ""
         plugins = tab.services.plugins
         self._triggers = list(plugins.triggers.values())
         self._rows: dict[str, tuple[Row, Part, Part, Part]] = {}
+        self._links: dict[str, ui.element] = {}
+        self._uses: Mapping[str, Use] = {}
         self._groups: list[tuple[ui.element, list[str]]] = []
         self._root = box("div", "w-page")
         with self._root:
@@ -76,12 +96,42 @@ class _Page:
             self._table = Table("Triggers", TRIGGERS, "triggers")
             for info, group in groupby(self._triggers, key=lambda one: one.plugin):
                 self._show_group(info, list(group))
+            self._panel = TriggerPanel(tab, on_close=lambda: ui.navigate.to(_address(self._words)))
             self._filter(words)
 
-    async def start(self) -> None:
-        """Fills in the figures and keeps them true."""
+    async def start(self, chosen: str) -> None:
+        """Fills in the figures, opens what the address names, and keeps both true."""
         await self._refresh()
+        self._open(chosen)
         self._tab.follow(self._root, self._look)
+
+    def hear(self, path: str) -> None:
+        """The address has changed, by a link, Back or Forward."""
+        if self._root.is_deleted or path.partition("?")[0].rstrip("/") != "/triggers":
+            return
+        self._tab.client.sub_pages_router.is_initial_request = True  # nothing is scrolled
+        words, chosen = _read(path)
+        with self._root:
+            if words != self._words and self._rows:
+                self._search.value = words
+            self._open(chosen)
+
+    def _open(self, name: str) -> None:
+        """Shows the panel of this trigger; none for what is no trigger."""
+        chosen = name if name in self._rows else ""
+        before, self._chosen = self._chosen, chosen
+        for one in {before, chosen} - {""}:
+            self._rows[one][0].choose(one == chosen)
+        if chosen and chosen != before:
+            registered = self._tab.services.plugins.triggers[chosen]
+            self._panel.show(registered, self._firing(registered) if self._tab.may_write else None)
+            self._show_use()
+        elif before and not chosen:
+            self._panel.hide()
+
+    def _show_use(self) -> None:
+        if self._chosen and (use := self._uses.get(self._chosen)):
+            self._panel.show_use(self._chosen, use.listeners, use.fired)
 
     def _show_group(self, info: PluginInfo, group: Sequence[RegisteredTrigger]) -> None:
         with self._table.group(_heading(info), info.where):
@@ -92,8 +142,10 @@ class _Page:
     def _show_row(self, registered: RegisteredTrigger) -> None:
         trigger = registered.trigger
         row = self._table.row()
-        with row.cell("title"):
+        row.element.classes("w-opens")
+        with row.cell("title"), link("", _address(self._words, trigger.name), "w-open w-cut") as opener:
             foreign(trigger.title, "w-medium").props["title"] = trigger.description or trigger.title
+        self._links[trigger.name] = opener
         with row.cell("name"):
             mono(trigger.name, "w-second", cut=True)
         self._rows[trigger.name] = (
@@ -127,18 +179,21 @@ class _Page:
             await asyncio.sleep(REST * (time.monotonic() - began))
 
     async def _refresh(self) -> None:
-        found: Mapping[str, Use] = await self._tab.read(uses, list(self._rows))
-        for name, use in found.items():
+        self._uses = await self._tab.read(uses, list(self._rows))
+        self._show_use()
+        for name, use in self._uses.items():
             _, heard, fired, count = self._rows[name]
             heard.show(use.listeners)
             fired.show(use.fired)
             count.show(use.fired.count)
 
     def _find(self, words: str) -> None:
+        self._words = words
         self._filter(words)
-        address = "/triggers" + (f"?{urlencode({'q': words})}" if words else "")
+        for name, opener in self._links.items():
+            opener.props["href"] = _address(words, name)
         # the list changes while one types: each letter is no step to go back to
-        ui.navigate.history.replace(address)
+        ui.navigate.history.replace(_address(words, self._chosen))
 
     def _filter(self, words: str) -> None:
         sought = words.casefold().split()

@@ -158,6 +158,7 @@ class _Form:
             webhook,
             longest_timeout=self._tab.services.rules.longest_timeout,
             usual_timeout=settings.request_timeout,
+            usual_schedule=settings.retry_schedule,
         )
 
     @property

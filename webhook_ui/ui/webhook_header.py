@@ -13,11 +13,23 @@ from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.models import Webhook
 from webhook_ui.tester import Tested
-from webhook_ui.ui import delivery_words, formats, icons, toasts
+from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.context import Tab, tell
-from webhook_ui.ui.controls import Action, button, copy_button, more_menu
+from webhook_ui.ui.controls import Action, button, copy_button, icon_button, more_menu
 from webhook_ui.ui.fields import switch
-from webhook_ui.ui.parts import Part, Status, box, mono, page_header, prose, status_pill, text, time_text
+from webhook_ui.ui.parts import (
+    Part,
+    Status,
+    box,
+    foreign,
+    link,
+    mono,
+    page_header,
+    prose,
+    status_pill,
+    text,
+    time_text,
+)
 from webhook_ui.ui.redeliveries_address import order_address
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.states import notice
@@ -42,6 +54,8 @@ class WebhookHeader:
             self._state = Part(box("span"), _show_state)
         with _around(line):
             self._url = Part(box("div", "w-row w-url"), _show_url)
+        self._tested = box("div", "w-holder")
+        self._tested.props["role"] = "status"
         self._notice = Part(box("div", "w-holder"), lambda *_: self._show_notice())
         self.show(row)
 
@@ -93,8 +107,25 @@ class WebhookHeader:
             except WebhookUIError as error:
                 tell(error)
             else:
-                _say_tested(tested)
+                self._show_tested(tested)
         self._test.props.set_bool("loading", False)
+
+    def _show_tested(self, tested: Tested) -> None:
+        """What came of it, in place, until it is closed or the next test; the link opens the attempt."""
+        attempt = tested.attempt
+        delivery = ids.delivery_text(attempt.webhook_id, attempt.event_id)
+        sent, took = attempt.status == "sent", formats.duration(attempt.duration_ms)
+        self._tested.clear()
+        with self._tested, box("section", "w-box w-tested", label="Test"):
+            status_pill("sent" if sent else "error")
+            if sent:
+                text(f"Test sent: {delivery_words.status_line(attempt.response_status)} in {took}", "w-break")
+            else:
+                with box("span", "w-break"):
+                    text(f"Test failed after {took}: ")
+                    foreign(attempt.error_message or "no reason is known", cut=False)
+            link("Show test", f"/webhooks/{attempt.webhook_id}?delivery={delivery}", "w-medium w-nowrap")
+            icon_button(icons.CLOSE, "Close the test's result", self._tested.clear)
 
     async def _change(self, **values: bool) -> None:
         tab = self._tab
@@ -178,17 +209,6 @@ def _warn_of_end(disable_at: datetime | None, now: datetime, zone: ZoneInfo) -> 
         else:
             text("It will be disabled with the next attempt that fails")
         text(".")
-
-
-def _say_tested(tested: Tested) -> None:
-    attempt = tested.attempt
-    took = formats.duration(attempt.duration_ms)
-    delivery = ids.delivery_text(attempt.webhook_id, attempt.event_id)
-    way = ("Show test", f"/webhooks/{attempt.webhook_id}?delivery={delivery}")
-    if attempt.status == "sent":
-        toasts.done(f"Test sent: {delivery_words.status_line(attempt.response_status)} in {took}.", way=way)
-    else:
-        toasts.failed(f"Test failed after {took}", attempt.error_message or "", way=way)
 
 
 def _show_failing(row: WebhookRow, last: LastResult, zone: ZoneInfo) -> None:

@@ -11,7 +11,9 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.fields import Faulty, area_field, switch, text_field
-from webhook_ui.ui.parts import box, prose, symbol, text
+from webhook_ui.ui.parts import Part, box, prose, symbol, text
+from webhook_ui.ui.schedule_view import in_words, schedule_strip
+from webhook_ui.webhook_fields import MAX_RETRIES
 
 NEVER = "never"
 _UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
@@ -21,7 +23,14 @@ _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
 class MoreFields:
     """A button that opens them, and the fields. `values` is what was entered, ready to be stored."""
 
-    def __init__(self, webhook: Webhook | None, *, longest_timeout: float, usual_timeout: float) -> None:
+    def __init__(
+        self,
+        webhook: Webhook | None,
+        *,
+        longest_timeout: float,
+        usual_timeout: float,
+        usual_schedule: Sequence[float],
+    ) -> None:
         self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
@@ -57,7 +66,11 @@ class MoreFields:
                 value=write_schedule(webhook.retry_schedule if webhook else None),
                 placeholder="5 s, 5 min, 30 min, 2 h",
                 hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
+                on_change=self._preview,
             )
+            self._usual_schedule = usual_schedule
+            self._attempts = Part(box("div", "w-preview"), _show_attempts)
+            self._preview(self.retry_schedule.value)
         self.open(False)
         self.open_if_used()
 
@@ -103,8 +116,22 @@ class MoreFields:
         self._box.set_visibility(opened)
         self._opener.props["aria-expanded"] = "true" if opened else "false"
 
+    def _preview(self, typed: str | None) -> None:
+        """When attempts would fall; while it cannot be read, what was shown last stays."""
+        try:
+            waits = read_schedule(typed or "")
+        except ValueError:
+            return
+        if waits is None or len(waits) <= MAX_RETRIES:
+            self._attempts.show(tuple(self._usual_schedule if waits is None else waits), waits is None)
+
     def _toggle(self) -> None:
         self.open(self._opener.props["aria-expanded"] != "true")
+
+
+def _show_attempts(schedule: Sequence[float], usual: bool) -> None:
+    text(in_words(schedule) + (", as the server is set or the trigger says" if usual else ""), "w-meta", tag="p")
+    schedule_strip(schedule)
 
 
 class HeaderRows:

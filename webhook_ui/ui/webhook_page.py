@@ -1,6 +1,7 @@
 """One webhook: its head, its log, its settings, its secret. It hears its address change and follows what happens."""
 
 from dataclasses import replace
+from typing import Protocol
 
 from nicegui import background_tasks, context, ui
 from sqlmodel import Session
@@ -15,12 +16,14 @@ from webhook_ui.ui.activity import Activity
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
+from webhook_ui.ui.health_section import HealthSection
+from webhook_ui.ui.history_section import HistorySection
 from webhook_ui.ui.parts import box, foreign, page_header, text, time_text
 from webhook_ui.ui.secret_section import SecretSection
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_header import WebhookHeader
 from webhook_ui.ui.webhook_page_address import TABS, Address, read_id
-from webhook_ui.ui.webhook_settings import show_settings
+from webhook_ui.ui.webhook_settings import SettingsSection
 
 
 async def show(tab: Tab, webhook_id: str) -> None:
@@ -84,6 +87,16 @@ class _View:
         return many or change.webhook_id == self._webhook_id
 
 
+class Section(Protocol):
+    """What stands under a tab other than Activity."""
+
+    async def start(self) -> None: ...
+
+    async def show(self, address: Address) -> None: ...
+
+    async def renew(self, row: WebhookRow) -> None: ...
+
+
 class _Page:
     """A webhook that is there."""
 
@@ -91,15 +104,14 @@ class _Page:
         self._tab, self._root, self._row = tab, root, row
         self._address = self._allowed(address)
         self._activity: Activity | None = None
-        self._secret: SecretSection | None = None
+        self._section: Section | None = None
         ui.page_title(f"{row.webhook.title} · Webhook UI")
         self._header = WebhookHeader(tab, row, on_edit=self._edit, on_delete=self._delete)
         with ui.tabs(on_change=lambda event: self._choose_tab(event.value)) as self._tabs:
             self._tabs.props('no-caps align=left aria-label="About this webhook"')
-            ui.tab("activity", label="Activity")
-            ui.tab("settings", label="Settings")
-            if tab.may_write:
-                ui.tab("secret", label="Secret")
+            for name in TABS:
+                if name != "secret" or tab.may_write:
+                    ui.tab(name, label=name.capitalize())
         self._tabs.value = self._address.tab
         self._place = box("div", "w-page")
         self._place.props["role"] = "tabpanel"
@@ -115,14 +127,13 @@ class _Page:
         return replace(address, tab=TABS[0]) if address.tab == "secret" and not self._tab.may_write else address
 
     async def _show_tab(self) -> None:
-        self._activity = self._secret = None
+        self._activity = self._section = None
         self._place.props["aria-label"] = self._address.tab.capitalize()
         self._place.clear()
         with self._place:
-            if self._address.tab == "secret":
-                self._secret = SecretSection(self._tab, self._row.webhook)
-            elif self._address.tab == "settings":
-                show_settings(self._tab, self._row.webhook)
+            if self._address.tab != TABS[0]:
+                self._section = self._build_section()
+                await self._section.start()
             else:
                 activity = Activity(
                     self._tab,
@@ -134,6 +145,16 @@ class _Page:
                 )
                 self._activity = activity
                 await activity.load()
+
+    def _build_section(self) -> Section:
+        tab, row, address = self._tab, self._row, self._address
+        if address.tab == "health":
+            return HealthSection(tab, row, address, go=_go)
+        if address.tab == "history":
+            return HistorySection(tab, row, address, go=_go)
+        if address.tab == "secret":
+            return SecretSection(tab, row.webhook)
+        return SettingsSection(tab, row.webhook, on_edit=self._edit)
 
     async def _show_panel(self) -> None:
         if self._address.delivery:
@@ -162,23 +183,22 @@ class _Page:
                     await self._show_tab()
                 elif self._activity:
                     await self._activity.show(address.log)
+                elif self._section:
+                    await self._section.show(address)
                 await self._show_panel()
             except Unavailable as error:
                 tell(error)
 
     async def renew(self, row: WebhookRow) -> None:
         """What the webhook and its deliveries are now."""
-        changed = row.webhook.version != self._row.webhook.version
         self._row = row
         self._header.show(row)
         if self._activity:
             self._activity.know(row.webhook)
             await self._activity.refresh()
-        elif self._secret and changed:
-            self._secret.know(row.webhook)
-        elif changed:
-            await self._show_tab()
         await self._panel.refresh()
+        if self._section:
+            await self._section.renew(row)
 
     def _choose_tab(self, tab: str) -> None:
         if tab != self._address.tab:

@@ -6,7 +6,8 @@ from typing import Self
 
 from webhook_ui.ui.log_address import LogAddress, read_query, write
 
-TABS = ("activity", "settings", "secret")
+TABS = ("activity", "health", "settings", "secret", "history")
+PERIODS = ("24h", "7d", "30d")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -16,14 +17,20 @@ class Address:
 
     webhook_id: int
     tab: str = TABS[0]
+    period: str = ""
     log: LogAddress = field(default_factory=LogAddress)
 
     @classmethod
     def read(cls, webhook_id: int, path: str) -> Self:
         """From the path with its query."""
-        tab = read_query(path).get("tab", "")
-        log = replace(LogAddress.read(path), webhook="")
-        return cls(webhook_id=webhook_id, tab=tab if tab in TABS else TABS[0], log=log)
+        query = read_query(path)
+        tab, period = query.get("tab", ""), query.get("period", "")
+        return cls(
+            webhook_id=webhook_id,
+            tab=tab if tab in TABS else TABS[0],
+            period=period if period in PERIODS[1:] else "",
+            log=replace(LogAddress.read(path), webhook=""),
+        )
 
     @property
     def delivery(self) -> str:
@@ -34,10 +41,15 @@ class Address:
         """The same with another delivery open, or none."""
         return replace(self, log=replace(self.log, delivery=delivery))
 
+    def at_page(self, cursor: str = "", number: int = 1) -> "Address":
+        """The same from this row of its list on; without a cursor from the first."""
+        return replace(self, log=LogAddress(cursor=cursor, number=number))
+
     def text(self) -> str:
         """As a link within the dashboard."""
-        tab = {} if self.tab == TABS[0] else {"tab": self.tab}
-        return write(f"/webhooks/{self.webhook_id}", {**tab, **self.log.query()})
+        own = {"tab": "" if self.tab == TABS[0] else self.tab, "period": self.period}
+        query = {**{name: text for name, text in own.items() if text}, **self.log.query()}
+        return write(f"/webhooks/{self.webhook_id}", query)
 
 
 def read_id(text: str) -> int | None:

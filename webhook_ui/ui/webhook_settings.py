@@ -1,60 +1,87 @@
-"""The tab Settings of a webhook: how it is set up, to read. Editing is the form's."""
+"""The tab Settings of a webhook: all that is in force for it and where that comes from. Editing is the form's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.charts import Moment, time_line
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.delivery_words import schedule_in_force
-from webhook_ui.ui.parts import box, foreign, mono, tag, text, time_text
+from webhook_ui.ui.parts import Part, box, foreign, mono, tag, text, time_text
+from webhook_ui.ui.schedule_view import in_words, schedule_strip
+from webhook_ui.ui.setting_words import source_text
 from webhook_ui.ui.webhook_more import write_rate
+from webhook_ui.ui.webhook_page_address import Address
 
 MASK = "••••••"
+OWN, NONE = "set here", "default"
 
 
-def show_settings(tab: Tab, webhook: Webhook) -> None:
-    """Everything that is set, and when attempts would fall."""
-    with box("div", "w-settings"):
-        with box("section", "w-box w-part"):
-            text("Settings", tag="h2")
-            _values(tab, webhook)
-        with box("section", "w-box w-part"):
+class SettingsSection:
+    """Built anew when the webhook changes; `on_edit` opens the form."""
+
+    def __init__(self, tab: Tab, webhook: Webhook, *, on_edit: Callable[[], Any]) -> None:
+        self._tab, self._webhook, self._on_edit = tab, webhook, on_edit
+        self._place = Part(box("div", "w-settings"), lambda *_: self._build())
+        self._place.show(webhook.version)
+
+    async def start(self) -> None:
+        """All of it was known before."""
+
+    async def show(self, address: Address) -> None:
+        """It has no pages."""
+
+    async def renew(self, row: WebhookRow) -> None:
+        """What the webhook is now."""
+        self._webhook = row.webhook
+        self._place.show(row.webhook.version)
+
+    def _build(self) -> None:
+        with box("section", "w-box w-part", label="In force"):
+            with box("div", "w-row"):
+                text("In force", tag="h2")
+                if self._tab.may_write:
+                    edit = button("Edit settings", self._on_edit, icon=icons.EDIT, small=True)
+                    edit.classes("w-end")
+            _values(self._tab, self._webhook)
+        with box("section", "w-box w-part", label="Attempts"):
             text("Attempts", tag="h2")
-            _attempts(tab, webhook)
+            _attempts(self._tab, self._webhook)
 
 
 def _values(tab: Tab, webhook: Webhook) -> None:
-    title_of = tab.services.plugins.triggers
-    with box("dl", "w-kv w-kv-wide"):
-        with _entry("Triggers"), box("div", "w-stack w-tight"):
+    settings = tab.services.settings
+    with box("dl", "w-kv w-kv-wide w-in-force"):
+        with _entry("Triggers", OWN), box("div", "w-stack w-tight"):
             for name in webhook.triggers:
-                with box("div", "w-row w-wrap"):
-                    tag(name)
-                    known = title_of.get(name)
-                    if known:
-                        foreign(known.trigger.title, "w-muted")
-        with _entry("Description"):
+                _trigger(tab, name)
+        with _entry("Description", OWN if webhook.description else ""):
             foreign(webhook.description or "–", "w-lines", cut=False)
-        with _entry("Headers"):
+        with _entry("Headers", OWN if webhook.headers else NONE):
             _headers(tab, webhook)
-        with _entry("Tenant"):
+        with _entry("Tenant", OWN if webhook.tenant else NONE):
             if webhook.tenant:
                 foreign(webhook.tenant, cut=False)
             else:
                 text("None: it gets the events of all tenants")
-        with _entry("Order"):
+        with _entry("Order", OWN if webhook.ordered else NONE):
             text("First in, first out, one at a time" if webhook.ordered else "As they come, several at a time")
-        with _entry("Rate limit"):
+        with _entry("At a time", "" if webhook.ordered else source_text(settings, "concurrency_per_webhook")):
+            at_a_time = 1 if webhook.ordered else settings.concurrency_per_webhook
+            text(f"{at_a_time} in flight at the most" + ("" if webhook.ordered else ", for each dispatcher"))
+        with _entry("Rate limit", NONE if webhook.rate_limit is None else OWN):
             limit = write_rate(webhook.rate_limit)
             text(f"{limit} a second at the most, over all dispatchers" if limit else "None")
-        with _entry("Timeout"):
-            seconds = webhook.timeout or tab.services.settings.request_timeout
-            text(f"{seconds:g} s" + ("" if webhook.timeout else ", as the server has it"))
+        with _entry("Timeout", OWN if webhook.timeout else source_text(settings, "request_timeout")):
+            text(f"{webhook.timeout or settings.request_timeout:g} s")
+        with _entry("Signature", NONE):
+            text("Standard Webhooks 1.0" if webhook.signer == "standard" else webhook.signer)
         for label, moment in (("Created", webhook.created_at), ("Updated", webhook.updated_at)):
             with _entry(label):
                 time_text(moment, tab.zone, shown=formats.absolute(moment, tab.zone))
@@ -65,9 +92,28 @@ def _values(tab: Tab, webhook: Webhook) -> None:
             copy_button(webhook.uid, "Copy UID")
 
 
-def _entry(name: str) -> Any:
+@contextmanager
+def _entry(name: str, source: str = "") -> Iterator[None]:
+    """A name, what the `with` builds, and where that comes from."""
     text(name, tag="dt")
-    return box("dd", "w-break")
+    with box("dd", "w-row w-sourced"):
+        with box("div", "w-break w-grow"):
+            yield
+        if source:
+            text(source, "w-meta w-source")
+
+
+def _trigger(tab: Tab, name: str) -> None:
+    plugins = tab.services.plugins
+    known = plugins.triggers.get(name)
+    with box("div", "w-row w-wrap"):
+        tag(name)
+        if known:
+            foreign(known.trigger.title, "w-muted")
+        elif matching := plugins.matching(name):
+            text(f"{formats.counted(len(matching), 'trigger')}, and those to come", "w-muted")
+        else:
+            text("no plugin has it now: nothing is sent for it", "w-error-ink")
 
 
 def _headers(tab: Tab, webhook: Webhook) -> None:
@@ -101,20 +147,38 @@ def _headers(tab: Tab, webhook: Webhook) -> None:
 
 
 def _attempts(tab: Tab, webhook: Webhook) -> None:
+    """One time line for each schedule that is in force: own, the triggers', the server's."""
     services = tab.services
-    usual = services.settings.retry_schedule
-    own = {
-        name: schedule_in_force(webhook, name, services.plugins.triggers, usual)
-        for pattern in webhook.triggers
-        for name in (trigger.name for trigger in services.plugins.matching(pattern))
-    }
-    schedules = sorted({tuple(schedule) for schedule in own.values()} or {tuple(usual)})
-    for schedule in schedules:
-        if len(schedules) > 1:
-            text(", ".join(name for name, found in own.items() if tuple(found) == schedule), "w-mono w-second", tag="p")
-        elif webhook.retry_schedule is None:
-            text("How often it is tried, as the server has it:", "w-muted", tag="p")
-        time_line(_moments(schedule))
+    usual, triggers = services.settings.retry_schedule, services.plugins.triggers
+    heard = sorted({one.name for pattern in webhook.triggers for one in services.plugins.matching(pattern)})
+    schedules: dict[tuple[str, tuple[float, ...]], list[str]] = {}
+    for name in heard:
+        schedule = tuple(schedule_in_force(webhook, name, triggers, usual))
+        schedules.setdefault((_source(tab, webhook, name), schedule), []).append(name)
+    if not schedules:
+        schedule = tuple(usual if webhook.retry_schedule is None else webhook.retry_schedule)
+        schedules[_source(tab, webhook, ""), schedule] = []
+    for (source, schedule), names in schedules.items():
+        with box("div", "w-stack w-tight"):
+            with box("div", "w-row w-wrap"):
+                text(in_words(schedule), "w-medium")
+                text(source, "w-meta w-end")
+            if len(schedules) > 1:
+                text(", ".join(names), "w-mono w-second", tag="p")
+            schedule_strip(schedule)
+            time_line(_moments(schedule))
+    jitter = services.settings.retry_jitter
+    if jitter:
+        text(f"Each wait is up to {jitter:.0%} longer, so that not all come at once.".replace("%", " %"), "w-meta")
+
+
+def _source(tab: Tab, webhook: Webhook, trigger: str) -> str:
+    if webhook.retry_schedule is not None:
+        return OWN
+    known = tab.services.plugins.triggers.get(trigger)
+    if known and known.trigger.retry_schedule is not None:
+        return "set by the trigger"
+    return source_text(tab.services.settings, "retry_schedule")
 
 
 def _moments(schedule: Sequence[float]) -> list[Moment]:

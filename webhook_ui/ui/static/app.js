@@ -73,6 +73,16 @@
     setTimeout(() => button.classList.remove("w-copied"), 1500);
   }
 
+  /* what the server hands over after a press; some browsers refuse it then */
+  async function copyText(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /* a card or a row opens by its title's link, wherever it is clicked, and its text can still be selected */
   function openByTitle(event) {
     const place = event.target.closest?.(".w-opens");
@@ -125,5 +135,5 @@
   document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);
   setInterval(tick, 1000);
-  Object.assign(window.webhookUi ??= {}, { relative });
+  Object.assign((window.webhookUi ??= {}), { relative, copyText });
 })();

@@ -1,0 +1,272 @@
+"""The tabs Health, Settings, Secret and History of a webhook's page, and what they are drawn and written from."""
+
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from sqlmodel import Session
+
+from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
+from tests.stored import set_lane
+from webhook_ui import times, webhooks
+from webhook_ui.actors import CLI, Role
+from webhook_ui.models import Change, Statistics, table
+from webhook_ui.outbox.statistics import BUCKETS
+from webhook_ui.ui import change_words, plots, schedule_view
+from webhook_ui.ui.webhook_page_address import Address
+
+pytest_plugins = ["tests.browser"]
+
+NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
+HOSTILE = "<b>{{ 7*7 }}</b> مزامنة 🚀"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, 0), (1, 1), (7, 8), (10, 10), (11, 12), (96, 100), (101, 120), (0.3, 0.3), (15000, 16000)],
+)
+def test_an_axis_ends_at_a_round_number(value: float, expected: float) -> None:
+    assert plots.ceiling(value) == pytest.approx(expected)
+
+
+def test_labels_at_the_ends_of_lines_do_not_lie_on_one_another() -> None:
+    apart = [(10.0, "p99"), (60.0, "p95"), (150.0, "p50")]
+    assert plots.spread(apart) == apart
+    for together in ([(152.0, "p50"), (152.0, "p95"), (152.0, "p99")], [(0.0, "p50"), (1.0, "p95"), (3.0, "p99")]):
+        heights = [y for y, _ in plots.spread(together)]
+        assert all(below - above >= plots.APART for above, below in pairwise(heights))
+
+
+def test_a_schedule_is_said_in_words() -> None:
+    assert schedule_view.in_words([]) == "One attempt, then given up"
+    assert schedule_view.in_words([60, 3600]) == "3 attempts within 1 h 1 min, then given up"
+
+
+def change(action: str = "webhook.changed", *, before: Any, after: Any, **more: Any) -> Change:
+    values = {"actor_kind": "person", "actor": "dana@acme.example", "origin": "", "subject": "webhook", **more}
+    return Change(id=1, at=NOW, action=action, subject_id="1", before=before, after=after, **values)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (change("webhook.created", before=None, after={"title": "A"}), "added the webhook"),
+        (change(before={"paused": False}, after={"paused": True}), "paused the webhook"),
+        (
+            change(before={"enabled": False, "disabled_reason": "x"}, after={"enabled": True, "disabled_reason": None}),
+            "enabled the webhook",
+        ),
+        (change(before={"title": "A", "url": "a"}, after={"title": "B", "url": "b"}), "changed Title and URL"),
+        (change(before={"headers": ["a"]}, after={"headers": ["a"]}), "changed values of headers"),
+    ],
+)
+def test_what_was_done_is_said_in_words(given: Change, words: str) -> None:
+    assert change_words.deed(given) == words
+
+
+def test_values_before_and_after_are_said_in_words() -> None:
+    before = {"title": "A", "timeout": None, "retry_schedule": None, "triggers": ["a.b"], "rate_limit": 5.0}
+    after = {"title": "B", "timeout": 7.0, "retry_schedule": [60, 3600], "triggers": ["a.b", "c.*"], "rate_limit": None}
+    found = {one.name: (one.before, one.after) for one in change_words.differences(change(before=before, after=after))}
+    assert found == {
+        "Title": ("A", "B"),
+        "Triggers": ("a.b", "a.b, c.*"),
+        "Rate limit": ("5 a second", "none"),
+        "Timeout": ("as the server has it", "7 s"),
+        "Retry schedule": ("as the server has it", "1 min, 1 h"),
+    }
+    engine = change("webhook.disabled", before={}, after={}, actor_kind="system", actor="webhook-ui")
+    assert (change_words.who(engine), change_words.deed(engine)) == ("Webhook UI", "disabled the webhook")
+
+
+def test_the_window_of_time_stands_in_the_address() -> None:
+    address = Address(webhook_id=7, tab="health", period="30d")
+    assert Address.read(7, address.text()) == address
+    assert Address.read(7, "/webhooks/7?tab=health&period=nonsense").text() == "/webhooks/7?tab=health"
+
+
+@pytest.fixture(autouse=True)
+def alone(request: pytest.FixtureRequest) -> None:
+    """Each browser test starts without webhooks."""
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").clear()
+
+
+def count_attempts(site: Site, webhook_id: int) -> None:
+    """Statistics of a day and a half in which the last five hours failed."""
+    now, chance = times.utcnow().replace(second=0, microsecond=0), random.Random(3)
+
+    def store(session: Session) -> None:
+        for minutes in range(10, 36 * 60, 10):
+            bad, latency = minutes < 300, [0] * (len(BUCKETS) + 1)
+            for _ in range(10):
+                latency[chance.randint(14, 18) if bad else chance.randint(7, 12)] += 1
+            values = {"sent": 0 if bad else 10, "error": 10 if bad else 0, "latency": latency}
+            minute = now - timedelta(minutes=minutes)
+            row = {"webhook_id": webhook_id, "minute": minute, "dispatcher": "x", **values}
+            session.execute(table(Statistics).insert().values(**row))
+
+    site.database.write_now(store)
+
+
+def chart(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=title, exact=True).first
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, enter: Enter, scheme: str) -> None:
+    path = f"/health-{scheme}"
+    webhook_id = int(site.add("Billing ledger", url=receiver.url + path, retry_schedule=[3600]).id or 0)
+    count_attempts(site, webhook_id)
+    receiver.status = 503
+    site.emit()
+    receiver.wait_for(path)
+    page = enter(f"/webhooks/{webhook_id}?tab=health", scheme=scheme).page
+    causes, codes = chart(page, "Error causes"), chart(page, "Response codes")
+    expect(codes).to_contain_text("503 Service Unavailable")
+    expect(causes).to_contain_text("Answered with an error")
+    expect(page.get_by_role("img", name=re.compile(r"sent, \d+ errors, from"))).to_be_visible()
+    expect(chart(page, "Receiver")).to_contain_text("Closed: deliveries are sent as they fall due")
+    receiver.status = 200
+    site.emit()
+    expect(codes).to_contain_text("200 OK")
+    for label in ("p50", "p95", "p99"):
+        expect(chart(page, "Latency").get_by_text(label, exact=True)).to_be_visible()
+    check_rules(page)
+    picture(page, f"health-{scheme}")
+    for title, column in (("Sent and errors", "Sent"), ("Latency", "p95"), ("Error causes", "Class")):
+        page.get_by_role("button", name=f"Table: {title}").click()
+        shown = page.get_by_role("table", name=title)
+        expect(shown.get_by_role("columnheader", name=column, exact=True)).to_be_visible()
+    expect(page.get_by_role("table", name="Error causes").get_by_role("row").nth(1)).to_contain_text("http")
+    check_rules(page)
+    now = times.utcnow()
+    down = {"breaker": "open", "reason": HOSTILE, "opened_at": now, "probe_at": now + timedelta(minutes=9, seconds=50)}
+    set_lane(site.database, webhook_id, **down, probes=3, failing_since=now, disable_at=now + timedelta(days=4))
+    site.change(webhook_id, description="so that the page looks again")
+    lane = chart(page, "Receiver")
+    expect(lane).to_contain_text(HOSTILE)
+    expect(lane).to_contain_text("in 9 min")
+    expect(lane).to_contain_text("3 probes failed so far")
+    expect(lane).to_contain_text("unless something arrives before")
+    page.get_by_role("button", name="7 days").click()
+    page.wait_for_url("**?tab=health&period=7d")
+    expect(page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")
+    shown = page.get_by_role("table", name="Sent and errors").get_by_role("row")
+    expect(shown.nth(12)).to_have_count(0)  # 36 hours in spans of 4
+    page.go_back()
+    expect(page.get_by_role("button", name="24 h")).to_have_attribute("aria-pressed", "true")
+    expect(shown.nth(12)).to_have_count(1)
+    for width in (1024, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        check_width(page)
+        picture(page, f"health-{width}-{scheme}")
+
+
+@pytest.mark.browser
+def test_settings_say_what_is_in_force_and_where_it_comes_from(site: Site, enter: Enter) -> None:
+    webhook_id = int(site.add(timeout=7, triggers=["user.*"], headers={"x-key": "s3cret"}).id or 0)
+    page = enter(f"/webhooks/{webhook_id}?tab=settings").page
+    force, attempts = chart(page, "In force"), chart(page, "Attempts")
+    expect(force.locator("dt:text-is('Timeout') + dd")).to_have_text("7 sset here")
+    expect(force.locator("dt:text-is('Rate limit') + dd")).to_have_text("Nonedefault")
+    expect(force.locator("dt:text-is('Triggers') + dd")).to_contain_text("1 trigger, and those to come")
+    expect(attempts.get_by_role("img")).to_have_attribute("aria-label", "10 attempts within 3 d 3 h, then given up")
+    assert "s3cret" not in page.content()
+    page.get_by_role("button", name="Edit settings").click()
+    form = page.get_by_role("dialog", name="Edit webhook")
+    preview = form.locator(".w-preview").get_by_role("img")
+    expect(preview).to_have_attribute("aria-label", "10 attempts within 3 d 3 h, then given up")
+    form.get_by_label("Retry schedule").fill("1 min, 1 h")
+    expect(preview).to_have_attribute("aria-label", "3 attempts within 1 h 1 min, then given up")
+    form.get_by_label("Retry schedule").fill("never")
+    expect(preview).to_have_attribute("aria-label", "One attempt, then given up")
+    picture(page, "form-schedule")
+    form.get_by_role("button", name="Save").click()
+    expect(form).to_have_count(0)
+    expect(attempts).to_contain_text("One attempt, then given upset here", timeout=2500)
+
+
+@pytest.mark.browser
+def test_a_hidden_secret_is_copied_without_being_shown(site: Site, enter: Enter) -> None:
+    webhook_id = int(site.add().id or 0)
+    visitor = enter(f"/webhooks/{webhook_id}?tab=secret")
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.page
+    stored = site.database.read_now(webhooks.reveal_secret, webhook_id, actor=CLI)
+    page.get_by_role("button", name="Copy secret").click()
+    expect(page.get_by_text("The secret is copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == stored
+    assert stored not in page.content()
+    page.get_by_role("button", name="Rotate").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Rotate").click()
+    expect(page.get_by_text("The old one signs beside the new one until")).to_be_visible(timeout=2500)
+    page.get_by_role("tab", name="History").click()
+    expect(page.get_by_role("list", name="Changes").get_by_role("listitem").first).to_contain_text("rotated the secret")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_history_tells_who_changed_what_and_takes_it_back(site: Site, enter: Enter, scheme: str) -> None:
+    webhook_id = int(site.add(headers={"x-key": "s3cret"}).id or 0)
+    site.change(webhook_id, title=HOSTILE, url="http://127.0.0.1:9/other", headers={"x-key": "other s3cret"})
+    page = enter(f"/webhooks/{webhook_id}?tab=history", scheme=scheme).page
+    lines = page.get_by_role("list", name="Changes").get_by_role("listitem")
+    expect(lines).to_have_count(2)
+    expect(lines.first).to_contain_text("The command line changed Title and URL")
+    expect(lines.first).to_contain_text("before: Billing")
+    expect(lines.first).to_contain_text(f"after: {HOSTILE}")
+    expect(lines.nth(1)).to_contain_text("added the webhook")
+    expect(lines.nth(1).get_by_role("button")).to_have_count(0)
+    assert "s3cret" not in page.content()
+    site.change(webhook_id, paused=True)
+    expect(lines).to_have_count(3, timeout=2500)
+    expect(lines.first).to_contain_text("paused the webhook")
+    check_rules(page)
+    picture(page, f"history-{scheme}")
+    lines.nth(1).get_by_role("button", name="Undo").click()
+    asked = page.get_by_role("alertdialog", name="Undo this change?")
+    expect(asked).to_contain_text("Title and URL will be as before")
+    asked.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", level=1, name="Billing")).to_be_visible(timeout=2500)
+    expect(lines).to_have_count(4)
+    expect(lines.first).to_contain_text(site.account(Role.admin))
+    stored = site.database.read_now(webhooks.get, webhook_id)
+    assert (stored.title, stored.url, stored.paused) == ("Billing", "http://127.0.0.1:9/hooks", True)
+    lines.nth(2).get_by_role("button", name="Undo").click()
+    asked.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("alert")).to_contain_text("Changed since: title, url")
+    for width in (1024, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        check_width(page)
+        picture(page, f"history-{width}-{scheme}")
+
+
+@pytest.mark.browser
+def test_a_long_history_has_pages_and_viewers_only_read_it(site: Site, enter: Enter) -> None:
+    webhook_id = int(site.add().id or 0)
+
+    def change_often(session: Session) -> None:
+        for number in range(25):
+            values = {"title": f"Title {number}"}
+            webhooks.change(session, webhook_id, values, rules=site.rules, actor=CLI, now=times.utcnow())
+
+    site.database.write_now(change_often)
+    page = enter(f"/webhooks/{webhook_id}?tab=history", role=Role.viewer).page
+    lines = page.get_by_role("list", name="Changes").get_by_role("listitem")
+    expect(lines).to_have_count(20)
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    page.get_by_role("button", name="Next page").click()
+    expect(lines).to_have_count(6)
+    expect(page.get_by_role("navigation", name="Pages")).to_contain_text("21–26 of 26")
+    page.reload()
+    expect(lines).to_have_count(6)
+    page.go_back()
+    expect(lines).to_have_count(20)
+    page.goto(f"{site.url}/webhooks/{webhook_id}?tab=history&cursor=nonsense")
+    expect(lines).to_have_count(20)

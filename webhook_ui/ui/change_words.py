@@ -1,0 +1,110 @@
+"""One line of a webhook's history in words: who, what, and each field before and after. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webhook_ui.models import Change
+from webhook_ui.ui import formats
+from webhook_ui.ui.webhook_more import write_rate, write_schedule
+
+FIELDS = {
+    "title": "Title",
+    "url": "URL",
+    "triggers": "Triggers",
+    "enabled": "Enabled",
+    "disabled_reason": "Reason",
+    "paused": "Paused",
+    "description": "Description",
+    "headers": "Headers",
+    "tenant": "Tenant",
+    "ordered": "Ordered",
+    "rate_limit": "Rate limit",
+    "timeout": "Timeout",
+    "retry_schedule": "Retry schedule",
+    "rate": "Rate while it catches up",
+}
+_DEEDS = {
+    "webhook.created": "added the webhook",
+    "webhook.deleted": "deleted the webhook",
+    "webhook.restored": "restored the webhook",
+    "webhook.disabled": "disabled the webhook",
+    "webhook.resumed": "resumed the webhook",
+    "webhook.secret_rotated": "rotated the secret",
+}
+_SWITCHES = {
+    ("enabled", True): "enabled the webhook",
+    ("enabled", False): "disabled the webhook",
+    ("paused", True): "paused the webhook",
+    ("paused", False): "resumed the webhook",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One field before and after, in words; `before` is None where there was no before. `code` is for mono."""
+
+    name: str
+    before: str | None
+    after: str
+    code: bool = False
+
+
+def who(change: Change) -> str:
+    """'dana@acme.example', 'token shop', 'Webhook UI'."""
+    if change.actor_kind == "system":
+        return "Webhook UI" if change.actor == "webhook-ui" else f"The {change.actor}"
+    return f"{change.actor_kind} {change.actor}" if change.actor_kind in ("token", "plugin") else change.actor
+
+
+def deed(change: Change) -> str:
+    """What was done, as it follows a name: 'changed Title and URL', 'paused the webhook'."""
+    if change.action in _DEEDS:
+        return _DEEDS[change.action]
+    names = changed_fields(change)
+    if names and names[0] in ("enabled", "paused") and set(names) <= {names[0], "disabled_reason"}:
+        return _SWITCHES[names[0], bool((change.after or {})[names[0]])]
+    if not names:
+        return "changed values of headers"  # the only thing of a webhook that history does not keep
+    words = formats.joined([FIELDS.get(name, name) for name in names[:4]])
+    return f"changed {words}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def changed_fields(change: Change) -> list[str]:
+    """The names of what is different, in the order of the form; all that is set, where there was nothing before."""
+    before, after = change.before or {}, change.after or {}
+    if change.after is None or change.action == "webhook.restored":
+        return []
+    known = [*FIELDS, *(name for name in after if name not in FIELDS)]
+    if change.before is None:
+        return [name for name in known if after.get(name) not in (None, "", [], False)]
+    return [name for name in known if name in after and after[name] != before.get(name)]
+
+
+def differences(change: Change) -> list[Difference]:
+    """Each field that is different."""
+    before, after = change.before, change.after or {}
+    return [
+        Difference(
+            name=FIELDS.get(name, name),
+            before=None if before is None or name not in before else value_text(name, before[name]),
+            after=value_text(name, after[name]),
+            code=name in ("url", "triggers", "headers"),
+        )
+        for name in changed_fields(change)
+    ]
+
+
+def value_text(name: str, value: Any) -> str:
+    """A field's value as people read it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if name == "retry_schedule":
+        return "as the server has it" if value is None else write_schedule(value)
+    if name == "timeout":
+        return "as the server has it" if value is None else f"{value:g} s"
+    if name in ("rate_limit", "rate"):
+        return "none" if value is None else f"{write_rate(value)} a second"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(str(one) for one in value) or "none"
+    return "none" if value in (None, "") else str(value)

@@ -1,0 +1,248 @@
+"""What the tab Health draws: each picture in a box with a button that shows its figures as a table instead."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from webhook_ui.history.health import Outcomes
+from webhook_ui.history.statistics import Span, Tally
+from webhook_ui.outbox.statistics import BUCKETS
+from webhook_ui.ui import delivery_words, formats
+from webhook_ui.ui.controls import button
+from webhook_ui.ui.parts import Part, box, foreign, text
+from webhook_ui.ui.plots import Line, Tick, bars_over_time, lines_over_time
+
+SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+CLASSES = {
+    "dns": "Name not found",
+    "connect": "No connection",
+    "tls": "No secure connection",
+    "timeout": "No answer in time",
+    "blocked": "Blocked by the guard",
+    "protocol": "No HTTP",
+    "http": "Answered with an error",
+    "plugin": "A plugin failed",
+    "crash": "The dispatcher broke off",
+}
+
+
+class ChartBox:
+    """`draw` and `write` fill the place from the same values: the one as a picture, the other as a table."""
+
+    def __init__(
+        self, title: str, draw: Callable[..., Any], write: Callable[..., Any], *, legend: bool = False
+    ) -> None:
+        self._draw, self._write = draw, write
+        self._values: tuple[Any, ...] = ()
+        self._as_table = False
+        with box("section", "w-box w-part w-chart", label=title):
+            with box("div", "w-row w-wrap w-chart-head"):
+                text(title, tag="h2")
+                self._note = text("", "w-meta")
+                with box("span", "w-row w-end"):
+                    if legend:
+                        text("Sent", "w-legend w-legend-sent")
+                        text("Error", "w-legend w-legend-error")
+                    self._toggle = button("Table", self._turn, kind="quiet", small=True, name=f"Table: {title}")
+            self._place = Part(box("div", "w-chart-place"), lambda *_: self._build())
+        self._toggle.props["aria-pressed"] = "false"
+
+    def show(self, *values: Any, note: str = "") -> None:
+        """Draws anew, if anything has changed."""
+        self._values = values
+        self._note.set_text(note)
+        self._place.show(self._as_table, *values)
+
+    def _turn(self) -> None:
+        self._as_table = not self._as_table
+        self._toggle.props["aria-pressed"] = "true" if self._as_table else "false"
+        self._place.show(self._as_table, *self._values)
+
+    def _build(self) -> None:
+        (self._write if self._as_table else self._draw)(*self._values)
+
+
+def draw_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
+    """Bars: sent up, errors down."""
+    sent, errors = [row.tally.sent for row in rows], [row.tally.error for row in rows]
+    if not sum(sent) + sum(errors):
+        _say_nothing()
+        return
+    hints = [f"{when(row, zone)}: {formats.count(row.tally.sent)} sent, {_errors(row.tally.error)}" for row in rows]
+    name = f"{formats.count(sum(sent))} sent, {_errors(sum(errors))}, from {when(rows[0], zone)} on"
+    bars_over_time(sent, errors, hints=hints, ticks=ticks(rows, zone), name=name)
+
+
+def write_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
+    """The same, newest first."""
+    cells = [
+        (when(row, zone), formats.count(row.tally.sent), formats.count(row.tally.error))
+        for row in reversed(rows)
+        if row.tally.sent or row.tally.error
+    ]
+    write_table("Sent and errors", ("Time", "Sent", "Error"), cells)
+
+
+def draw_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
+    """Three lines: within which time so many of a hundred attempts were answered."""
+    if not any(sum(row.tally.latency) for row in rows):
+        _say_nothing()
+        return
+    lines = [
+        Line(name=name, look=f"w-plot-{name}", values=[row.tally.percentile(share, BUCKETS) for row in rows])
+        for name, share in SHARES
+    ]
+    hints = [f"{when(row, zone)}: {' / '.join(percentiles(row.tally))}" for row in rows]
+    name = "Latency over time, p50, p95 and p99; the button Table shows the figures"
+    lines_over_time(lines, hints=hints, ticks=ticks(rows, zone), write=formats.duration, name=name)
+
+
+def write_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
+    """The same, newest first."""
+    cells = [(when(row, zone), *percentiles(row.tally)) for row in reversed(rows) if sum(row.tally.latency)]
+    write_table("Latency", ("Time", *(name for name, _ in SHARES)), cells)
+
+
+def draw_causes(outcomes: Outcomes) -> None:
+    """A bar for each class of error."""
+    failed = sum(cause.count for cause in outcomes.causes)
+    if not failed:
+        text("No attempt failed" if outcomes.attempts else "No attempts in this time", "w-muted", tag="p")
+        return
+    _bars(
+        [
+            _Bar(
+                name=CLASSES.get(one.error_class, one.error_class),
+                count=one.count,
+                total=failed,
+                look="error",
+                note=one.message,
+            )
+            for one in outcomes.causes
+        ]
+    )
+
+
+def write_causes(outcomes: Outcomes) -> None:
+    """The same, with what the newest attempt of each class says."""
+    failed = sum(cause.count for cause in outcomes.causes)
+    cells = [
+        (one.error_class, formats.count(one.count), formats.success(one.count, failed - one.count), one.message)
+        for one in outcomes.causes
+    ]
+    write_table("Error causes", ("Class", "Attempts", "Share", "The newest says"), cells)
+
+
+def draw_codes(outcomes: Outcomes) -> None:
+    """A bar for each response status, and one for what had no response."""
+    if not outcomes.attempts:
+        _say_nothing()
+        return
+    _bars(
+        [
+            _Bar(
+                name=_code(code),
+                count=count,
+                total=outcomes.attempts,
+                look="sent" if code and 200 <= code < 300 else "error",
+            )
+            for code, count in outcomes.codes
+        ]
+    )
+
+
+def write_codes(outcomes: Outcomes) -> None:
+    """The same as figures."""
+    cells = [
+        (_code(code), formats.count(count), formats.success(count, outcomes.attempts - count))
+        for code, count in outcomes.codes
+    ]
+    write_table("Response codes", ("Response", "Attempts", "Share"), cells)
+
+
+def write_table(name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table of figures that scrolls in its place; the first column names the row, texts of others are cut."""
+    if not rows:
+        _say_nothing()
+        return
+    with box("div", "w-data-box", label=name) as place, box("table", "w-data", label=name):
+        with box("thead"), box("tr"):
+            for column in head:
+                text(column, tag="th").props["scope"] = "col"
+        with box("tbody"):
+            for row in rows:
+                with box("tr"):
+                    text(row[0], tag="th").props["scope"] = "row"
+                    for cell in row[1:]:
+                        with box("td"):
+                            foreign(cell, cut=False)
+    place.props["tabindex"] = "0"
+    place.props["role"] = "region"
+
+
+def ticks(rows: Sequence[Span], zone: ZoneInfo) -> list[Tick]:
+    """Five moments along the axis; days where the whole is longer than a day."""
+    first, last = rows[0].since, rows[-1].until
+    words = _clock if last - first <= timedelta(days=1, hours=1) else _day
+    return [(part / 4, words(first + (last - first) * part / 4, zone)) for part in range(5)]
+
+
+def when(row: Span, zone: ZoneInfo) -> str:
+    """'23 Nov, 14:30–15:00'."""
+    return f"{_day(row.since, zone)}, {_clock(row.since, zone)}–{_clock(row.until, zone)}"
+
+
+def percentiles(tally: Tally) -> list[str]:
+    """p50, p95 and p99 in words, dashes without attempts."""
+    found = [tally.percentile(share, BUCKETS) for _, share in SHARES]
+    return ["–" if value is None else formats.duration(value) for value in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bar:
+    """`count` of `total`; `note` is what somebody else says about it."""
+
+    name: str
+    count: int
+    total: int
+    look: Literal["sent", "error"]
+    note: str = ""
+
+
+def _bars(bars: Sequence[_Bar]) -> None:
+    most = max(bar.count for bar in bars)
+    with box("ul", "w-shares"):
+        for bar in bars:
+            with box("li"):
+                with box("span", "w-share-name"):
+                    foreign(bar.name)
+                    if bar.note:
+                        foreign(bar.note, "w-meta")
+                with box("span", "w-share-track") as track:
+                    box("span", f"w-share w-share-{bar.look}").style(f"width:{100 * bar.count / most:.1f}%")
+                track.props["aria-hidden"] = "true"
+                text(formats.count(bar.count), "w-share-count")
+                text(formats.success(bar.count, bar.total - bar.count), "w-share-part")
+
+
+def _code(code: int | None) -> str:
+    return "No response" if code is None else delivery_words.status_line(code)
+
+
+def _errors(number: int) -> str:
+    return formats.counted(number, "error")
+
+
+def _clock(moment: datetime, zone: ZoneInfo) -> str:
+    return formats.clock(moment, zone, seconds=False)
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local.day} {formats.MONTHS[local.month - 1]}"
+
+
+def _say_nothing() -> None:
+    text("No attempts in this time", "w-muted", tag="p")

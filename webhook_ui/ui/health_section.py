@@ -1,0 +1,246 @@
+"""The tab Health of a webhook: what was sent, what failed and why, how long it took, what the engine makes of it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from nicegui import ui
+from sqlmodel import Session
+
+from webhook_ui import times
+from webhook_ui.errors import Invalid
+from webhook_ui.history import health
+from webhook_ui.history.health import Outcomes
+from webhook_ui.history.statistics import Span, Tally
+from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.models import Lane
+from webhook_ui.ui import formats, health_charts
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import Choices
+from webhook_ui.ui.health_charts import ChartBox
+from webhook_ui.ui.parts import Part, box, foreign, text, time_text
+from webhook_ui.ui.states import notice
+from webhook_ui.ui.webhook_page_address import PERIODS, Address
+
+AGAIN_SECONDS = 60.0  # how often it looks without news: the window moves on
+REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A window of time in words, and how it is cut into spans."""
+
+    words: str
+    length: timedelta
+    size: timedelta
+
+
+OFFERED = {
+    "24h": Period(words="24 h", length=DAY, size=30 * MINUTE),
+    "7d": Period(words="7 days", length=7 * DAY, size=4 * HOUR),
+    "30d": Period(words="30 days", length=30 * DAY, size=12 * HOUR),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one look at the database found; `before` is what was sent and failed in the window before this one."""
+
+    spans: Sequence[Span]
+    before: tuple[int, int]
+    outcomes: Outcomes
+
+
+def look(session: Session, webhook_id: int, period: Period, known: Sequence[Span], now: datetime) -> Seen:
+    """The window as it is now; of the spans that are `known` only the last two can still change."""
+    first = health.first_span(now, length=period.length, size=period.size)
+    kept = [span for span in known[:-2] if span.since >= first]
+    since = kept[-1].until if kept else first
+    fresh = health.spans(session, webhook_id, since=since, now=now, size=period.size)
+    return Seen(
+        spans=[*kept, *fresh],
+        before=health.totals(session, webhook_id, since=first - period.length, until=first),
+        outcomes=health.outcomes(session, webhook_id, since=first),
+    )
+
+
+class HealthSection:
+    """`go` leads to another address. Values come in place: nothing is drawn anew that has not changed."""
+
+    def __init__(self, tab: Tab, row: WebhookRow, address: Address, *, go: Callable[[Address], Any]) -> None:
+        self._tab, self._row, self._address, self._go = tab, row, address, go
+        self._spans: Sequence[Span] = ()
+        self._looking = asyncio.Lock()
+        self._refused = box("div", "w-holder")
+        with box("div", "w-health") as self._body:
+            with box("div", "w-health-head"):
+                self._figures = Part(box("div", "w-health-figures"), _show_figures)
+                self._busy = text("Adding up …", "w-meta w-late w-end")
+                self._busy.props["role"] = "status"
+                options = [(key, period.words, None) for key, period in OFFERED.items()]
+                self._choices = Choices("Period", options, address.period or PERIODS[0], self._choose)
+            self._lane = Part(box("div", "w-holder"), lambda *_: _show_lane(self._row, tab.zone))
+            with box("div", "w-charts"):
+                charts = health_charts
+                self._attempts = ChartBox("Sent and errors", charts.draw_attempts, charts.write_attempts, legend=True)
+                self._latency = ChartBox("Latency", charts.draw_latency, charts.write_latency)
+                self._causes = ChartBox("Error causes", charts.draw_causes, charts.write_causes)
+                self._codes = ChartBox("Response codes", charts.draw_codes, charts.write_codes)
+        ui.timer(AGAIN_SECONDS, self._refresh, immediate=False)
+
+    async def start(self) -> None:
+        """Fills it in."""
+        await self._refresh()
+
+    async def show(self, address: Address) -> None:
+        """Another window of time."""
+        if address.period != self._address.period:
+            self._address = address
+            self._choices.value = address.period or PERIODS[0]
+            self._spans = ()
+            await self._refresh()
+
+    async def renew(self, row: WebhookRow) -> None:
+        """What the webhook, its lane and its attempts are now."""
+        self._row = row
+        began = time.monotonic()
+        await self._refresh()
+        await asyncio.sleep(REST * (time.monotonic() - began))
+
+    async def _refresh(self) -> None:
+        async with self._looking:
+            address, row = self._address, self._row
+            self._busy.set_visibility(not self._spans)  # seen only if it takes longer than a moment
+            period = OFFERED[address.period or PERIODS[0]]
+            try:
+                seen = await self._tab.read(look, row.id, period, self._spans, times.utcnow())
+            except Invalid as error:
+                self._refuse(error)
+                return
+            if address == self._address and not self._body.is_deleted:
+                self._fill(seen, period)
+
+    def _refuse(self, error: Invalid) -> None:
+        self._body.set_visibility(False)
+        self._refused.clear()
+        with self._refused, notice("This window cannot be shown", " ".join(error.fields.values()), kind="info"):
+            Choices("Period", [("24h", "24 h", None)], "", self._choose)
+
+    def _fill(self, seen: Seen, period: Period) -> None:
+        self._refused.clear()
+        self._body.set_visibility(True)
+        self._spans = seen.spans
+        self._busy.set_visibility(False)
+        zone, tally = self._tab.zone, Tally()
+        for span in seen.spans:
+            tally.add(span.tally.sent, span.tally.error, span.tally.latency)
+        self._figures.show(tally, seen.before, period, self._row.failing_since)
+        self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held)
+        self._attempts.show(seen.spans, zone, note=f"times in {zone.key}")
+        self._latency.show(seen.spans, zone, note="all attempts")
+        looked_at = seen.outcomes
+        of = "" if looked_at.complete else f"of the last {formats.count(looked_at.attempts)} attempts"
+        self._causes.show(looked_at, note=of)
+        self._codes.show(looked_at, note=of)
+
+    def _choose(self, key: str) -> Any:
+        return self._go(replace(self._address, period="" if key == PERIODS[0] else key))
+
+
+def _show_figures(tally: Tally, before: tuple[int, int], period: Period, failing_since: datetime | None) -> None:
+    rate = formats.success(tally.sent, tally.error)
+    was = f"{formats.success(*before)} the {period.words} before" if sum(before) else ""
+    _figure("Success", rate, was, trouble=tally.error * 10 > tally.sent + tally.error)
+    _figure("Latency p50 / p95 / p99", " / ".join(health_charts.percentiles(tally)) if tally.latency else "–")
+    failed = formats.counted(tally.error, "error") if tally.error else ""
+    _figure("Attempts", formats.count(tally.sent + tally.error), failed)
+    if failing_since:
+        _figure("Without success for", formats.span((times.utcnow() - failing_since).total_seconds()), trouble=True)
+
+
+def _figure(title: str, value: str, note: str = "", *, trouble: bool = False) -> None:
+    with box("div"):
+        text(title, "w-meta")
+        with box("span", "w-figure w-error-ink" if trouble else "w-figure"):
+            text(value)
+            if note:
+                text(note, "w-meta", tag="small")
+
+
+def _signs(lane: Lane) -> tuple[Any, ...]:
+    """What of a lane is shown: the object itself is read anew each time."""
+    return lane.breaker, lane.reason, lane.opened_at, lane.probe_at, lane.probes, lane.not_before, lane.disable_at
+
+
+def _show_lane(row: WebhookRow, zone: ZoneInfo) -> None:
+    """The breaker with its reason and its next probe, and what else the engine holds against the receiver."""
+    lane, now = row.lane, times.utcnow()
+    with box("section", "w-box w-part", label="Receiver"):
+        text("Receiver", tag="h2")
+        with box("dl", "w-kv w-kv-wide w-receiver"):
+            text("Breaker", tag="dt")
+            with box("dd", "w-all"):
+                text(*_breaker(row))
+            if lane.breaker != "closed":
+                _show_open(row, now, zone)
+            if lane.not_before and lane.not_before > now:
+                _moment("Asked to wait", lane.not_before, zone, "the receiver's Retry-After: nothing is sent ")
+            if row.failing_since:
+                _moment("Last success", row.failing_since, zone, "before ")
+            text("Will be disabled", tag="dt")
+            with box("dd"):
+                _show_end(row, now, zone)
+
+
+def _breaker(row: WebhookRow) -> tuple[str, str]:
+    if not row.webhook.enabled:
+        return "Closed, and the webhook is disabled: nothing is sent", ""
+    return {
+        "closed": ("Closed: deliveries are sent as they fall due", ""),
+        "half_open": ("Half open: a probe is under way", "w-pending-ink w-medium"),
+    }.get(row.lane.breaker, ("Open: one delivery at a time is tried, the others wait", "w-error-ink w-medium"))
+
+
+def _show_open(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
+    lane = row.lane
+    text("Reason", tag="dt")
+    with box("dd", "w-break w-all"):
+        foreign(lane.reason or "Most attempts failed", cut=False)
+    if lane.opened_at:
+        _moment("Open since", lane.opened_at, zone)
+    text("Next probe", tag="dt")
+    with box("dd"):
+        if lane.probe_at and lane.probe_at > now:
+            time_text(lane.probe_at, zone, now=now)
+        else:
+            text("now")
+        text(f", {formats.counted(lane.probes, 'probe')} failed so far" if lane.probes else ", the first one")
+    text("Waiting", tag="dt")
+    with box("dd"):
+        text(formats.counted(row.held, "delivery", "deliveries"))
+
+
+def _show_end(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
+    lane = row.lane
+    if not row.webhook.enabled:
+        text("It is disabled")
+    elif lane.disable_at is None:
+        text("Not in sight" if row.failing_since is None else "Not yet: two failures 12 hours apart start the clock")
+    elif lane.disable_at > now:
+        time_text(lane.disable_at, zone, shown=formats.absolute(lane.disable_at, zone))
+        text(", unless something arrives before")
+    else:
+        text("With the next attempt that fails")
+
+
+def _moment(name: str, moment: datetime, zone: ZoneInfo, prefix: str = "") -> None:
+    text(name, tag="dt")
+    with box("dd"):
+        if prefix:
+            text(prefix)
+        time_text(moment, zone, shown=formats.absolute(moment, zone))
