@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-LOOKED_AT = 512  # lanes considered in one turn; the others come next
+LOOKED_AT = 256  # lanes considered in one turn; the others come next
 
 
 class Board:

@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import structlog
 
@@ -26,8 +26,7 @@ class Kind(StrEnum):
     anything = "anything"
 
 
-@dataclass(frozen=True)
-class Changed:
+class Changed(NamedTuple):
     """One announcement; `webhook_id` is None where many or none are concerned."""
 
     kind: Kind

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 
 import structlog
 
@@ -64,26 +63,24 @@ class Flights:
         self._failed, self._gone = set(), set()
         self._shares = self.seats.shares(due, now)
         wanted = dict(self._shares)
-        left_out = [webhook_id for webhook_id in due if self._is_left_out(webhook_id, now)]
-        quick = [webhook_id for webhook_id in left_out if self.seats.quick_window(webhook_id, now)]
         room = max(self._settings.concurrency - self._waiting, 0)
-        self._left_out = set(islice((one for one in quick if one not in self._reserve), room))
-        wanted |= dict.fromkeys(self._left_out, 1)
-        if len(quick) < len(left_out):
+        seated = self._shares.keys() | self._reserve.keys()
+        left_out, all_of_them = self.seats.left_out(due, seated, now, room)
+        self._left_out = set(left_out)
+        wanted |= dict.fromkeys(left_out, 1)
+        if not all_of_them:
             return wanted  # who is left out and has no place in the reserve is served before others get a stock
-        room -= len(self._left_out)
-        seated = set(due).difference(left_out)
-        for webhook_id in (one for one in due if one in seated):
-            window = self.seats.quick_window(webhook_id, now) if room > 0 else 0
-            more = min(window - len(self._stock.get(webhook_id, ())), room)
-            if more > 0:
-                wanted[webhook_id] = wanted.get(webhook_id, 0) + more
-                room -= more
+        room -= len(left_out)
+        for webhook_id in due:
+            if room <= 0:
+                break
+            if webhook_id in self._shares or self.seats.flying(webhook_id):
+                stock = len(self._stock.get(webhook_id, ()))
+                more = min(self.seats.quick_window(webhook_id, now) - stock, room)
+                if more > 0:
+                    wanted[webhook_id] = wanted.get(webhook_id, 0) + more
+                    room -= more
         return wanted
-
-    def _is_left_out(self, webhook_id: int, now: float) -> bool:
-        seats = self.seats
-        return not (self._shares.get(webhook_id) or seats.flying(webhook_id) or seats.is_slow(webhook_id, now))
 
     @property
     def _waiting(self) -> int:

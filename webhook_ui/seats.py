@@ -6,7 +6,7 @@ it fails slowly. Times are monotonic seconds and passed in.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 FIRST_WINDOW = 4
 SLOW_SECONDS = 1.0  # an answer that takes longer is slow
@@ -168,6 +168,26 @@ class Seats:
         while more and budget.free > 0:
             more = _even_round(more, given, budget)
         return given
+
+    def left_out(self, lanes: Sequence[int], given: Container[int], now: float, most: int) -> tuple[list[int], bool]:
+        """Of `lanes`, the quick ones without a seat that were given none, at most so many, in their order.
+
+        And whether that is all: no further one, and no lane of unknown pace, is without a seat.
+        """
+        found: list[int] = []
+        unknown = False
+        for webhook_id in lanes:
+            lane = self._lanes.get(webhook_id)
+            if webhook_id in given or (lane and lane.flying):
+                continue
+            pace = lane.pace(now) if lane else _UNKNOWN
+            if pace is _QUICK:
+                if len(found) == most:
+                    return found, False
+                found.append(webhook_id)
+            elif pace is _UNKNOWN:
+                unknown = True
+        return found, not unknown
 
     def forget(self, now: float) -> None:
         """Drops what is known of lanes that have been idle for minutes."""
