@@ -16,7 +16,16 @@ from webhook_ui.models import metadata
 from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
-SLOW = ("webhook_page", "dashboard", "cli", "main_job", "triggers_page", "parts", "readme", "random_walk")
+SLOW = (
+    *("webhook_page", "dashboard", "webhook_tabs", "delivery_panel", "shell", "deliveries_page", "redeliveries_page"),
+    *("many_webhooks", "settings_page", "events_page", "triggers_page", "cli", "main_job", "parts", "readme"),
+    *("random_walk", "crashes", "faults_of_the_system"),
+)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Most tests wait for a browser, a server or a lease most of the time: two share a core."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
