@@ -62,10 +62,15 @@ class Host:
             self._storing = asyncio.create_task(self._store_waiting())
         return await stored
 
-    async def emit_many(self, emissions: Sequence[Emission], *, actor: Actor) -> list[Emitted]:
-        """Stores all of `emissions` or none; problems are named `events[index].field`."""
+    async def emit_many(
+        self, emissions: Sequence[Emission], *, actor: Actor, along: Callable[[Session], None] | None = None
+    ) -> list[Emitted]:
+        """Stores all of `emissions` or none; problems are named `events[index].field`.
+
+        `along` writes what is to be committed with them.
+        """
         events = await asyncio.to_thread(self._check_all, emissions, actor)
-        return await self._database.write(_store_all, events)
+        return await self._database.write(_store_all, events, along)
 
     def emit_now(self, emission: Emission, *, actor: Actor) -> Emitted:
         """`emit` for code without an event loop."""
@@ -138,8 +143,12 @@ def _store_each(session: Session, events: Sequence[NewEvent]) -> list[Emitted | 
     return outbox.emit_each(session, events, now=moment(session))
 
 
-def _store_all(session: Session, events: Sequence[NewEvent]) -> list[Emitted]:
+def _store_all(
+    session: Session, events: Sequence[NewEvent], along: Callable[[Session], None] | None = None
+) -> list[Emitted]:
     stored: list[Emitted] = []
+    if along is not None:
+        along(session)
     for index, outcome in enumerate(outbox.emit_each(session, events, now=moment(session))):
         if isinstance(outcome, Conflict):
             raise Conflict(f"events[{index}]: {outcome}")

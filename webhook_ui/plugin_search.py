@@ -4,6 +4,7 @@ import importlib.metadata
 import itertools
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -36,6 +37,16 @@ class Candidate:
     module: str
     bring: Callable[[], object]
     path: Path | None = None
+
+
+def names(folder: Path) -> list[str]:
+    """The names of all plugins that can be found, those that cannot be loaded among them."""
+    found: list[str] = []
+    finders: list[Callable[[], list[Candidate]]] = [lambda: in_folder(folder), installed]
+    for find in finders:
+        with suppress(Exception):  # whoever loads them says what is wrong
+            found += [candidate.name for candidate in find()]
+    return found
 
 
 def built_in(modules: Sequence[ModuleType]) -> list[Candidate]:

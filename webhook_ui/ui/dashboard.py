@@ -10,7 +10,7 @@ from nicegui import PageArguments, background_tasks, context, core, ui
 from nicegui import app as nicegui_app
 
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
-from webhook_ui.ui import theme, triggers_page, webhook_page, webhooks_page
+from webhook_ui.ui import plugin_pages, theme, triggers_page, webhook_page, webhooks_page
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.shell import ENTRIES, Person, Shell
 from webhook_ui.ui.stop_bar import StopBar
@@ -44,13 +44,15 @@ async def _root(services: Services) -> None:
     role = str(tab.actor.role).capitalize()
     signs_in = services.settings.auth == "accounts"
     person, stop_bar = Person(name=tab.actor.name, role=role), StopBar(tab)
-    shell = Shell(ENTRIES, person, _sign_out if signs_in else None, stop_bar.ask if stop_bar.may_turn else None)
+    entries = [*ENTRIES, *plugin_pages.entries(services.plugins)]
+    shell = Shell(entries, person, _sign_out if signs_in else None, stop_bar.ask if stop_bar.may_turn else None)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
 
     async def triggers(arguments: PageArguments) -> None:
         await _let_in(tab, triggers_page.show, arguments)
 
+    more = {path: _of_plugin(tab, show) for path, show in plugin_pages.pages(services.plugins).items()}
     with shell.content:
         ui.sub_pages(
             {
@@ -58,10 +60,15 @@ async def _root(services: Services) -> None:
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
                 "/webhooks/{webhook_id}": lambda webhook_id: _let_in(tab, webhook_page.show, webhook_id),
                 "/triggers": triggers,
+                **more,
             },
             show_404=True,
         )
     await stop_bar.join(shell)
+
+
+def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None]]:
+    return lambda: _let_in(tab, show)
 
 
 async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:
