@@ -10,14 +10,19 @@ import pytest
 from pydantic import BaseModel
 
 import webhook_ui
-from webhook_ui import payloads, plugin_loader
-from webhook_ui.errors import Invalid
+from webhook_ui import payloads, plugin_loader, settings
+from webhook_ui.builtin import PLUGINS
+from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import PluginProblem, Plugins
 
 SHIPPED = Path(__file__).parent.parent / "plugins"
 
 HEAD = "from webhook_ui import Trigger, hookimpl\n"
+MORE = (
+    "from webhook_ui import Job, Page, Signer, hookimpl; from pydantic import create_model; "
+    "Needs = create_model('Needs', token=(str, ...))\n@hookimpl\n"
+)
 GOOD = HEAD + '@hookimpl\ndef register_triggers():\n    return [Trigger("{name}", "Title", "", {{}})]\n'
 
 
@@ -177,6 +182,27 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
             4,
             "'description' and 'example'",
         ),
+        (
+            MORE + "def register_triggers():\n    return []\ndef register_jops(): pass\n",
+            5,
+            "Did you mean register_jobs?",
+        ),
+        (MORE + "def register_jobs():\n    return [Job('x', print)]\n", 4, "Job 'x': give either cron=\"0 3 * * *\""),
+        (MORE + "def register_jobs():\n    return [7]\n", 3, "gives an int where a Job is wanted. Write Job(…)."),
+        (MORE + "def register_jobs(host):\n    host.setting\n", 4, "bad has no settings"),
+        (MORE + "def register_jobs(data):\n    return []\n", 3, "register_jobs takes host. Remove data"),
+        (MORE + "def register_jobs():\n    return [Job('x', print, every=5)] * 2\n", 3, "the job x twice"),
+        (MORE + "async def source(host):\n    yield\n", 3, "Write @asynccontextmanager between @hookimpl and its def."),
+        (MORE + "def source(host):\n    pass\n", 3, "source is awaited. Write async def"),
+        (MORE + "def delivery_attempted(host):\n    pass\n", 3, "delivery_attempted is awaited. Write async def"),
+        (MORE + "async def transform_payload():\n    pass\n", 3, "Write def in place of async def."),
+        (MORE + "def transform_payload(trigger, hook, payload):\n    pass\n", 3, "Remove hook, or give"),
+        (MORE + "def register_settings():\n    return {}\n", 3, "register_settings returns a dict. Return a pydantic"),
+        (MORE + "def register_settings():\n    return Needs\n", 3, "The setting WEBHOOK_UI_BAD_TOKEN is missing."),
+        (MORE + "def register_routes(router, host):\n    pass\n", 3, "register_routes adds no route."),
+        (MORE + "def register_routes(router, host):\n    host.emit('a.b', {}).send(None)\n", 4, "used its host while"),
+        (MORE + "def register_signers():\n    return [Signer('a b', 'T', len)]\n", 4, "the name must be one word"),
+        (MORE + "def register_pages():\n    return [Page('a/b', 'T', print)]\n", 4, "the path must be one word"),
         (HEAD, None, "It registers nothing"),
         ("", None, "It registers nothing"),
     ],
@@ -191,6 +217,52 @@ def test_a_mistake_is_reported_with_its_line_and_stops_nothing_else(
     if line:
         assert (line, source.split("\n")[line - 1]) in problem.excerpt
         assert len(problem.excerpt) <= 5
+
+
+def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from pydantic import BaseModel, SecretStr, Field\nfrom webhook_ui import hookimpl\n"
+        "class Settings(BaseModel):\n    token: SecretStr\n    sizes: list[int] = []\n    least: int = Field(1, ge=1)\n"
+        "@hookimpl\ndef register_settings(): return Settings\n"
+    )
+    write(tmp_path, "git-hub.py", source)
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_TOKEN", "s3cret")
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_SIZES", "[1, 2]")
+    (plugin,) = load(tmp_path).running
+    setting = plugin.contents.host.setting
+    assert (setting.token.get_secret_value(), setting.sizes, setting.least) == ("s3cret", [1, 2], 1)
+    assert "s3cret" not in repr(setting)
+    for name, value, message in (
+        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be greater than"),
+        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be a valid integer"),
+        ("SIZES", "[1", "Write lists and objects as JSON."),
+        ("LEATS", "2", "It has no setting WEBHOOK_UI_GIT_HUB_LEATS. Did you mean WEBHOOK_UI_GIT_HUB_LEAST?"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"WEBHOOK_UI_GIT_HUB_{name}", value)
+            settings.load(plugins_dir=tmp_path)
+            (problem,) = load(tmp_path).problems
+            assert message in problem.message
+            assert problem.line == 8
+
+
+def test_a_plugins_settings_are_no_unknown_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "plugins/github.py", "broken(")
+    monkeypatch.setenv("WEBHOOK_UI_GITHUB_TOKEN", "x")
+    settings.load()
+    monkeypatch.setenv("WEBHOOK_UI_GITLAB_TOKEN", "x")
+    with pytest.raises(UsageError, match="Unknown setting WEBHOOK_UI_GITLAB_TOKEN"):
+        settings.load()
+
+
+def test_a_signers_name_belongs_to_the_first(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, MORE + "def register_signers():\n    return [Signer('x', 'T', len)] * 2\n")
+    assert "signer x twice" in problem.message
+    write(tmp_path, "own.py", MORE + "def register_signers():\n    return [Signer('standard', 'T', len)]\n")
+    assert (
+        "Signer standard is registered by standard_signatures" in load(tmp_path, builtin=PLUGINS).problems[-1].message
+    )
 
 
 @pytest.mark.parametrize("source", [b"x = '\xff\xfe'\n", b"# coding: nonsense\n", b"x = 1\0\n", b"\x1b[31m = 1\n"])

@@ -78,7 +78,7 @@ class Errands:
             began = time.monotonic()
             self._note(plugin, "source", "running")
             try:
-                await runner.run("source", partial(_hold_open, plugin), limit=None)
+                await runner.run("source", partial(hold_open, plugin), limit=None)
             except PluginFault as error:
                 if runner.off is not None:
                     return
@@ -121,7 +121,7 @@ class Errands:
                 found = await contents.runner.run(job.name, run, limit=job.time_limit)
             else:
                 found = await contents.runner.call(job.name, run, limit=job.time_limit)
-            await self._store(plugin, _events(plugin, job, found), (place, times.to_text(due)))
+            await self._store(plugin, events_of(plugin, job, found), (place, times.to_text(due)))
         except WebhookUIError as error:
             self._note(plugin, job.name, "failing", str(error))
             log.warning("job.failed", plugin=plugin.name, job=job.name, reason=str(error), exc_info=error.__cause__)
@@ -163,7 +163,7 @@ class Errands:
             self._clock.set_alarm(name, None, ring.set)
 
 
-async def _hold_open(plugin: Plugin) -> None:
+async def hold_open(plugin: Plugin) -> None:
     """A source from its start to its end, on the plugin's own loop."""
     opened = call_by_name(plugin.contents.source, host=plugin.contents.host)  # type: ignore[arg-type]  # there is one
     if not isinstance(opened, AbstractAsyncContextManager):
@@ -186,7 +186,8 @@ def _latest(job: Job, due: datetime, now: datetime) -> datetime:
     return now
 
 
-def _events(plugin: Plugin, job: Job, found: Any) -> list[Event]:
+def events_of(plugin: Plugin, job: Job, found: Any) -> list[Event]:
+    """What a job returned, as events. Raises PluginFault."""
     try:
         events = list(found or ())
     except Exception as error:

@@ -116,6 +116,15 @@ def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points:
     return loading.result()
 
 
+def load_one(path: Path, *, builtin: Sequence[ModuleType] = ()) -> Plugins:
+    """Loads built-ins and the one plugin at `path`, a file or a package."""
+    loading = _Loading()
+    path = path.absolute()
+    for candidate in (*plugin_search.built_in(builtin), *plugin_search.in_folder(path.parent, only=path.name)):
+        loading.take(candidate)
+    return loading.result()
+
+
 class _Loading:
     """Takes in one plugin after another, each whole or not at all."""
 

@@ -23,6 +23,13 @@ def mount(app: FastAPI, routers: Mapping[str, APIRouter]) -> None:
         app.mount(f"/plugins/{name}", _Gate(served, router.routes))
 
 
+def application(routers: Mapping[str, APIRouter]) -> FastAPI:
+    """An application of its own with the routes of plugins, and nothing else."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    mount(app, routers)
+    return app
+
+
 class _Gate:
     """Lets strangers to those routes only that say so; the door has noted who calls."""
 

@@ -54,16 +54,19 @@ def built_in(modules: Sequence[ModuleType]) -> list[Candidate]:
     return [_module(module) for module in modules]
 
 
-def in_folder(folder: Path) -> list[Candidate]:
-    """Files and packages, sorted. They live in a package of this load alone, so no name clashes with what is installed
-    and `from ._shared import …` works between them.
+def in_folder(folder: Path, only: str | None = None) -> list[Candidate]:
+    """Files and packages, sorted, or the one that is called `only`.
+
+    They live in a package of this load alone, so no name clashes with what is installed, and `from ._shared import …`
+    works between them.
     """
     if not folder.exists():
         return []
     package = ModuleType(f"_webhook_ui_plugins_{next(_loads)}")
     package.__path__ = [str(folder.absolute())]
     sys.modules[package.__name__] = package
-    return [_on_disk(path, package.__name__) for path in sorted(folder.iterdir()) if _is_plugin(path)]
+    paths = [folder / only] if only else [path for path in sorted(folder.iterdir()) if _is_plugin(path)]
+    return [_on_disk(path, package.__name__) for path in paths]
 
 
 def _is_plugin(path: Path) -> bool:

@@ -157,17 +157,17 @@ SETTINGS = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
 def load(**overrides: Any) -> Settings:
     """The settings in force; `overrides` (a command's options) win. Raises UsageError."""
     given = {name.upper(): value for name, value in (*dotenv_values(".env").items(), *os.environ.items())}
-    _refuse_unknown_names(given)
+    _refuse_unknown_names(given, Path(overrides.get("plugins_dir") or given.get(f"{PREFIX}PLUGINS_DIR") or "plugins"))
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
 
 
-def _refuse_unknown_names(given: Mapping[str, str | None]) -> None:
+def _refuse_unknown_names(given: Mapping[str, str | None], folder: Path) -> None:
     """A plugin's settings are judged when it is loaded."""
     unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in SETTINGS)
-    plugins = plugin_search.names(Path(given.get(f"{PREFIX}PLUGINS_DIR") or "plugins")) if unknown else []
+    plugins = plugin_search.names(folder) if unknown else []
     for name in unknown:
         if plugin_settings.belongs_to(name, plugins):
             continue
