@@ -1,4 +1,4 @@
-"""Webhook UI: a self-hosted webhook back office. The names below are what plugins may rely on."""
+"""Webhook UI: a self-hosted webhook back office. The names below are what plugins and applications may rely on."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # so that an author's type checker knows them too
         Webhook,
         open_to_all,
     )
+    from webhook_ui.transactional import configure, emit, emit_on_delete, emit_on_insert, emit_on_update
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,11 @@ _HOMES = {
     "Signer": "webhook_ui.plugin_types",
     "Trigger": "webhook_ui.plugin_api",
     "Webhook": "webhook_ui.plugin_types",
+    "configure": "webhook_ui.transactional",
+    "emit": "webhook_ui.transactional",
+    "emit_on_delete": "webhook_ui.transactional",
+    "emit_on_insert": "webhook_ui.transactional",
+    "emit_on_update": "webhook_ui.transactional",
     "hookimpl": "webhook_ui.plugin_api",
     "open_to_all": "webhook_ui.plugin_types",
 }
@@ -43,6 +49,11 @@ __all__ = [
     "Trigger",
     "Webhook",
     "__version__",
+    "configure",
+    "emit",
+    "emit_on_delete",
+    "emit_on_insert",
+    "emit_on_update",
     "hookimpl",
     "open_to_all",
 ]

@@ -107,18 +107,23 @@ class Host:
         return events
 
     def _check(self, emission: Emission, actor: Actor) -> NewEvent:
-        trigger = self.plugins.find(emission.trigger)
-        payload = payloads.accept(emission.payload, max_bytes=self._max_payload_bytes)
-        payloads.check_model(trigger, payload)
-        return NewEvent(
-            trigger=trigger.name,
-            payload=payload,
-            actor=actor,
-            idempotency_key=_field("idempotency_key", emission.idempotency_key, _key),
-            tenant=_field("tenant", emission.tenant, check_tenant),
-            occurred_at=_field("occurred_at", emission.occurred_at, times.check),
-            deliver_at=_field("deliver_at", emission.deliver_at, times.check),
-        )
+        return check(emission, self.plugins, max_payload_bytes=self._max_payload_bytes, actor=actor)
+
+
+def check(emission: Emission, plugins: Plugins, *, max_payload_bytes: int, actor: Actor) -> NewEvent:
+    """The event that is to be stored. Raises Invalid naming each field."""
+    trigger = plugins.find(emission.trigger)
+    payload = payloads.accept(emission.payload, max_bytes=max_payload_bytes)
+    payloads.check_model(trigger, payload)
+    return NewEvent(
+        trigger=trigger.name,
+        payload=payload,
+        actor=actor,
+        idempotency_key=_field("idempotency_key", emission.idempotency_key, _key),
+        tenant=_field("tenant", emission.tenant, check_tenant),
+        occurred_at=_field("occurred_at", emission.occurred_at, times.check),
+        deliver_at=_field("deliver_at", emission.deliver_at, times.check),
+    )
 
 
 def _field(name: str, value: T | None, check: Callable[[T], T | None]) -> T | None:
