@@ -161,7 +161,11 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
         (HEAD + "def register_triggers():\n    return []\n", 2, "Write @hookimpl on the line above"),
         (HEAD + "@hookimpl\nasync def register_triggers():\n    return []\n", 3, "Write def in place of async def."),
         (HEAD + "@hookimpl\nasync def register_triggers():\n    yield 1\n", 3, "Write def in place of async def."),
-        (HEAD + "@hookimpl\ndef register_triggers(host, *, n, m=1):\n    return []\n", 3, "Remove host, n, or give"),
+        (
+            HEAD + "@hookimpl\ndef register_triggers(host, *, n, m=1):\n    return []\n",
+            3,
+            "takes host. Remove n, or give",
+        ),
         (HEAD + "@hookimpl(wrapper=True)\ndef register_triggers():\n    return (yield)\n", 3, "without wrapper"),
         (HEAD + "@hookimpl\ndef register_triggers():\n    pass\n", 3, "returns nothing"),
         (HEAD + "@hookimpl\ndef register_triggers():\n    return 7\n", 3, "returns an int"),

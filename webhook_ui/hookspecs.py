@@ -1,10 +1,10 @@
 """The hooks: all that a plugin can do. It writes those it needs, each marked with `@hookimpl`, and only the arguments
 it uses. What goes in and out (Trigger, Event, Job, …) is imported from `webhook_ui`.
 
-The `register_…` hooks say what there is. They run once, when plugins are loaded, in every process; what they raise or
-give wrongly is told with file and line, and the plugin is left out whole. `source` and jobs run in one of all
-processes, elected; when it dies another one takes over. `transform_payload`, signers and `delivery_attempted` run
-where deliveries are sent, routes and pages where the dashboard is.
+The `register_…` hooks say what there is, and may ask `host.setting`. They run once, when plugins are loaded, in every
+process; what they raise or give wrongly is told with file and line, and the plugin is left out whole. `source` and
+jobs run in one of all processes, elected; when it dies another one takes over. `transform_payload`, signers and
+`delivery_attempted` run where deliveries are sent, routes and pages where the dashboard is.
 
 Each plugin's own code runs apart: async hooks on an event loop of the plugin's own thread, plain ones on threads, both
 with a time limit. What blocks or never ends holds up that plugin alone; one that has left several calls behind which
@@ -29,7 +29,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 
 
 @hookspec
-def register_triggers() -> Iterable[Trigger]:  # type: ignore[empty-body]
+def register_triggers(host: Host) -> Iterable[Trigger]:  # type: ignore[empty-body]
     """The triggers of this plugin, as a list or one by one with `yield`."""
 
 
@@ -65,7 +65,7 @@ def register_pages(host: Host) -> Iterable[Page]:  # type: ignore[empty-body]
 
 
 @hookspec
-def register_signers() -> Iterable[Signer]:  # type: ignore[empty-body]
+def register_signers(host: Host) -> Iterable[Signer]:  # type: ignore[empty-body]
     """Other ways to sign. `standard` (Standard Webhooks) is the default, and comes from a plugin as well."""
 
 

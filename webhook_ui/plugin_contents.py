@@ -57,10 +57,10 @@ def gather(
     given: dict[str, Any] = {}
     if not asking.mistakes:  # without its settings the others can only fail
         given = {
-            "triggers": asking.many("register_triggers", Trigger),
+            "triggers": asking.many("register_triggers", Trigger, host=host),
             "jobs": asking.many("register_jobs", Job, host=host),
             "pages": asking.many("register_pages", Page, host=host),
-            "signers": asking.many("register_signers", Signer),
+            "signers": asking.many("register_signers", Signer, host=host),
             "router": asking.router(new_router, host),
             "source": asking.behaviour("source"),
             "transform": asking.behaviour("transform_payload"),

@@ -71,7 +71,8 @@ class _Page:
         self._groups: list[tuple[ui.element, list[str]]] = []
         self._root = box("div", "w-page")
         with self._root:
-            count = f"{len(self._triggers)} from {formats.counted(len(plugins.loaded), 'plugin')}"
+            bringing = sum(info.triggers > 0 for info in plugins.loaded)
+            count = f"{len(self._triggers)} from {formats.counted(bringing, 'plugin')}"
             with page_header("Triggers", note=count if self._triggers else ""):
                 if self._triggers:
                     self._search = search_field("Search triggers", words, self._find)
