@@ -1,5 +1,6 @@
 """Plugins as their authors write them: files in a folder and installed distributions, good ones and broken ones."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 import webhook_ui
-from webhook_ui import payloads, plugin_loader, settings
+from webhook_ui import payloads, plugin_checks, plugin_loader, settings
 from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
@@ -66,14 +67,33 @@ def test_the_shipped_plugin_is_an_example_to_copy() -> None:
     assert len((SHIPPED / "user_creation.py").read_text().splitlines()) < 40
 
 
+GUIDE = (SHIPPED / "README.md").read_text()
+
+
 def test_the_guide_does_not_lie(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (SHIPPED / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     for number, block in enumerate(blocks):
         write(tmp_path, f"example_{number}.py", block)
     plugins = load(tmp_path)
     assert plugins.problems == ()
-    assert list(plugins.triggers) == ["invoice.paid", "order.placed"]
-    assert len(plugins.loaded) == len(blocks) == 2
+    assert list(plugins.triggers) == ["invoice.paid", "order.placed", "feed.item", "report.due"]
+    assert len(plugins.loaded) == len(blocks) == 7
+    assert sorted(plugins.signers) == ["github"]
+
+
+def hooks_table() -> str:
+    """The table of hooks as it must stand in the guide."""
+    rows = ["| hook | what it is for |", "|---|---|"]
+    for name, function in plugin_checks.specs(plugin_checks.new_manager()).items():
+        arguments = ", ".join(inspect.signature(function).parameters)
+        word = "async " if inspect.iscoroutinefunction(function) else ""
+        first = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+        rows.append(f"| `{word}{name}({arguments})` | {first} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_guide_names_every_hook() -> None:
+    assert GUIDE.partition("<!-- hooks -->\n")[2].partition("<!-- /hooks -->")[0] == hooks_table()
 
 
 def test_a_missing_folder_holds_no_plugins(tmp_path: Path) -> None:
