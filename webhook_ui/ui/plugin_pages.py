@@ -41,7 +41,8 @@ def _showing(plugin: Plugin, page: Page) -> Show:
     async def show(tab: Tab) -> None:
         ui.page_title(f"{page.title} · Webhook UI")
         with box("div", "w-page"):
-            page_header(page.title)
+            with page_header(page.title):
+                pass
             body = box("div", "w-stack")
             try:
                 with body:

@@ -39,6 +39,7 @@ class SecretSection:
                 with box("div", "w-command"):
                     self._text = mono(MASK, "w-grow w-break")
                     self._copy = box("span")
+                self._public = box("div", "w-holder")
                 with box("div", "w-row w-wrap"):
                     self._show = button("Show", self._turn, icon=icons.SHOW)
                     button("Rotate", self._ask, icon=icons.REDELIVER)
@@ -56,6 +57,7 @@ class SecretSection:
     def know(self, webhook: Webhook) -> None:
         """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
         self._rotation.clear()
+        self._signer = webhook.signer
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
             with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):
@@ -77,12 +79,25 @@ class SecretSection:
             return
         self._shown = True
         self._text.set_text(secret)
+        self._show_public(secret)
         self._show.set_text("Hide")
         with self._copy:
             copy_button(secret, "Copy secret")
 
+    def _show_public(self, secret: str) -> None:
+        """What receivers verify with, where that is not the secret."""
+        signer = self._tab.services.plugins.signers.get(self._signer)
+        if signer is None or signer.public_key is None:
+            return
+        with self._public, box("div", "w-stack w-tight"):
+            prose("It stays here: receivers verify with the public key.", "w-second")
+            with box("div", "w-command"):
+                mono(key := signer.public_key(secret), "w-grow w-break")
+                copy_button(key, "Copy public key")
+
     def _hide(self) -> None:
         self._shown = False
+        self._public.clear()
         self._text.set_text(MASK)
         self._show.set_text("Show")
         self._copy.clear()

@@ -105,6 +105,7 @@ class _Form:
             webhook,
             longest_timeout=self._tab.services.rules.longest_timeout,
             usual_timeout=settings.request_timeout,
+            signers={name: signer.title for name, signer in self._tab.services.plugins.signers.items()},
         )
 
     @property

@@ -7,13 +7,15 @@ from typing import Any
 
 from nicegui import ui
 
+from webhook_ui import letters
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.fields import Faulty, area_field, switch, text_field
+from webhook_ui.ui.fields import Faulty, area_field, choice_field, switch, text_field
 from webhook_ui.ui.parts import box, prose, symbol, text
 
 NEVER = "never"
+_STANDARD = {letters.STANDARD: "Shared secret (Standard Webhooks v1)"}
 _UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
 
@@ -21,7 +23,16 @@ _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
 class MoreFields:
     """A button that opens them, and the fields. `values` is what was entered, ready to be stored."""
 
-    def __init__(self, webhook: Webhook | None, *, longest_timeout: float, usual_timeout: float) -> None:
+    def __init__(
+        self,
+        webhook: Webhook | None,
+        *,
+        longest_timeout: float,
+        usual_timeout: float,
+        signers: Mapping[str, str] = _STANDARD,
+    ) -> None:
+        """`signers` has the title of each way to sign, by name."""
+        self._signer = webhook.signer if webhook else letters.STANDARD
         self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
@@ -58,8 +69,15 @@ class MoreFields:
                 placeholder="5 s, 5 min, 30 min, 2 h",
                 hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
             )
+            missing = {} if self._signer in signers else {self._signer: f"{self._signer} (its plugin is missing)"}
+            self.signer = choice_field("Signature", {**signers, **missing}, self._signer)
         texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
-        self.open(any(field.value for field in texts) or bool(self.headers.values) or self.ordered.value)
+        self.open(
+            any(field.value for field in texts)
+            or bool(self.headers.values)
+            or self.ordered.value
+            or self._signer != letters.STANDARD
+        )
 
     @property
     def fields(self) -> dict[str, Faulty]:
@@ -71,6 +89,7 @@ class MoreFields:
             "rate_limit": self.rate_limit,
             "timeout": self.timeout,
             "retry_schedule": self.retry_schedule,
+            "signer": self.signer,
         }
 
     def values(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -80,6 +99,8 @@ class MoreFields:
             "tenant": (self.tenant.value or "").strip() or None,
             "ordered": bool(self.ordered.value),
         }
+        if self.signer.value != self._signer:  # one whose plugin is missing stays as it is
+            values["signer"] = self.signer.value
         problems: dict[str, str] = {}
         for name, read in (
             ("headers", self.headers.read),

@@ -55,6 +55,11 @@ def _values(tab: Tab, webhook: Webhook) -> None:
         with _entry("Timeout"):
             seconds = webhook.timeout or tab.services.settings.request_timeout
             text(f"{seconds:g} s" + ("" if webhook.timeout else ", as the server has it"))
+        with _entry("Signature"):
+            signer = tab.services.plugins.signers.get(webhook.signer)
+            foreign(
+                signer.title if signer else f"{webhook.signer}: its plugin is missing, nothing can be sent", cut=False
+            )
         for label, moment in (("Created", webhook.created_at), ("Updated", webhook.updated_at)):
             with _entry(label):
                 time_text(moment, tab.zone, shown=formats.absolute(moment, tab.zone))
