@@ -10,10 +10,9 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, Field, SecretStr
 
 from webhook_ui import Host, Trigger, hookimpl, open_to_all
@@ -52,13 +51,19 @@ def register_triggers(host: Host) -> list[Trigger]:
 
 
 @hookimpl
-def register_routes(router: APIRouter, host: Host) -> None:
+def register_routes(router: Any, host: Host) -> None:
+    if not host.setting.endpoints:
+        return
+    from fastapi import HTTPException, Request  # takes a second, so only where it is needed
+
     @router.post("/{name}", status_code=202)
     @open_to_all  # who calls is found out by the signature
     async def receive(name: str, request: Request) -> dict[str, str]:
         endpoint: Endpoint | None = host.setting.endpoints.get(name)
-        body = await read(request)
+        body = await read(request.stream())
         try:
+            if body is None:
+                raise HTTPException(413, f"At most {LARGEST} bytes are taken.")
             if endpoint is None:
                 raise NotVerified("There is no such endpoint.")
             judge(endpoint, request.headers, body, now=int(time.time()))
@@ -78,13 +83,13 @@ def register_routes(router: APIRouter, host: Host) -> None:
             raise HTTPException(503, str(error)) from None
 
 
-async def read(request: Request) -> bytes:
-    """The body, if it is not too large."""
+async def read(chunks: AsyncIterator[bytes]) -> bytes | None:
+    """The body; None if it is too large."""
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in chunks:
         body += chunk
         if len(body) > LARGEST:
-            raise HTTPException(413, f"At most {LARGEST} bytes are taken.")
+            return None
     return bytes(body)
 
 

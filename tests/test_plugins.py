@@ -223,7 +223,6 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
         (MORE + "def transform_payload(trigger, hook, payload):\n    pass\n", 3, "Remove hook, or give"),
         (MORE + "def register_settings():\n    return {}\n", 3, "register_settings returns a dict. Return a pydantic"),
         (MORE + "def register_settings():\n    return Needs\n", 3, "The setting WEBHOOK_UI_BAD_TOKEN is missing."),
-        (MORE + "def register_routes(router, host):\n    pass\n", 3, "register_routes adds no route."),
         (MORE + "def register_routes(router, host):\n    host.emit('a.b', {}).send(None)\n", 4, "used its host while"),
         (MORE + "def register_signers():\n    return [Signer('a b', 'T', len)]\n", 4, "the name must be one word"),
         (MORE + "def register_pages():\n    return [Page('a/b', 'T', print)]\n", 4, "the path must be one word"),

@@ -118,11 +118,9 @@ class _Asking:
     def router(self, new_router: "Callable[[], APIRouter]", host: PluginHost) -> "APIRouter | None":
         if not self._functions("register_routes"):
             return None
-        router = new_router()
+        router = _LazyRouter(new_router)
         self._call("register_routes", router=router, host=host)
-        if not router.routes:
-            self._wrong("register_routes", 'register_routes adds no route. Write @router.post("/…") above a function.')
-        return router
+        return router.made
 
     def behaviour(self, hook: str) -> Function | None:
         functions = self._functions(hook)
@@ -158,6 +156,18 @@ class _Asking:
 
     def _wrong(self, hook: str, sentence: str) -> None:
         self.mistakes.append(Mistake(message=sentence, place=place(self._functions(hook)[0])))
+
+
+class _LazyRouter:
+    """A router that is made when a route is added: FastAPI takes a second, and not every plugin needs it every time."""
+
+    def __init__(self, new_router: "Callable[[], APIRouter]") -> None:
+        self.made: APIRouter | None = None
+        self._new_router = new_router
+
+    def __getattr__(self, name: str) -> Any:
+        self.made = self.made or self._new_router()
+        return getattr(self.made, name)
 
 
 def _a(value: object) -> str:

@@ -227,7 +227,7 @@ def _contents(candidate: Candidate, plugin: object) -> tuple[Contents | None, li
 
 
 def _new_router() -> "APIRouter":
-    from webhook_ui.plugin_routes import new_router  # FastAPI takes a while, and few plugins have routes
+    from webhook_ui.plugin_routes import new_router  # FastAPI comes with it
 
     return new_router()
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from nicegui import ui
 
-from webhook_ui import times, webhooks
+from webhook_ui import letters, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons
@@ -12,7 +12,7 @@ from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, code_block, copy_button
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import box, mono, prose, text, time_text
+from webhook_ui.ui.parts import Part, box, mono, prose, text, time_text
 from webhook_ui.ui.states import notice
 
 MASK = "whsec_" + "•" * 24
@@ -23,6 +23,33 @@ def receive(body: bytes, headers: dict[str, str]) -> dict:
     # raises WebhookVerificationError unless it was signed with the secret, lately
     return Webhook(SECRET).verify(body, headers)
 """
+
+KEY_SNIPPET = """# pip install cryptography
+import base64
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+KEY = Ed25519PublicKey.from_public_bytes(base64.b64decode(PUBLIC_KEY.removeprefix("whpk_")))
+
+def receive(body: bytes, headers: dict[str, str]) -> None:
+    # raises InvalidSignature; refuse a webhook-timestamp that is minutes away as well
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    signature = headers["webhook-signature"].split()[0].removeprefix("v1a,")
+    KEY.verify(base64.b64decode(signature), signed)
+"""
+
+
+def _show_how(signer: str) -> None:
+    """What a receiver does, as far as that is known here."""
+    text("How a receiver verifies it", tag="h2")
+    if signer not in (letters.STANDARD, "ed25519"):
+        prose(f"As the plugin that brings the signer `{signer}` says.", "w-second")
+        return
+    prose(
+        "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
+        "`webhook-signature`. Libraries exist for most languages; in Python:",
+        "w-second",
+    )
+    code_block(SNIPPET if signer == letters.STANDARD else KEY_SNIPPET, name="Example")
 
 
 class SecretSection:
@@ -35,7 +62,7 @@ class SecretSection:
             self._rotation = box("div", "w-holder")
             with box("section", "w-box w-part"):
                 text("Signing secret", tag="h2")
-                prose("Every delivery is signed with it, as Standard Webhooks 1.0 says.", "w-second")
+                prose("Every delivery is signed with it.", "w-second")
                 with box("div", "w-command"):
                     self._text = mono(MASK, "w-grow w-break")
                     self._copy = box("span")
@@ -43,14 +70,7 @@ class SecretSection:
                 with box("div", "w-row w-wrap"):
                     self._show = button("Show", self._turn, icon=icons.SHOW)
                     button("Rotate", self._ask, icon=icons.REDELIVER)
-            with box("section", "w-box w-part"):
-                text("How a receiver verifies it", tag="h2")
-                prose(
-                    "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
-                    "`webhook-signature`. Libraries exist for most languages; in Python:",
-                    "w-second",
-                )
-                code_block(SNIPPET, name="Example")
+            self._how = Part(box("section", "w-box w-part"), _show_how)
         self._shown = False
         self.know(webhook)
 
@@ -58,6 +78,7 @@ class SecretSection:
         """What the webhook is now; a secret that was rotated meanwhile is not shown on."""
         self._rotation.clear()
         self._signer = webhook.signer
+        self._how.show(webhook.signer)
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
             with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):

@@ -30,6 +30,10 @@ from webhook_ui.ui.tables import TRIGGERS, Row, Table
 from webhook_ui.vitals import Errand
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
+AGAIN = {
+    "source": "It is started again by itself, after ever longer waits. The log has where it was raised.",
+    "job": "It runs again when it is due again. The log has where it was raised.",
+}
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
 
 
@@ -204,6 +208,8 @@ def _show_errands(errands: Sequence[Errand]) -> None:
         title = f"{what} {errand.plugin} {'is switched off' if errand.state == 'off' else 'fails'}".strip()
         with notice(title, role="alert") as body, body:
             foreign(errand.problem or "", "w-block", cut=False)
+            if errand.state != "off":
+                text(AGAIN["source" if errand.what == "source" else "job"], "w-block")
 
 
 def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
