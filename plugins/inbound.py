@@ -11,13 +11,16 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
 from webhook_ui import Host, Trigger, hookimpl, open_to_all
 from webhook_ui.errors import Conflict, Invalid, Unavailable
 from webhook_ui.signing import NotVerified, verify
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 LARGEST = 1024 * 1024
 TOLERANCE = 300  # seconds that the sender's clock may differ, where it says when it signed
@@ -51,7 +54,7 @@ def register_triggers(host: Host) -> list[Trigger]:
 
 
 @hookimpl
-def register_routes(router: Any, host: Host) -> None:
+def register_routes(router: "APIRouter", host: Host) -> None:
     if not host.setting.endpoints:
         return
     from fastapi import HTTPException, Request  # takes a second, so only where it is needed
@@ -77,20 +80,17 @@ def register_routes(router: Any, host: Host) -> None:
             return {"id": await host.emit(f"inbound.{name}", payload, idempotency_key=key)}
         except (ValueError, RecursionError, Invalid) as error:
             raise HTTPException(422, f"The body cannot be taken: {error}") from None
-        except Conflict as error:
-            raise HTTPException(409, str(error)) from None
-        except Unavailable as error:  # the sender tries again
-            raise HTTPException(503, str(error)) from None
+        except (Conflict, Unavailable) as error:  # after 503 the sender tries again
+            raise HTTPException(409 if isinstance(error, Conflict) else 503, str(error)) from None
 
 
 async def read(chunks: AsyncIterator[bytes]) -> bytes | None:
     """The body; None if it is too large."""
-    body = bytearray()
+    body = b""
     async for chunk in chunks:
-        body += chunk
-        if len(body) > LARGEST:
+        if len(body := body + chunk) > LARGEST:
             return None
-    return bytes(body)
+    return body
 
 
 def judge(endpoint: Endpoint, headers: Mapping[str, str], body: bytes, *, now: int) -> None:
@@ -115,6 +115,6 @@ def judge(endpoint: Endpoint, headers: Mapping[str, str], body: bytes, *, now: i
 
 def sender_id(endpoint: Endpoint, headers: Mapping[str, str], payload: Mapping[str, Any]) -> str | None:
     """What the sender calls this webhook, the same each time it tries."""
-    names = {"standard": "webhook-id", "github": "x-github-delivery"}
-    found = payload.get("id") if endpoint.kind == "stripe" else headers.get(names.get(endpoint.kind, ""))
+    header = {"standard": "webhook-id", "github": "x-github-delivery"}.get(endpoint.kind, "")
+    found = payload.get("id") if endpoint.kind == "stripe" else headers.get(header)
     return str(found)[:250] if found else None
