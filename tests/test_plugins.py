@@ -269,6 +269,19 @@ def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monke
             assert problem.line == 8
 
 
+def test_settings_of_a_plugin_with_a_longer_name_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from pydantic import BaseModel\nfrom webhook_ui import hookimpl\nclass S(BaseModel):\n    token: str = ''\n"
+        "@hookimpl\ndef register_settings(): return S\n"
+    )
+    write(tmp_path, "git.py", source)
+    write(tmp_path, "git_hub.py", source)
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_TOKEN", "x")
+    plugins = load(tmp_path)
+    assert plugins.problems == ()
+    assert [each.contents.host.setting.token for each in plugins.running] == ["", "x"]
+
+
 def test_a_plugins_settings_are_no_unknown_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "plugins/github.py", "broken(")

@@ -48,11 +48,19 @@ class HookRaised(Exception):  # noqa: N818 - reads as what it says
 
 
 def gather(
-    manager: pluggy.PluginManager, name: str, *, core_settings: Iterable[str], new_router: Callable[[], "APIRouter"]
+    manager: pluggy.PluginManager,
+    name: str,
+    *,
+    plugins: Iterable[str],
+    core_settings: Iterable[str],
+    new_router: Callable[[], "APIRouter"],
 ) -> tuple[Contents, list[Mistake]]:
-    """What the plugin that is registered with `manager` brings, and what is wrong with it. Raises HookRaised."""
+    """What the plugin that is registered with `manager` brings, and what is wrong with it. Raises HookRaised.
+
+    `plugins` are the names of all that were found: what begins like a longer one's settings is not this one's.
+    """
     asking = _Asking(manager)
-    settings, setting = asking.settings(name, core_settings)
+    settings, setting = asking.settings(name, core_settings, plugins)
     host = PluginHost(name, setting)
     given: dict[str, Any] = {}
     if not asking.mistakes:  # without its settings the others can only fail
@@ -78,7 +86,9 @@ class _Asking:
     manager: pluggy.PluginManager
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def settings(self, plugin: str, core: Iterable[str]) -> tuple[type[BaseModel] | None, BaseModel | None]:
+    def settings(
+        self, plugin: str, core: Iterable[str], plugins: Iterable[str]
+    ) -> tuple[type[BaseModel] | None, BaseModel | None]:
         hook = "register_settings"
         if not self._functions(hook):
             return None, None
@@ -87,7 +97,7 @@ class _Asking:
             given = "nothing" if model is None else _a(model)
             self._wrong(hook, f"{hook} returns {given}. Return a pydantic model class, a subclass of BaseModel.")
             return None, None
-        setting, sentences = plugin_settings.read(plugin, model, core)
+        setting, sentences = plugin_settings.read(plugin, model, core, plugins)
         for sentence in sentences:
             self._wrong(hook, sentence)
         return model, setting

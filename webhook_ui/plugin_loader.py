@@ -104,35 +104,37 @@ def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points:
     ]
     if entry_points:
         finders.append(("entry points", plugin_search.installed))
-    loading = _Loading()
+    found: list[Candidate] = []
+    unreadable: list[tuple[str, Exception]] = []
     for where, find in finders:
         try:
-            candidates = find()
+            found += find()
         except Exception as error:  # an unreadable folder, or the broken metadata of any installed distribution
-            loading.report("plugins", where, Mistake(message=f"Plugins cannot be looked for here. {raised(error)}"))
-            continue
-        for candidate in candidates:
-            loading.take(candidate)
+            unreadable.append((where, error))
+    loading = _Loading(found)
+    for where, reason in unreadable:
+        loading.report("plugins", where, Mistake(message=f"Plugins cannot be looked for here. {raised(reason)}"))
     return loading.result()
 
 
 def load_one(path: Path, *, builtin: Sequence[ModuleType] = ()) -> Plugins:
     """Loads built-ins and the one plugin at `path`, a file or a package."""
-    loading = _Loading()
     path = path.absolute()
-    for candidate in (*plugin_search.built_in(builtin), *plugin_search.in_folder(path.parent, only=path.name)):
-        loading.take(candidate)
-    return loading.result()
+    found = [*plugin_search.built_in(builtin), *plugin_search.in_folder(path.parent, only=path.name)]
+    return _Loading(found).result()
 
 
 class _Loading:
     """Takes in one plugin after another, each whole or not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._names = [candidate.name for candidate in candidates]
         self._triggers: dict[str, RegisteredTrigger] = {}
         self._signers: dict[str, PluginInfo] = {}
         self._running: list[Plugin] = []
         self._problems: list[PluginProblem] = []
+        for candidate in candidates:
+            self._take(candidate)
 
     def result(self) -> Plugins:
         loaded = sorted((each.info for each in self._running), key=lambda info: info.source is Source.builtin)
@@ -158,7 +160,7 @@ class _Loading:
         )
         self._problems.append(problem)
 
-    def take(self, candidate: Candidate) -> None:
+    def _take(self, candidate: Candidate) -> None:
         """Loads one plugin; whatever goes wrong in it is reported and the plugin left out."""
         contents, title, mistakes = self._judge(candidate)
         for mistake in mistakes:
@@ -187,7 +189,7 @@ class _Loading:
             raise
         except BaseException as error:  # SystemExit too: a plugin never stops the server
             return None, "", [_mistake(candidate, error, import_message(error))]
-        contents, mistakes = _contents(candidate, plugin)
+        contents, mistakes = _contents(candidate, plugin, self._names)
         if contents is None:
             return None, "", mistakes
         return contents, _title(candidate, plugin), [*mistakes, *self._duplicates(contents)]
@@ -209,7 +211,7 @@ def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) ->
         seen.add(name)
 
 
-def _contents(candidate: Candidate, plugin: object) -> tuple[Contents | None, list[Mistake]]:
+def _contents(candidate: Candidate, plugin: object, names: Sequence[str]) -> tuple[Contents | None, list[Mistake]]:
     """What the hooks of one plugin give, and what is wrong with them."""
     manager = new_manager()
     try:
@@ -217,7 +219,7 @@ def _contents(candidate: Candidate, plugin: object) -> tuple[Contents | None, li
         if mistakes:
             return None, mistakes
         manager.register(plugin, name=candidate.name)
-        return gather(manager, candidate.name, core_settings=SETTINGS, new_router=_new_router)
+        return gather(manager, candidate.name, plugins=names, core_settings=SETTINGS, new_router=_new_router)
     except HookRaised as error:
         return None, [_mistake(candidate, error.__cause__ or error, str(error))]
     except KeyboardInterrupt:

@@ -26,20 +26,23 @@ def belongs_to(name: str, plugins: Iterable[str]) -> bool:
     return any(name.startswith(prefix_of(plugin)) for plugin in plugins)
 
 
-def read(plugin: str, model: type[BaseModel], core: Iterable[str]) -> tuple[BaseModel | None, list[str]]:
+def read(
+    plugin: str, model: type[BaseModel], core: Iterable[str], plugins: Iterable[str]
+) -> tuple[BaseModel | None, list[str]]:
     """The settings in force, or sentences that say what is wrong with them; a value is never repeated.
 
-    `core` has the names of the core's settings, which no plugin may take.
+    `core` has the names of the core's settings, which no plugin may take; `plugins` are the names of all plugins.
     """
     prefix = prefix_of(plugin)
     names = {prefix + name.upper(): name for name in model.model_fields}
+    longer = [other for other in plugins if prefix_of(other).startswith(prefix) and prefix_of(other) != prefix]
     sentences = [
         f"Its setting {name} is one of Webhook UI's own. Rename the plugin or the field."
         for name in names
         if name in core
     ]
     for given in sorted({name.upper() for name in (*os.environ, *dotenv_values(".env"))}):
-        if given.startswith(prefix) and given not in names and given not in core:
+        if given.startswith(prefix) and given not in (*names, *core) and not belongs_to(given, longer):
             near = difflib.get_close_matches(given, names, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Its settings are {', '.join(names) or 'none'}."
             sentences.append(f"It has no setting {given}. {hint}")
