@@ -108,8 +108,8 @@ class Pulse:
         """Stores one beat. A failure is logged once, until it works again."""
         if self._left:
             return
-        figures = self.figures()
         try:
+            figures = self.figures()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._database.write(
                     beat,
