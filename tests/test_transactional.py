@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import webhook_ui
 from tests.processes import ROOT
-from tests.stored import PENDING, add_webhook, state
+from tests.stored import PENDING, add_webhook, change, state
 from webhook_ui import ids, transactional
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
@@ -63,7 +63,8 @@ def test_it_is_stored_with_the_commit_and_not_at_all_without(database: Database,
     hearing = add_webhook(database)
     add_webhook(database, triggers=["user.deleted"])
     add_webhook(database, tenant="acme")
-    off = add_webhook(database, triggers=["user.*"])
+    family = add_webhook(database, triggers=["user.*", "user.created"])
+    change(database, add_webhook(database), enabled=False)
     with Session(engine) as session:
         session.add(User(id=7, name="Zoë"))
         event = webhook_ui.emit(session, "user.created", ZOE)
@@ -77,11 +78,11 @@ def test_it_is_stored_with_the_commit_and_not_at_all_without(database: Database,
         event = webhook_ui.emit(session, "user.created", ZOE)
         session.commit()
     assert stored(database) == ['{"id":7,"name":"Zoë"}']
-    for webhook_id in (hearing, off):
+    for webhook_id in (hearing, family):
         found = state(database, webhook_id, ids.event_number(event))
         assert found | {"due_at": None} == PENDING | {"due_at": None}
     everybody = database.read_now(lambda s: s.execute(sa.text("SELECT count(*) FROM webhook_ui_delivery")).scalar())
-    assert everybody == 2, "not the other trigger's, nor the tenant's"
+    assert everybody == 2, "not the other trigger's, the tenant's, nor the one that is off"
 
 
 def test_dispatchers_hear_of_the_commit(database: Database, engine: sa.Engine) -> None:
