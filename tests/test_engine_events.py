@@ -38,7 +38,8 @@ def exhausted(failure: Failure | None = FAILURE, status: int | None = 503) -> st
 
 def test_the_three_are_registered_by_a_plugin_like_any_other(plugins: Plugins) -> None:
     assert (plugins.problems, plugins.added) == ((), ())
-    assert [(info.name, info.source, info.triggers) for info in plugins.loaded] == [("engine_events", "builtin", 3)]
+    found = [(info.name, info.source, info.triggers) for info in plugins.loaded if info.triggers]
+    assert found == [("engine_events", "builtin", 3)]
     assert set(plugins.triggers) == engine_events.TRIGGERS
     assert {trigger.name for trigger in plugins.matching("webhook.*")} == {DISABLED, RECOVERED}
     assert patterns.matches("delivery.*", EXHAUSTED)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.stored import NOW
 from webhook_ui import flights, ids, wire
+from webhook_ui.composing import Composer
 from webhook_ui.flights import STOCK_SECONDS, Flights
 from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
@@ -77,7 +78,7 @@ async def air(far: Far, clock: Clock) -> AsyncIterator[Flights]:
 
 def fly(sender: Any, *, seats: int = 8, woken: Callable[[], None] = lambda: None) -> Flights:
     settings = Settings(_env_file=None, concurrency=seats, concurrency_per_webhook=2)
-    return Flights(sender, settings, user_agent="test", wake=woken)
+    return Flights(sender, settings, composer=Composer(None, user_agent="test"), wake=woken)
 
 
 def claims(*event_ids: int, webhook_id: int = 1, secret: str = SECRET, narrow: bool = False) -> list[Claimed]:

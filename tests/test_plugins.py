@@ -1,5 +1,6 @@
 """Plugins as their authors write them: files in a folder and installed distributions, good ones and broken ones."""
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -10,14 +11,19 @@ import pytest
 from pydantic import BaseModel
 
 import webhook_ui
-from webhook_ui import payloads, plugin_loader
-from webhook_ui.errors import Invalid
+from webhook_ui import payloads, plugin_checks, plugin_loader, settings
+from webhook_ui.builtin import PLUGINS
+from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import PluginProblem, Plugins
 
 SHIPPED = Path(__file__).parent.parent / "plugins"
 
 HEAD = "from webhook_ui import Trigger, hookimpl\n"
+MORE = (
+    "from webhook_ui import Job, Page, Signer, hookimpl; from pydantic import create_model; "
+    "Needs = create_model('Needs', token=(str, ...))\n@hookimpl\n"
+)
 GOOD = HEAD + '@hookimpl\ndef register_triggers():\n    return [Trigger("{name}", "Title", "", {{}})]\n'
 
 
@@ -61,14 +67,33 @@ def test_the_shipped_plugin_is_an_example_to_copy() -> None:
     assert len((SHIPPED / "user_creation.py").read_text().splitlines()) < 40
 
 
+GUIDE = (SHIPPED / "README.md").read_text()
+
+
 def test_the_guide_does_not_lie(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (SHIPPED / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     for number, block in enumerate(blocks):
         write(tmp_path, f"example_{number}.py", block)
     plugins = load(tmp_path)
     assert plugins.problems == ()
-    assert list(plugins.triggers) == ["invoice.paid", "order.placed"]
-    assert len(plugins.loaded) == len(blocks) == 2
+    assert list(plugins.triggers) == ["invoice.paid", "order.placed", "feed.item", "report.due"]
+    assert len(plugins.loaded) == len(blocks) == 7
+    assert sorted(plugins.signers) == ["github"]
+
+
+def hooks_table() -> str:
+    """The table of hooks as it must stand in the guide."""
+    rows = ["| hook | what it is for |", "|---|---|"]
+    for name, function in plugin_checks.specs(plugin_checks.new_manager()).items():
+        arguments = ", ".join(inspect.signature(function).parameters)
+        word = "async " if inspect.iscoroutinefunction(function) else ""
+        first = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
+        rows.append(f"| `{word}{name}({arguments})` | {first} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_guide_names_every_hook() -> None:
+    assert GUIDE.partition("<!-- hooks -->\n")[2].partition("<!-- /hooks -->")[0] == hooks_table()
 
 
 def test_a_missing_folder_holds_no_plugins(tmp_path: Path) -> None:
@@ -147,12 +172,20 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
         (HEAD + "@hookimpl\ndef register_triggers():\n    return [1 / 0]\n", 4, "ZeroDivisionError: division by zero."),
         (HEAD + "@hookimpl\ndef register_triggers():\n    yield from []\n    exit(3)\n", 5, "SystemExit: 3."),
         (HEAD + "\n@hookimpl\n\ndef register_trigers():\n    return []\n", 5, "Did you mean register_triggers?"),
-        (HEAD + "@hookimpl(optionalhook=True)\ndef zzz():\n    pass\n", 3, "The hooks are: register_triggers."),
-        (HEAD + "@hookimpl\ndef register_jobs():\n    return []\n", 3, "register_jobs is not a hook."),
+        (
+            HEAD + "@hookimpl(optionalhook=True)\ndef zzz():\n    pass\n",
+            3,
+            "The hooks are: register_triggers, ",
+        ),
+        (HEAD + "@hookimpl\ndef register_things():\n    return []\n", 3, "register_things is not a hook."),
         (HEAD + "def register_triggers():\n    return []\n", 2, "Write @hookimpl on the line above"),
         (HEAD + "@hookimpl\nasync def register_triggers():\n    return []\n", 3, "Write def in place of async def."),
         (HEAD + "@hookimpl\nasync def register_triggers():\n    yield 1\n", 3, "Write def in place of async def."),
-        (HEAD + "@hookimpl\ndef register_triggers(host, *, n, m=1):\n    return []\n", 3, "Remove host, n, or give"),
+        (
+            HEAD + "@hookimpl\ndef register_triggers(host, *, n, m=1):\n    return []\n",
+            3,
+            "takes host. Remove n, or give",
+        ),
         (HEAD + "@hookimpl(wrapper=True)\ndef register_triggers():\n    return (yield)\n", 3, "without wrapper"),
         (HEAD + "@hookimpl\ndef register_triggers():\n    pass\n", 3, "returns nothing"),
         (HEAD + "@hookimpl\ndef register_triggers():\n    return 7\n", 3, "returns an int"),
@@ -173,6 +206,26 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
             4,
             "'description' and 'example'",
         ),
+        (
+            MORE + "def register_triggers():\n    return []\ndef register_jops(): pass\n",
+            5,
+            "Did you mean register_jobs?",
+        ),
+        (MORE + "def register_jobs():\n    return [Job('x', print)]\n", 4, "Job 'x': give either cron=\"0 3 * * *\""),
+        (MORE + "def register_jobs():\n    return [7]\n", 3, "gives an int where a Job is wanted. Write Job(…)."),
+        (MORE + "def register_jobs(host):\n    host.setting\n", 4, "bad has no settings"),
+        (MORE + "def register_jobs(data):\n    return []\n", 3, "register_jobs takes host. Remove data"),
+        (MORE + "def register_jobs():\n    return [Job('x', print, every=5)] * 2\n", 3, "the job x twice"),
+        (MORE + "async def source(host):\n    yield\n", 3, "Write @asynccontextmanager between @hookimpl and its def."),
+        (MORE + "def source(host):\n    pass\n", 3, "source is awaited. Write async def"),
+        (MORE + "def delivery_attempted(host):\n    pass\n", 3, "delivery_attempted is awaited. Write async def"),
+        (MORE + "async def transform_payload():\n    pass\n", 3, "Write def in place of async def."),
+        (MORE + "def transform_payload(trigger, hook, payload):\n    pass\n", 3, "Remove hook, or give"),
+        (MORE + "def register_settings():\n    return {}\n", 3, "register_settings returns a dict. Return a pydantic"),
+        (MORE + "def register_settings():\n    return Needs\n", 3, "The setting WEBHOOK_UI_BAD_TOKEN is missing."),
+        (MORE + "def register_routes(router, host):\n    host.emit('a.b', {}).send(None)\n", 4, "used its host while"),
+        (MORE + "def register_signers():\n    return [Signer('a b', 'T', len)]\n", 4, "the name must be one word"),
+        (MORE + "def register_pages():\n    return [Page('a/b', 'T', print)]\n", 4, "the path must be one word"),
         (HEAD, None, "It registers nothing"),
         ("", None, "It registers nothing"),
     ],
@@ -187,6 +240,65 @@ def test_a_mistake_is_reported_with_its_line_and_stops_nothing_else(
     if line:
         assert (line, source.split("\n")[line - 1]) in problem.excerpt
         assert len(problem.excerpt) <= 5
+
+
+def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from pydantic import BaseModel, SecretStr, Field\nfrom webhook_ui import hookimpl\n"
+        "class Settings(BaseModel):\n    token: SecretStr\n    sizes: list[int] = []\n    least: int = Field(1, ge=1)\n"
+        "@hookimpl\ndef register_settings(): return Settings\n"
+    )
+    write(tmp_path, "git-hub.py", source)
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_TOKEN", "s3cret")
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_SIZES", "[1, 2]")
+    (plugin,) = load(tmp_path).running
+    setting = plugin.contents.host.setting
+    assert (setting.token.get_secret_value(), setting.sizes, setting.least) == ("s3cret", [1, 2], 1)
+    assert "s3cret" not in repr(setting)
+    for name, value, message in (
+        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be greater than"),
+        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be a valid integer"),
+        ("SIZES", "[1", "Write lists and objects as JSON."),
+        ("LEATS", "2", "It has no setting WEBHOOK_UI_GIT_HUB_LEATS. Did you mean WEBHOOK_UI_GIT_HUB_LEAST?"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"WEBHOOK_UI_GIT_HUB_{name}", value)
+            settings.load(plugins_dir=tmp_path)
+            (problem,) = load(tmp_path).problems
+            assert message in problem.message
+            assert problem.line == 8
+
+
+def test_settings_of_a_plugin_with_a_longer_name_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from pydantic import BaseModel\nfrom webhook_ui import hookimpl\nclass S(BaseModel):\n    token: str = ''\n"
+        "@hookimpl\ndef register_settings(): return S\n"
+    )
+    write(tmp_path, "git.py", source)
+    write(tmp_path, "git_hub.py", source)
+    monkeypatch.setenv("WEBHOOK_UI_GIT_HUB_TOKEN", "x")
+    plugins = load(tmp_path)
+    assert plugins.problems == ()
+    assert [each.contents.host.setting.token for each in plugins.running] == ["", "x"]
+
+
+def test_a_plugins_settings_are_no_unknown_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "plugins/github.py", "broken(")
+    monkeypatch.setenv("WEBHOOK_UI_GITHUB_TOKEN", "x")
+    settings.load()
+    monkeypatch.setenv("WEBHOOK_UI_GITLAB_TOKEN", "x")
+    with pytest.raises(UsageError, match="Unknown setting WEBHOOK_UI_GITLAB_TOKEN"):
+        settings.load()
+
+
+def test_a_signers_name_belongs_to_the_first(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, MORE + "def register_signers():\n    return [Signer('x', 'T', len)] * 2\n")
+    assert "signer x twice" in problem.message
+    write(tmp_path, "own.py", MORE + "def register_signers():\n    return [Signer('standard', 'T', len)]\n")
+    assert (
+        "Signer standard is registered by standard_signatures" in load(tmp_path, builtin=PLUGINS).problems[-1].message
+    )
 
 
 @pytest.mark.parametrize("source", [b"x = '\xff\xfe'\n", b"# coding: nonsense\n", b"x = 1\0\n", b"\x1b[31m = 1\n"])

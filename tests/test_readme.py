@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import sqlalchemy.orm
 
 from tests.processes import PATIENCE, ROOT, Installation, Process
 from webhook_ui import plugin_loader, signing
@@ -110,11 +112,31 @@ def test_the_plugin_works_as_written(tmp_path: Path) -> None:
     assert list(plugins.triggers) == ["order.paid"]
 
 
+def test_the_application_works_as_written(tmp_path: Path, sqlite_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {}
+    exec(PYTHON[1], names)
+    engine = sa.create_engine(sqlite_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE app_person (id INTEGER PRIMARY KEY, name TEXT)"))
+    registry = sa.orm.registry()
+
+    class Person:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+    registry.map_imperatively(Person, sa.Table("app_person", registry.metadata, autoload_with=engine))
+    with sa.orm.Session(engine) as session:
+        names["sign_up"](session, Person("Zoë"))
+        assert session.execute(sa.text("SELECT payload FROM webhook_ui_event")).scalar() == '{"id":1,"name":"Zoë"}'
+    engine.dispose()
+
+
 def test_the_receiver_works_as_written() -> None:
     secret, body = signing.new_secret(), b'{"type":"user.created","data":{}}'
     headers = dict(signing.headers([secret], "evt_1", int(time.time()), body))
     names: dict[str, object] = {"secret": secret, "body": body, "headers": headers}
-    exec(PYTHON[1], names)
+    exec(PYTHON[2], names)
     assert names["event"] == json.loads(body)
 
 

@@ -190,7 +190,7 @@ def test_every_field_has_a_good_and_a_bad_value_here() -> None:
         assert caught.value.fields == {name + "x": f"There is no such field. Did you mean {name}?"}
 
 
-NOT_FIELDS = "id uid version secret old_secret created_at updated_at deleted_at disabled_reason filter template signer"
+NOT_FIELDS = "id uid version secret old_secret created_at updated_at deleted_at disabled_reason filter template"
 
 
 @pytest.mark.parametrize("name", NOT_FIELDS.split())

@@ -5,18 +5,31 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from types import FrameType
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp
 
-from webhook_ui import __version__, accounts, api, builtin, door, duties, logs, plugin_loader, storage, workers
+from webhook_ui import (
+    __version__,
+    accounts,
+    api,
+    builtin,
+    door,
+    duties,
+    logs,
+    plugin_loader,
+    plugin_routes,
+    storage,
+    workers,
+)
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.errors import UsageError
@@ -24,7 +37,10 @@ from webhook_ui.heartbeats import BEAT_SECONDS, Pulse
 from webhook_ui.host import Host
 from webhook_ui.metrics import Metrics
 from webhook_ui.outbound import Sender
+from webhook_ui.plugin_doors import PluginDoors
+from webhook_ui.plugin_errands import Errands
 from webhook_ui.plugin_loader import Plugins
+from webhook_ui.plugin_observers import observing
 from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
@@ -36,6 +52,8 @@ from webhook_ui.watch import Watch
 from webhook_ui.webhook_fields import Rules
 
 USER_AGENT = f"webhook-ui/{__version__}"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +72,12 @@ class Core:
     @property
     def rules(self) -> Rules:
         longest = self.settings.lease - LEASE_GRACE
-        return Rules(policy=self.settings.policy, triggers=self.plugins.triggers.keys(), longest_timeout=longest)
+        return Rules(
+            policy=self.settings.policy,
+            triggers=self.plugins.triggers.keys(),
+            longest_timeout=longest,
+            signers=self.plugins.signers.keys(),
+        )
 
 
 def build(settings: Settings) -> Core:
@@ -62,7 +85,15 @@ def build(settings: Settings) -> Core:
     logs.configure(settings.log_format)
     database = storage.open_database(settings)
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
-    return Core(settings=settings, database=database, plugins=plugins)
+    core = Core(settings=settings, database=database, plugins=plugins)
+    doors = PluginDoors(database, core.host)
+    for plugin in plugins.running:
+        plugin.contents.host.open(doors)
+    for problem in plugins.problems:
+        log.error(
+            "plugin.left_out", plugin=problem.name, where=problem.where, line=problem.line, reason=problem.message
+        )
+    return core
 
 
 @asynccontextmanager
@@ -91,18 +122,32 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         for name, registered in core.plugins.triggers.items()
         if registered.trigger.retry_schedule is not None
     }
-    async with Sender(
-        settings.policy, connections=settings.concurrency, user_agent=USER_AGENT, proxy=settings.proxy
-    ) as sender:
-        dispatcher = Dispatcher(core.database, sender, clock, settings, user_agent=USER_AGENT, schedules=schedules)
+    async with AsyncExitStack() as stack:
+        sender = await stack.enter_async_context(
+            Sender(settings.policy, connections=settings.concurrency, user_agent=USER_AGENT, proxy=settings.proxy)
+        )
+        on_settled = await stack.enter_async_context(observing(core.plugins))
+        dispatcher = Dispatcher(
+            core.database,
+            sender,
+            clock,
+            settings,
+            user_agent=USER_AGENT,
+            schedules=schedules,
+            plugins=core.plugins,
+            on_settled=on_settled,
+        )
         clock.start()
         retention = timedelta(days=settings.retention_days)
-        pulse = Pulse(core.database, dispatcher.name, dispatcher.figures)
+        errands = Errands(core.plugins, PluginDoors(core.database, core.host), clock)
+        pulse = Pulse(
+            core.database, dispatcher.name, lambda: replace(dispatcher.figures(), errands=tuple(errands.states()))
+        )
         clock.every(BEAT_SECONDS, "heartbeat", pulse.beat)
         running = asyncio.create_task(dispatcher.run())
         await pulse.beat()
         try:
-            async with duties.on_call(core.database, clock, retention=retention):
+            async with duties.on_call(core.database, clock, retention=retention, errands=errands):
                 yield pulse
         finally:
             clock.stop()
@@ -130,6 +175,8 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
     app.add_route("/readyz", readiness.answer, methods=["GET"])
     app.add_route("/metrics", Metrics(database).answer, methods=["GET"])
     app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings, tester))
+    routers = {each.name: each.contents.router for each in core.plugins.running if each.contents.router is not None}
+    plugin_routes.mount(app, routers)
     app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     app.router.routes.extend(har_download.routes(database))
     app.router.routes.extend(export.routes(database))

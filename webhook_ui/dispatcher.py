@@ -7,7 +7,7 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -16,12 +16,14 @@ import structlog
 from webhook_ui import ids, logs, times
 from webhook_ui.board import Board
 from webhook_ui.changes import Changed, Kind
+from webhook_ui.composing import Composer
 from webhook_ui.database import Database
 from webhook_ui.errors import Unavailable
 from webhook_ui.express import Express
 from webhook_ui.flights import Flights
 from webhook_ui.outbound import Sender
-from webhook_ui.outbox import Claimed
+from webhook_ui.outbox import Claimed, Settlement
+from webhook_ui.plugin_loader import Plugins
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
@@ -50,11 +52,16 @@ class Dispatcher:
         *,
         user_agent: str,
         schedules: Mapping[str, Sequence[float]],
+        plugins: Plugins | None = None,
+        on_settled: Callable[[Sequence[Settlement]], None] | None = None,
     ) -> None:
+        """`on_settled`, if anybody wants it, is called with what was recorded, and must return at once."""
         self.name = secrets.token_hex(4)
         self._database, self._clock, self._settings = database, clock, settings
         self._turns = Turns(self.name, settings, database.steady, schedules)
-        self._flights = Flights(sender, settings, user_agent=user_agent, wake=self.wake)
+        composer = Composer(plugins, user_agent=user_agent)
+        self._flights = Flights(sender, settings, composer=composer, wake=self.wake)
+        self._on_settled = on_settled
         self._board = Board()
         self._express = Express(self._turns, self._hear_express)
         self._express_is_out = False  # seats are granted, or an express claim is on its way
@@ -131,11 +138,13 @@ class Dispatcher:
         """The last turn; False if it should be tried with less."""
         plan = Plan(answers=answers, unused=unused, pressure=self._flights.pressure(answers))
         try:
-            await self._database.write(self._turns.finish, plan)
+            settled = await self._database.write(self._turns.finish, plan)
         except Exception as error:
             log.warning("dispatcher.unrecorded", reason=str(error), answers=len(answers))
             return isinstance(error, Unavailable) or len(answers) < 2
         _log_attempts(answers)
+        if self._on_settled is not None:
+            self._on_settled(settled.counted)
         return True
 
     def _hear(self, loop: asyncio.AbstractEventLoop, changes: frozenset[Changed]) -> None:
@@ -202,6 +211,8 @@ class Dispatcher:
             raise
         self._tally.note_turn(plan.answers, outcome, elapsed() - began)
         _log_attempts(plan.answers)
+        if self._on_settled is not None:
+            self._on_settled(outcome.settled.counted)
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
         if self._careful:

@@ -22,6 +22,7 @@ from webhook_ui.settings import Settings
 
 HEALTH = ("/healthz", "/readyz")  # asked by machines, under any name; they tell strangers nothing
 METRICS = "/metrics"  # for a program with a token, or who is signed in
+PLUGINS = "/plugins/"  # plugins' routes: who may come in is said at each of them
 OPEN = ("/login", "/logout")  # who is not signed in may come here
 ASSETS = re.compile(r"/_static/|/_nicegui/\d[^/]*/|/favicon\.ico$")  # the same for everybody
 SOCKET = "/_nicegui_ws/"
@@ -84,7 +85,7 @@ class Door:
         if actor is None and path == METRICS:
             message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."
             raise Refusal(401, message, {"www-authenticate": "Bearer"})
-        if actor is None and not (path in HEALTH or path in OPEN or ASSETS.match(path) or _is_api(path)):
+        if actor is None and not (path in HEALTH or path in OPEN or ASSETS.match(path) or _judges_itself(scope)):
             return _ask_to_sign_in(scope)
         return None
 
@@ -159,8 +160,12 @@ def _is_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/")
 
 
+def _judges_itself(scope: Scope) -> bool:
+    return _is_api(scope["path"]) or (scope["type"] == "http" and scope["path"].startswith(PLUGINS))
+
+
 def _takes_token(path: str, headers: Headers) -> bool:
-    return _is_api(path) or (path == METRICS and "authorization" in headers)
+    return _is_api(path) or ((path == METRICS or path.startswith(PLUGINS)) and "authorization" in headers)
 
 
 def _ask_to_sign_in(scope: Scope) -> Response:

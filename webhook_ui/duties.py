@@ -9,12 +9,15 @@ from webhook_ui import upkeep
 from webhook_ui.database import Database
 from webhook_ui.election import Election
 from webhook_ui.feeder import Feeder
+from webhook_ui.plugin_errands import Errands
 from webhook_ui.schedule import Clock
 
 
 @asynccontextmanager
-async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> AsyncIterator[None]:
-    """Stands for election, and does the duties for as long as they are this process's."""
+async def on_call(
+    database: Database, clock: Clock, *, retention: timedelta, errands: Errands | None = None
+) -> AsyncIterator[None]:
+    """Stands for election, and does the duties for as long as they are this process's; `errands` are the plugins'."""
     loop = asyncio.get_running_loop()
     under_way: set[asyncio.Task[None]] = set()
 
@@ -31,6 +34,12 @@ async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> 
         feeder.wake()
         if held:
             begin()
+        if errands is not None and held:
+            errands.begin()
+        elif errands is not None:
+            ending = loop.create_task(errands.end())
+            under_way.add(ending)
+            ending.add_done_callback(under_way.discard)
 
     def hear(held: bool) -> None:
         loop.call_soon_threadsafe(decided, held)
@@ -45,6 +54,8 @@ async def on_call(database: Database, clock: Clock, *, retention: timedelta) -> 
     finally:
         feeder.stop()
         await feeding
+        if errands is not None:
+            await errands.end()
         await asyncio.to_thread(election.stop)
         for task in under_way:
             task.cancel()  # safe after any batch; whoever is elected next goes on

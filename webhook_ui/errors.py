@@ -44,3 +44,7 @@ class Throttled(WebhookUIError):  # noqa: N818
 
 class Unavailable(WebhookUIError):  # noqa: N818
     """The database cannot be reached or cannot store; nothing was changed, try again."""
+
+
+class PluginFault(WebhookUIError):  # noqa: N818
+    """A plugin's code raised, took too long, or is switched off; the message names the plugin."""

@@ -13,8 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from webhook_ui import breaker, ids, letters, times, wire
+from webhook_ui import breaker, ids, letters, times
 from webhook_ui.breaker import Window
+from webhook_ui.composing import Composer
+from webhook_ui.errors import PluginFault
+from webhook_ui.letters import Contents
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed
 from webhook_ui.retry import GONE
@@ -35,11 +38,12 @@ class Flights:
     Whoever settles takes `answers` and `unused` (what was claimed and is not to be sent) and leaves empty lists.
     """
 
-    def __init__(self, sender: Sender, settings: Settings, *, user_agent: str, wake: Callable[[], None]) -> None:
+    def __init__(self, sender: Sender, settings: Settings, *, composer: Composer, wake: Callable[[], None]) -> None:
         self.seats = Seats(settings.concurrency, settings.concurrency_per_webhook)
         self.answers: list[Sent] = []
         self.unused: list[Claimed] = []
-        self._sender, self._settings, self._user_agent, self._wake = sender, settings, user_agent, wake
+        self._sender, self._settings, self._composer, self._wake = sender, settings, composer, wake
+        self._is_plain = composer.is_plain
         # a webhook's own timeout may be longer than the lease has become since it was saved
         self._longest_attempt = max(settings.request_timeout, settings.lease - LEASE_GRACE)
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
@@ -234,14 +238,15 @@ class Flights:
         began = time.monotonic()
         sent = timed_out = False
         try:
-            answer, headers = await self._attempt(claimed)
+            attempt = await self._attempt(claimed)
+            answer = attempt.answer
             sent = answer.failure is None
             timed_out = answer.failure is not None and answer.failure.kind is ErrorClass.timeout
             if breaker.tells(answer):
                 self._window(claimed.webhook_id).add(sent, time.monotonic())
             if answer.response_status == GONE:
                 self._gone.add(claimed.webhook_id)
-            self.answers.append(Sent(claimed=claimed, answer=answer, headers=headers))
+            self.answers.append(attempt)
         except Exception:  # a fault of this program: no try is counted, and its lease ends without an answer
             log.exception("attempt.lost", delivery=ids.delivery_text(claimed.webhook_id, claimed.event_id))
         finally:
@@ -249,29 +254,35 @@ class Flights:
             self.seats.release(claimed.webhook_id, seconds=now - began, sent=sent, timed_out=timed_out, now=now)
         return sent
 
-    async def _attempt(self, claimed: Claimed) -> tuple[Answer, wire.Headers]:
-        target = claimed.target
+    async def _attempt(self, claimed: Claimed) -> Sent:
+        body = None
         try:
-            head = letters.letterhead(
-                url=target.url, headers=target.headers, secrets=target.secrets, user_agent=self._user_agent
-            )
-        except ValueError as error:  # a secret that cannot sign, for example
+            if self._is_plain:
+                head = self._composer.letterhead(claimed.target)
+            else:
+                head, outgoing, changed = await self._composer.compose(claimed.target, **self._contents(claimed))
+                body = outgoing.body.decode() if changed else None
+        except (ValueError, PluginFault) as error:  # a secret that cannot sign, for example
             log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
-            return _unsendable(error), ()
-        outgoing = letters.prepare(
-            head,
-            event_id=claimed.event_id,
-            trigger=claimed.trigger,
-            occurred_at=claimed.occurred_at,
-            payload=claimed.payload,
-            now=time.time(),
-            timeout=min(target.timeout or self._settings.request_timeout, self._longest_attempt),
-        )
+            return Sent(claimed=claimed, answer=_unsendable(error), headers=())
+        if self._is_plain:
+            outgoing = letters.prepare(head, **self._contents(claimed))
         answer = await self._sender.send(outgoing)
-        return answer, letters.shown_headers(head, outgoing)
+        return Sent(claimed=claimed, answer=answer, headers=letters.shown_headers(head, outgoing), request_body=body)
+
+    def _contents(self, claimed: Claimed) -> Contents:
+        return {
+            "event_id": claimed.event_id,
+            "trigger": claimed.trigger,
+            "occurred_at": claimed.occurred_at,
+            "payload": claimed.payload,
+            "now": time.time(),
+            "timeout": min(claimed.target.timeout or self._settings.request_timeout, self._longest_attempt),
+        }
 
 
-def _unsendable(error: ValueError) -> Answer:
-    message = f"Nothing could be sent: {error}. Correct the webhook, then redeliver."
+def _unsendable(error: ValueError | PluginFault) -> Answer:
+    remedy = "Correct the plugin" if isinstance(error, PluginFault) else "Correct the webhook, then redeliver"
+    message = f"Nothing could be sent: {str(error).rstrip('.')}. {remedy}."
     failure = Failure(kind=ErrorClass.plugin, message=message)
     return Answer(result=Result.error, at=times.utcnow(), duration_ms=0.0, failure=failure)

@@ -295,6 +295,16 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise Invalid({"headers": f"The headers have {size} bytes together; at most {HEADER_BYTES} are allowed."})
 
 
+def is_header(name: str, value: str) -> bool:
+    """Whether a signer may add this header: HTTP can carry it, and it does not say how the body is carried."""
+    return (
+        len(name) <= NAME_BYTES
+        and len(value) <= VALUE_BYTES
+        and name.lower() not in _FORBIDDEN
+        and bool(_TOKEN.fullmatch(name) and _VALUE.fullmatch(value))
+    )
+
+
 def _judge_header(name: str, value: str) -> str | None:
     if len(name) > NAME_BYTES:
         return f"has a name of more than {NAME_BYTES} characters"

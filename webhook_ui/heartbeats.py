@@ -17,10 +17,11 @@ import structlog
 from sqlmodel import Session
 
 from webhook_ui import __version__, times
-from webhook_ui.database import Database, moment
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import Database, moment, note
 from webhook_ui.errors import Unavailable
 from webhook_ui.models import Heartbeat, table
-from webhook_ui.vitals import Figures
+from webhook_ui.vitals import Errand, Figures
 
 BEAT_SECONDS = 5.0
 PATIENCE_SECONDS = 4.0  # that one beat may take; the next must not find it running
@@ -50,10 +51,23 @@ class Beat:
 
 
 def beat(
-    session: Session, *, dispatcher: str, host: str, pid: int, version: str, started_at: datetime, figures: Figures
+    session: Session,
+    *,
+    dispatcher: str,
+    host: str,
+    pid: int,
+    version: str,
+    started_at: datetime,
+    figures: Figures,
+    news: bool = False,
 ) -> None:
-    """Stores a dispatcher's sign of life, and removes rows of those that have been silent for a day."""
+    """Stores a dispatcher's sign of life, and removes rows of those that have been silent for a day.
+
+    With `news`, what it says is announced, as people look at it.
+    """
     now = moment(session)
+    if news:
+        note(session, Changed(Kind.anything))
     mine = _heartbeat.c.dispatcher == dispatcher
     values: dict[str, Any] = {"beat_at": now, "figures": msgspec.to_builtins(figures)}
     if not session.execute(_heartbeat.update().where(mine).values(values)).rowcount:  # type: ignore[attr-defined]
@@ -88,12 +102,14 @@ class Pulse:
         self._dispatcher = dispatcher
         self._started_at = times.utcnow()
         self._left = False
+        self._errands: tuple[Errand, ...] = ()
 
     async def beat(self) -> None:
         """Stores one beat. A failure is logged once, until it works again."""
         if self._left:
             return
         try:
+            figures = self.figures()
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await self._database.write(
                     beat,
@@ -102,7 +118,8 @@ class Pulse:
                     pid=os.getpid(),
                     version=__version__,
                     started_at=self._started_at,
-                    figures=self.figures(),
+                    figures=figures,
+                    news=figures.errands != self._errands,
                 )
         except Exception as error:  # whatever it is, deliveries go on without it
             if not self.missed:
@@ -114,6 +131,7 @@ class Pulse:
             if self.missed:
                 log.info("heartbeat.again")
             self.missed = False
+            self._errands = figures.errands
 
     async def leave(self) -> None:
         """Says goodbye. If that fails, the others see a silent dispatcher for a day."""

@@ -66,10 +66,15 @@ class Host:
             self._storing = asyncio.create_task(self._store_waiting())
         return await stored
 
-    async def emit_many(self, emissions: Sequence[Emission], *, actor: Actor) -> list[Emitted]:
-        """Stores all of `emissions` or none; problems are named `events[index].field`."""
+    async def emit_many(
+        self, emissions: Sequence[Emission], *, actor: Actor, along: Callable[[Session], None] | None = None
+    ) -> list[Emitted]:
+        """Stores all of `emissions` or none; problems are named `events[index].field`.
+
+        `along` writes what is to be committed with them.
+        """
         events = await asyncio.to_thread(self._check_all, emissions, actor)
-        return await self._database.write(_store_all, events)
+        return await self._database.write(_store_all, events, along)
 
     def emit_now(self, emission: Emission, *, actor: Actor) -> Emitted:
         """`emit` for code without an event loop."""
@@ -106,19 +111,28 @@ class Host:
         return events
 
     def _check(self, emission: Emission, actor: Actor) -> NewEvent:
-        trigger = self.plugins.find(emission.trigger)
-        payload = payloads.accept(emission.payload, max_bytes=self._max_payload_bytes)
-        payloads.check_model(trigger, payload)
-        return NewEvent(
-            trigger=trigger.name,
-            payload=payload,
-            actor=actor,
-            idempotency_key=_field("idempotency_key", emission.idempotency_key, _key),
-            tenant=_field("tenant", emission.tenant, check_tenant),
-            occurred_at=_field("occurred_at", emission.occurred_at, times.check),
-            deliver_at=_field("deliver_at", emission.deliver_at, times.check),
-            fields=self._indexed.find(trigger.name, payload),
+        return check(
+            emission, self.plugins, max_payload_bytes=self._max_payload_bytes, actor=actor, indexed=self._indexed
         )
+
+
+def check(
+    emission: Emission, plugins: Plugins, *, max_payload_bytes: int, actor: Actor, indexed: IndexedFields = NONE
+) -> NewEvent:
+    """The event that is to be stored. Raises Invalid naming each field."""
+    trigger = plugins.find(emission.trigger)
+    payload = payloads.accept(emission.payload, max_bytes=max_payload_bytes)
+    payloads.check_model(trigger, payload)
+    return NewEvent(
+        trigger=trigger.name,
+        payload=payload,
+        actor=actor,
+        idempotency_key=_field("idempotency_key", emission.idempotency_key, _key),
+        tenant=_field("tenant", emission.tenant, check_tenant),
+        occurred_at=_field("occurred_at", emission.occurred_at, times.check),
+        deliver_at=_field("deliver_at", emission.deliver_at, times.check),
+        fields=indexed.find(trigger.name, payload),
+    )
 
 
 def _field(name: str, value: T | None, check: Callable[[T], T | None]) -> T | None:
@@ -143,8 +157,12 @@ def _store_each(session: Session, events: Sequence[NewEvent]) -> list[Emitted | 
     return outbox.emit_each(session, events, now=moment(session))
 
 
-def _store_all(session: Session, events: Sequence[NewEvent]) -> list[Emitted]:
+def _store_all(
+    session: Session, events: Sequence[NewEvent], along: Callable[[Session], None] | None = None
+) -> list[Emitted]:
     stored: list[Emitted] = []
+    if along is not None:
+        along(session)
     for index, outcome in enumerate(outbox.emit_each(session, events, now=moment(session))):
         if isinstance(outcome, Conflict):
             raise Conflict(f"events[{index}]: {outcome}")

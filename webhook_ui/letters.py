@@ -4,16 +4,31 @@ What is the same for all deliveries to a target is made once, its letterhead. Pu
 """
 
 import functools
-import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
-from webhook_ui import ids, signing, wire
+from webhook_ui import guard, ids, signing, wire
+from webhook_ui.signing import Sign
 from webhook_ui.wire import Headers, Outgoing
 
 MASK = "•••"
 KNOWN_TARGETS = 4096
+STANDARD = "standard"  # the signer that a webhook has when nobody has chosen one
+
+Make = Callable[[Sequence[str]], Sign]
+
+
+class Contents(TypedDict):
+    """What stands in one letter, and when it goes."""
+
+    event_id: int
+    trigger: str
+    occurred_at: datetime
+    payload: str
+    now: float
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,22 +38,27 @@ class Letterhead:
     url: str
     headers: Headers
     shown: Headers
-    signers: tuple[hmac.HMAC, ...]
+    sign: Sign
 
 
-def letterhead(*, url: str, headers: Mapping[str, str], secrets: Sequence[str], user_agent: str) -> Letterhead:
-    """The letterhead for a target. Raises ValueError for a secret that cannot sign; the message does not repeat it."""
-    return _letterhead(url, tuple(headers.items()), tuple(secrets), user_agent)
+def letterhead(
+    *, url: str, headers: Mapping[str, str], secrets: Sequence[str], user_agent: str, make: Make | None = None
+) -> Letterhead:
+    """The letterhead for a target, signed by what `make` makes of the secrets (default: Standard Webhooks).
+
+    Raises ValueError for a secret that cannot sign; the message does not repeat it.
+    """
+    return _letterhead(url, tuple(headers.items()), tuple(secrets), user_agent, make or signing.standard)
 
 
 @functools.lru_cache(KNOWN_TARGETS)
-def _letterhead(url: str, headers: Headers, secrets: tuple[str, ...], user_agent: str) -> Letterhead:
+def _letterhead(url: str, headers: Headers, secrets: tuple[str, ...], user_agent: str, make: Make) -> Letterhead:
     own = (("content-type", "application/json"), ("user-agent", user_agent))
     return Letterhead(
         url=url,
         headers=(*own, *headers),
         shown=(*own, *((name, MASK) for name, _ in headers)),
-        signers=tuple(signing.signer(secret) for secret in secrets),
+        sign=make(secrets),
     )
 
 
@@ -59,8 +79,20 @@ def prepare(
         headers=head.headers,
         body=body,
         timeout=timeout,
-        proof=signing.prove(head.signers, ids.event_text(event_id), int(now), body),
+        proof=tuple(head.sign(ids.event_text(event_id), int(now), body)),
     )
+
+
+def checked(outgoing: Outgoing) -> Outgoing:
+    """`outgoing`, whose proof a plugin may have made. Raises ValueError for headers that cannot be sent."""
+    names: set[str] = set()
+    for name, value in outgoing.proof:
+        if not (isinstance(name, str) and isinstance(value, str) and guard.is_header(name, value)):
+            raise ValueError(f"the signer made a header that cannot be sent ({name!r})")
+        if name.lower() in names:
+            raise ValueError(f"the signer made the header {name!r} twice")
+        names.add(name.lower())
+    return outgoing
 
 
 def shown_headers(head: Letterhead, outgoing: Outgoing) -> Headers:

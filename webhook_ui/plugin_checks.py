@@ -1,4 +1,4 @@
-"""What a plugin's hooks must look like, and calling them: pluggy itself lets a misspelt or undecorated hook pass."""
+"""What a plugin's hooks must look like: pluggy itself lets a misspelt or undecorated hook pass."""
 
 import difflib
 import inspect
@@ -8,11 +8,12 @@ from typing import Any
 import pluggy
 
 from webhook_ui import hookspecs
-from webhook_ui.plugin_api import PROJECT, Trigger
+from webhook_ui.plugin_api import PROJECT
 from webhook_ui.plugin_problems import Mistake, Place, definition
 
 Function = Callable[..., Any]
 
+AT_SEND = ("transform_payload",)  # the one plain hook that is called later as well
 _NOTHING = (
     "It registers nothing: there is no hook in it. Write a function register_triggers marked with @hookimpl, or, if "
     "this is no plugin, let its name start with _."
@@ -28,50 +29,44 @@ def new_manager() -> pluggy.PluginManager:
 
 def hook_mistakes(manager: pluggy.PluginManager, plugin: object) -> list[Mistake]:
     """All that is wrong with the hooks of `plugin`; empty when they can be called."""
-    specs = _specs(manager)
+    known = specs(manager)
     mistakes: list[Mistake] = []
     hooks = 0
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
             hooks += 1
-            mistakes += _implementation_mistakes(getattr(plugin, attribute), attribute, options, specs)
-        elif attribute in specs and _is_own_function(plugin, attribute, specs[attribute]):
+            mistakes += _implementation_mistakes(getattr(plugin, attribute), attribute, options, known)
+        elif (hook := _meant(attribute, known)) and _is_own_function(plugin, attribute, known[hook]):
             message = f"{attribute} is not marked as a hook. Write @hookimpl on the line above its def."
-            mistakes.append(Mistake(message=message, place=_place(getattr(plugin, attribute))))
+            if attribute != hook:
+                message = f"{attribute} is no hook. Did you mean {hook}? Rename it, and write @hookimpl above its def."
+            mistakes.append(Mistake(message=message, place=place(getattr(plugin, attribute))))
     if not hooks and not mistakes:
         mistakes.append(Mistake(message=_NOTHING))
     return mistakes
 
 
-def call_register_triggers(manager: pluggy.PluginManager) -> tuple[list[Trigger], list[Mistake]]:
-    """What the registered plugin's register_triggers gives, and what in it is no trigger. Raises what it raises."""
-    hook = manager.hook.register_triggers
-    implementations = hook.get_hookimpls()
-    place = _place(implementations[0].function) if implementations else None
-    answers: list[Any] = hook()
-    found: list[Trigger] = []
-    sentences: list[str] = []
-    if len(answers) < len(implementations):  # pluggy leaves None out
-        sentences.append("register_triggers returns nothing. End it with return [Trigger(…)].")
-    for answer in answers:
-        if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | dict):
-            sentences.append(f"register_triggers returns {_a(answer)}. Return a list of them: [Trigger(…)].")
-            continue
-        for item in answer:
-            if isinstance(item, Trigger):
-                found.append(item)
-            else:
-                sentences.append(f"register_triggers gives {_a(item)} where a Trigger is wanted. Write Trigger(…).")
-    return found, [Mistake(message=sentence, place=place) for sentence in dict.fromkeys(sentences)]
-
-
-def _specs(manager: pluggy.PluginManager) -> dict[str, Function]:
+def specs(manager: pluggy.PluginManager) -> dict[str, Function]:
+    """The hooks there are, by name, as `hookspecs` declares them."""
     return {
         name: function
         for name, function in vars(hookspecs).items()
         if manager.parse_hookspec_opts(hookspecs, name) is not None
     }
+
+
+def place(function: Function) -> Place | None:
+    """Where a function stands."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return definition(code.co_filename, code.co_firstlineno, code.co_name) if code else None
+
+
+def _meant(attribute: str, known: Iterable[str]) -> str | None:
+    """The hook that a function without a mark is probably meant to be."""
+    if not attribute.startswith("register_"):  # others may well be helpers of that name
+        return attribute if attribute in known and attribute != "source" else None
+    return next(iter(difflib.get_close_matches(attribute, known, n=1, cutoff=0.9)), None)
 
 
 def _is_own_function(plugin: object, attribute: str, spec: Function) -> bool:
@@ -80,20 +75,23 @@ def _is_own_function(plugin: object, attribute: str, spec: Function) -> bool:
 
 
 def _implementation_mistakes(
-    function: Function, attribute: str, options: pluggy.HookimplOpts, specs: dict[str, Function]
+    function: Function, attribute: str, options: pluggy.HookimplOpts, known: dict[str, Function]
 ) -> Iterator[Mistake]:
     hook = options["specname"] or attribute
-    sentences = [_unknown(hook, specs)] if hook not in specs else _shape_mistakes(function, hook, options, specs[hook])
+    sentences = [_unknown(hook, known)] if hook not in known else _shape_mistakes(function, hook, options, known[hook])
     for sentence in sentences:
-        yield Mistake(message=sentence, place=_place(function))
+        yield Mistake(message=sentence, place=place(function))
 
 
 def _shape_mistakes(function: Function, hook: str, options: pluggy.HookimplOpts, spec: Function) -> Iterator[str]:
     if options["wrapper"] or options["hookwrapper"]:
         yield f"{hook} cannot wrap other plugins. Write @hookimpl without wrapper."
-    if _is_async(function) and not _is_async(spec):
-        yield f"{hook} is called once, at load, and is not awaited. Write def in place of async def."
-    if _is_async(spec) and not _is_async(function):
+    if hook == "source":
+        yield from _source_mistakes(function)
+    elif _is_async(function) and not inspect.iscoroutinefunction(spec):
+        when = "for every attempt, on a thread," if hook in AT_SEND else "once, at load,"
+        yield f"{hook} is called {when} and is not awaited. Write def in place of async def."
+    elif inspect.iscoroutinefunction(spec) and not inspect.iscoroutinefunction(function):
         yield f"{hook} is awaited. Write async def in place of def."
     known = inspect.signature(spec).parameters
     surplus = [name for name in _required(function) if name not in known]
@@ -102,9 +100,17 @@ def _shape_mistakes(function: Function, hook: str, options: pluggy.HookimplOpts,
         yield f"{hook} takes {takes}. Remove {', '.join(surplus)}, or give a default value."
 
 
-def _unknown(hook: str, specs: Iterable[str]) -> str:
-    near = difflib.get_close_matches(hook, specs, n=1)
-    return f"{hook} is not a hook. " + (f"Did you mean {near[0]}?" if near else f"The hooks are: {', '.join(specs)}.")
+def _source_mistakes(function: Function) -> Iterator[str]:
+    inner = inspect.unwrap(function)
+    if inspect.isasyncgenfunction(function):
+        yield "source must be an async context manager. Write @asynccontextmanager between @hookimpl and its def."
+    elif not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(inner)):
+        yield "source is awaited. Write async def in place of def."
+
+
+def _unknown(hook: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(hook, known, n=1)
+    return f"{hook} is not a hook. " + (f"Did you mean {near[0]}?" if near else f"The hooks are: {', '.join(known)}.")
 
 
 def _required(function: Function) -> list[str]:
@@ -115,13 +121,3 @@ def _required(function: Function) -> list[str]:
 
 def _is_async(function: Function) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _place(function: Function) -> Place | None:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    return definition(code.co_filename, code.co_firstlineno, code.co_name) if code else None
-
-
-def _a(value: object) -> str:
-    kind = type(value).__name__
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"

@@ -2,19 +2,26 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING
 
 from webhook_ui import patterns, plugin_search
 from webhook_ui.errors import Invalid
 from webhook_ui.plugin_api import MAX_NAME, Trigger
-from webhook_ui.plugin_checks import call_register_triggers, hook_mistakes, new_manager
+from webhook_ui.plugin_checks import hook_mistakes, new_manager
+from webhook_ui.plugin_contents import Contents, HookRaised, gather
 from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, place_of, raised, shown_path
 from webhook_ui.plugin_search import Candidate, Source
+from webhook_ui.plugin_types import Signer
+from webhook_ui.settings import SETTINGS
 
-__all__ = ["PluginInfo", "PluginProblem", "Plugins", "RegisteredTrigger", "Source", "load"]
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+__all__ = ["Plugin", "PluginInfo", "PluginProblem", "Plugins", "RegisteredTrigger", "Source", "load"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +44,33 @@ class RegisteredTrigger:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """One in use, with all it brings."""
+
+    info: PluginInfo
+    contents: Contents
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plugins:
-    """All that is loaded, in load order but the built-in last, as people look for their own; and what could not be."""
+    """All that is loaded, in load order but the built-in last, as people look for their own; and what could not be.
+
+    `running` are those in use, in load order, the built-in first.
+    """
 
     triggers: Mapping[str, RegisteredTrigger]
     loaded: tuple[PluginInfo, ...]
     problems: tuple[PluginProblem, ...]
+    running: tuple[Plugin, ...] = ()
+
+    @property
+    def signers(self) -> dict[str, Signer]:
+        """All ways to sign, by name."""
+        return {signer.name: signer for plugin in self.running for signer in plugin.contents.signers}
 
     @property
     def added(self) -> tuple[PluginInfo, ...]:
@@ -76,30 +104,47 @@ def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points:
     ]
     if entry_points:
         finders.append(("entry points", plugin_search.installed))
-    loading = _Loading()
+    found: list[Candidate] = []
+    unreadable: list[tuple[str, Exception]] = []
     for where, find in finders:
         try:
-            candidates = find()
+            found += find()
         except Exception as error:  # an unreadable folder, or the broken metadata of any installed distribution
-            loading.report("plugins", where, Mistake(message=f"Plugins cannot be looked for here. {raised(error)}"))
-            continue
-        for candidate in candidates:
-            loading.take(candidate)
+            unreadable.append((where, error))
+    loading = _Loading(found)
+    for where, reason in unreadable:
+        loading.report("plugins", where, Mistake(message=f"Plugins cannot be looked for here. {raised(reason)}"))
     return loading.result()
+
+
+def load_one(path: Path, *, builtin: Sequence[ModuleType] = ()) -> Plugins:
+    """Loads built-ins and the one plugin at `path`, a file or a package."""
+    path = path.absolute()
+    found = [*plugin_search.built_in(builtin), *plugin_search.in_folder(path.parent, only=path.name)]
+    return _Loading(found).result()
 
 
 class _Loading:
     """Takes in one plugin after another, each whole or not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._names = [candidate.name for candidate in candidates]
         self._triggers: dict[str, RegisteredTrigger] = {}
-        self._loaded: list[PluginInfo] = []
+        self._signers: dict[str, PluginInfo] = {}
+        self._running: list[Plugin] = []
         self._problems: list[PluginProblem] = []
+        for candidate in candidates:
+            self._take(candidate)
 
     def result(self) -> Plugins:
-        loaded = sorted(self._loaded, key=lambda info: info.source is Source.builtin)
+        loaded = sorted((each.info for each in self._running), key=lambda info: info.source is Source.builtin)
         found = sorted(self._triggers.items(), key=lambda item: item[1].plugin.source is Source.builtin)
-        return Plugins(triggers=MappingProxyType(dict(found)), loaded=tuple(loaded), problems=tuple(self._problems))
+        return Plugins(
+            triggers=MappingProxyType(dict(found)),
+            loaded=tuple(loaded),
+            problems=tuple(self._problems),
+            running=tuple(self._running),
+        )
 
     def report(self, name: str, where: str, mistake: Mistake, *, on_disk: bool = True) -> None:
         """Notes a problem; what is not in the operator's folder keeps its distribution's name beside the file's."""
@@ -115,64 +160,78 @@ class _Loading:
         )
         self._problems.append(problem)
 
-    def take(self, candidate: Candidate) -> None:
+    def _take(self, candidate: Candidate) -> None:
         """Loads one plugin; whatever goes wrong in it is reported and the plugin left out."""
-        triggers, title, mistakes = self._judge(candidate)
+        contents, title, mistakes = self._judge(candidate)
         for mistake in mistakes:
             self.report(candidate.name, candidate.where, mistake, on_disk=candidate.path is not None)
-        if mistakes:
+        if mistakes or contents is None:
             return
         info = PluginInfo(
             name=candidate.name,
             source=candidate.source,
             where=candidate.where,
             title=title,
-            triggers=len(triggers),
+            triggers=len(contents.triggers),
         )
-        self._loaded.append(info)
-        self._triggers |= {each.name: RegisteredTrigger(trigger=each, plugin=info) for each in triggers}
+        self._running.append(Plugin(info=info, contents=contents))
+        self._triggers |= {each.name: RegisteredTrigger(trigger=each, plugin=info) for each in contents.triggers}
+        self._signers |= {signer.name: info for signer in contents.signers}
 
-    def _judge(self, candidate: Candidate) -> tuple[list[Trigger], str, list[Mistake]]:
-        same = next((info for info in self._loaded if info.name == candidate.name), None)
+    def _judge(self, candidate: Candidate) -> tuple[Contents | None, str, list[Mistake]]:
+        same = next((each.info for each in self._running if each.name == candidate.name), None)
         if same:
             message = f"There is a plugin {same.name} already ({same.where}). Rename this one."
-            return [], "", [Mistake(message=message)]
+            return None, "", [Mistake(message=message)]
         try:
             plugin = candidate.bring()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too: a plugin never stops the server
-            return [], "", [_mistake(candidate, error, import_message(error))]
-        triggers, mistakes = _registered(candidate, plugin)
-        return triggers, _title(candidate, plugin), mistakes + self._duplicates(triggers)
+            return None, "", [_mistake(candidate, error, import_message(error))]
+        contents, mistakes = _contents(candidate, plugin, self._names)
+        if contents is None:
+            return None, "", mistakes
+        return contents, _title(candidate, plugin), [*mistakes, *self._duplicates(contents)]
 
-    def _duplicates(self, triggers: list[Trigger]) -> list[Mistake]:
-        mistakes = []
-        seen: set[str] = set()
-        for name in (trigger.name for trigger in triggers):
-            other = self._triggers.get(name)
-            if other:
-                owner = f"{other.plugin.name} ({other.plugin.where})"
-                mistakes.append(Mistake(message=f"Trigger {name} is registered by {owner} already. Rename this one."))
-            elif name in seen:
-                mistakes.append(Mistake(message=f"It registers trigger {name} twice. Remove or rename one."))
-            seen.add(name)
-        return mistakes
+    def _duplicates(self, contents: Contents) -> Iterator[Mistake]:
+        owners = {name: each.plugin for name, each in self._triggers.items()}
+        yield from _taken("trigger", [trigger.name for trigger in contents.triggers], owners)
+        yield from _taken("signer", [signer.name for signer in contents.signers], self._signers)
 
 
-def _registered(candidate: Candidate, plugin: object) -> tuple[list[Trigger], list[Mistake]]:
+def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for name in names:
+        if owner := owners.get(name):
+            by = f"{owner.name} ({owner.where})"
+            yield Mistake(message=f"{kind.capitalize()} {name} is registered by {by} already. Rename this one.")
+        elif name in seen:
+            yield Mistake(message=f"It registers {kind} {name} twice. Remove or rename one.")
+        seen.add(name)
+
+
+def _contents(candidate: Candidate, plugin: object, names: Sequence[str]) -> tuple[Contents | None, list[Mistake]]:
     """What the hooks of one plugin give, and what is wrong with them."""
     manager = new_manager()
     try:
         mistakes = hook_mistakes(manager, plugin)
         if mistakes:
-            return [], mistakes
+            return None, mistakes
         manager.register(plugin, name=candidate.name)
-        return call_register_triggers(manager)
+        return gather(manager, candidate.name, plugins=names, core_settings=SETTINGS, new_router=_new_router)
+    except HookRaised as error:
+        return None, [_mistake(candidate, error.__cause__ or error, str(error))]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit too
-        return [], [_mistake(candidate, error, f"register_triggers raised {raised(error)}")]
+        return None, [_mistake(candidate, error, f"Its hooks raised {raised(error)}")]
+
+
+def _new_router() -> "APIRouter":
+    from webhook_ui.plugin_routes import new_router  # FastAPI comes with it
+
+    return new_router()
 
 
 def _mistake(candidate: Candidate, error: BaseException, message: str) -> Mistake:

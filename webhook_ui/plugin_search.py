@@ -4,6 +4,7 @@ import importlib.metadata
 import itertools
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -38,21 +39,34 @@ class Candidate:
     path: Path | None = None
 
 
+def names(folder: Path) -> list[str]:
+    """The names of all plugins that can be found, those that cannot be loaded among them."""
+    found: list[str] = []
+    finders: list[Callable[[], list[Candidate]]] = [lambda: in_folder(folder), installed]
+    for find in finders:
+        with suppress(Exception):  # whoever loads them says what is wrong
+            found += [candidate.name for candidate in find()]
+    return found
+
+
 def built_in(modules: Sequence[ModuleType]) -> list[Candidate]:
     """The core's own plugins."""
     return [_module(module) for module in modules]
 
 
-def in_folder(folder: Path) -> list[Candidate]:
-    """Files and packages, sorted. They live in a package of this load alone, so no name clashes with what is installed
-    and `from ._shared import …` works between them.
+def in_folder(folder: Path, only: str | None = None) -> list[Candidate]:
+    """Files and packages, sorted, or the one that is called `only`.
+
+    They live in a package of this load alone, so no name clashes with what is installed, and `from ._shared import …`
+    works between them.
     """
     if not folder.exists():
         return []
     package = ModuleType(f"_webhook_ui_plugins_{next(_loads)}")
     package.__path__ = [str(folder.absolute())]
     sys.modules[package.__name__] = package
-    return [_on_disk(path, package.__name__) for path in sorted(folder.iterdir()) if _is_plugin(path)]
+    paths = [folder / only] if only else [path for path in sorted(folder.iterdir()) if _is_plugin(path)]
+    return [_on_disk(path, package.__name__) for path in paths]
 
 
 def _is_plugin(path: Path) -> bool:

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from webhook_ui import guard
+from webhook_ui import guard, plugin_search, plugin_settings
 from webhook_ui.errors import UsageError
 from webhook_ui.indexed_fields import IndexedFields
 from webhook_ui.indexed_fields import parse as parse_fields
@@ -180,9 +180,14 @@ def _check_proxy(url: str) -> None:
         raise ValueError("its user must not contain a colon, and it must not contain white space: write %20")
 
 
+SETTINGS = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
+"""The names of all settings; what else begins like them can only be a plugin's."""
+
+
 def load(**overrides: Any) -> Settings:
     """The settings in force; `overrides` (a command's options) win. Raises UsageError."""
-    _refuse_unknown_names()
+    named = {name.upper(): value for name, value in (*dotenv_values(ENV_FILE).items(), *os.environ.items())}
+    _refuse_unknown_names(named, Path(overrides.get("plugins_dir") or named.get(f"{PREFIX}PLUGINS_DIR") or "plugins"))
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         settings = Settings(**given)
@@ -202,11 +207,14 @@ def _origin(name: str, given: Mapping[str, Any]) -> Origin:
     return "file" if variable in {one.upper() for one in dotenv_values(ENV_FILE)} else "default"
 
 
-def _refuse_unknown_names() -> None:
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}
-    for name in sorted(name for name in given if name.startswith(PREFIX) and name not in known):
-        near = difflib.get_close_matches(name, known, n=1)
+def _refuse_unknown_names(given: Mapping[str, str | None], folder: Path) -> None:
+    """A plugin's settings are judged when it is loaded."""
+    unknown = sorted(name for name in given if name.startswith(PREFIX) and name not in SETTINGS)
+    plugins = plugin_search.names(folder) if unknown else []
+    for name in unknown:
+        if plugin_settings.belongs_to(name, plugins):
+            continue
+        near = difflib.get_close_matches(name, SETTINGS, n=1)
         hint = f"Did you mean {near[0]}?" if near else "The README's table of settings lists the known ones."
         raise UsageError(f"Unknown setting {name}. {hint}")
 

@@ -2,15 +2,19 @@
 
 import base64
 import binascii
+import functools
 import hmac
 import re
 import secrets as randomness
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 PREFIX = "whsec_"
 NEW_KEY_BYTES = 32
 KEY_BYTES = range(24, 65)
 TOLERANCE = 300
+
+Sign = Callable[[str, int, bytes], Iterable[tuple[str, str]]]
+"""`sign(message_id, timestamp, body)` gives the headers that prove one attempt."""
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
@@ -50,6 +54,11 @@ def headers(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes
     return prove([signer(secret) for secret in secrets], message_id, timestamp, body)
 
 
+def standard(secrets: Sequence[str]) -> Sign:
+    """What signs a webhook's deliveries as Standard Webhooks 1.0 says. Raises ValueError like `secret_key`."""
+    return functools.partial(prove, tuple(signer(secret) for secret in secrets))
+
+
 def signer(secret: str) -> hmac.HMAC:
     """What signs with `secret`, to be kept where many messages are signed. Raises ValueError like `secret_key`."""
     return hmac.new(secret_key(secret), digestmod="sha256")
@@ -57,14 +66,18 @@ def signer(secret: str) -> hmac.HMAC:
 
 def prove(signers: Sequence[hmac.HMAC], message_id: str, timestamp: int, body: bytes) -> tuple[tuple[str, str], ...]:
     """The same three headers, with signers that were made before."""
-    if not signers:
+    signed = content(message_id, str(timestamp), body)
+    return headers_of(message_id, timestamp, [f"v1,{_signature(one, signed)}" for one in signers])
+
+
+def headers_of(message_id: str, timestamp: int, signatures: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The three headers around signatures such as `v1,…`."""
+    if not signatures:
         raise ValueError("a delivery needs a secret to be signed with")
     if "." in message_id:
         raise ValueError("a message id must not contain a dot: it would move the border of what is signed")
-    moment = str(timestamp)
-    content = _content(message_id, moment, body)
-    signature = " ".join([f"v1,{_signature(one, content)}" for one in signers])
-    return ("webhook-id", message_id), ("webhook-timestamp", moment), ("webhook-signature", signature)
+    signature = " ".join(signatures)
+    return ("webhook-id", message_id), ("webhook-timestamp", str(timestamp)), ("webhook-signature", signature)
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, now: int, tolerance: int = TOLERANCE) -> None:
@@ -77,14 +90,15 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: int, toler
         raise NotVerified(f"The timestamp is {age} s old, more than the {tolerance} s allowed: check both clocks.")
     if age < -tolerance:
         raise NotVerified(f"The timestamp lies {-age} s in the future, more than the {tolerance} s allowed.")
-    expected = _signature(signer(secret), _content(message_id, timestamp, body)).encode()
+    expected = _signature(signer(secret), content(message_id, timestamp, body)).encode()
     for signature in _entries(signatures):
         if hmac.compare_digest(signature, expected):
             return
     raise NotVerified("No signature matches: the secret is another one, or the body was changed on its way.")
 
 
-def _content(message_id: str, timestamp: str, body: bytes) -> bytes:
+def content(message_id: str, timestamp: str, body: bytes) -> bytes:
+    """What is signed."""
     return f"{message_id}.{timestamp}.".encode() + body
 
 

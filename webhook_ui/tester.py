@@ -14,16 +14,18 @@ from sqlmodel import Session
 
 from webhook_ui import ids, letters, webhooks
 from webhook_ui.actors import Actor, Role
+from webhook_ui.composing import Composer
 from webhook_ui.database import Database, moment
-from webhook_ui.errors import Conflict
+from webhook_ui.errors import Conflict, PluginFault
 from webhook_ui.letters import Letterhead
 from webhook_ui.models import Attempt, Webhook
 from webhook_ui.outbound import Sender
+from webhook_ui.outbox import Target
 from webhook_ui.outbox.trials import Trial, keep_trial
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
-from webhook_ui.wire import Answer, Result
+from webhook_ui.wire import Answer, Outgoing, Result
 
 AT_ONCE = 8  # more wait for each other, not at the cost of their timeouts
 
@@ -62,7 +64,7 @@ class Tester:
         sender: Sender | None = None,
     ) -> None:
         self._database, self._plugins, self._settings = database, plugins, settings
-        self._user_agent = user_agent
+        self._composer = Composer(plugins, user_agent=user_agent)
         self._sender = sender or Sender(
             settings.policy, connections=AT_ONCE, user_agent=user_agent, proxy=settings.proxy
         )
@@ -79,18 +81,10 @@ class Tester:
         """
         actor.require(Role.operator)
         example = await self._database.read(self._prepare, webhook_id, trigger)
-        head, event_id = self._letterhead(example), ids.new_id()
+        event_id = ids.new_id()
         async with self._room:
             await self._sender.start()
-            outgoing = letters.prepare(
-                head,
-                event_id=event_id,
-                trigger=example.trigger,
-                occurred_at=example.occurred_at,
-                payload=example.payload,
-                now=time.time(),
-                timeout=example.webhook.timeout or self._settings.request_timeout,
-            )
+            head, outgoing, changed = await self._compose(example, event_id)
             answer = await self._sender.send(outgoing)
         _log(example, event_id, answer)
         trial = Trial(
@@ -103,6 +97,7 @@ class Tester:
             url=outgoing.url,
             request_headers=letters.shown_headers(head, outgoing),
             answer=answer,
+            request_body=outgoing.body.decode() if changed else None,
         )
         attempt = await self._database.write(lambda s: keep_trial(s, trial, actor=actor, now=moment(s)))
         return Tested(trigger=example.trigger, body=outgoing.body.decode(), attempt=attempt)
@@ -122,14 +117,33 @@ class Tester:
             "Load the plugin, or name another trigger."
         )
 
-    def _letterhead(self, example: _Example) -> Letterhead:
+    async def _compose(self, example: _Example, event_id: int) -> tuple[Letterhead, Outgoing, bool]:
         webhook = example.webhook
         rotating = webhook.old_secret_until is not None and webhook.old_secret_until > example.occurred_at
-        secrets = [webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret]
+        target = Target(
+            webhook_id=int(webhook.id or 0),
+            url=webhook.url,
+            headers=webhook.headers,
+            secrets=[webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret],
+            timeout=webhook.timeout,
+            retry_schedule=None,
+            signer=webhook.signer,
+            uid=webhook.uid,
+            title=webhook.title,
+            tenant=webhook.tenant,
+        )
         try:
-            return letters.letterhead(
-                url=webhook.url, headers=webhook.headers, secrets=secrets, user_agent=self._user_agent
+            return await self._composer.compose(
+                target,
+                event_id=event_id,
+                trigger=example.trigger,
+                occurred_at=example.occurred_at,
+                payload=example.payload,
+                now=time.time(),
+                timeout=webhook.timeout or self._settings.request_timeout,
             )
+        except PluginFault as error:
+            raise Conflict(f"Nothing could be sent: {error}") from None
         except ValueError as error:
             raise Conflict(f"Nothing could be sent: {error}. Rotate the secret, then test again.") from None
 

@@ -35,6 +35,8 @@ class Sent:
     claimed: Claimed
     answer: Answer
     headers: wire.Headers
+    request_body: str | None = None
+    """The body, if it is not the event's own."""
     attempt_id: int = field(default_factory=ids.new_id)
 
 
@@ -92,11 +94,12 @@ class Turns:
         """Reads all webhooks anew. Not to be called during a turn."""
         self._targets = Targets()
 
-    def finish(self, session: Session, plan: Plan) -> None:
+    def finish(self, session: Session, plan: Plan) -> Settled:
         """The last turn: settles and gives back, and claims nothing."""
         now = moment(session)
-        self.settle(session, plan, now)
+        settled = self.settle(session, plan, now)
         outbox.give_back(session, plan.unused, now=now)
+        return settled
 
     def settle(self, session: Session, plan: Plan, now: datetime) -> Settled:
         """Records answers and what follows from them: for their webhooks, and as events of the engine's own."""
@@ -154,6 +157,7 @@ class Turns:
             decision=decision,
             url=claimed.target.url,
             request_headers=one.headers,
+            request_body=one.request_body,
             attempt_id=one.attempt_id,
         )
 

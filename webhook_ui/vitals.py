@@ -9,13 +9,27 @@ GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Errand:
+    """How something does that a plugin has to do here; `what` is `source`, a job's name, or `plugin`.
+
+    `state` is running, failing, ended or off; `problem` says for people why it does not do well.
+    """
+
+    plugin: str
+    what: str
+    state: str
+    problem: str | None = None
+    since: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Figures:
     """One dispatcher at one moment; what counts up does so from the start of its process.
 
     `errors` counts settled attempts by error class, `groups` the turns that settled something by how much that was
     (one count for each of GROUP_SIZES and one for more). `since_turn` is how many seconds ago, by a clock that never
     jumps, the last turn succeeded (before the first: the start); None says nothing about it. `away_for` is for how
-    many seconds turns have been failing now; None while they succeed.
+    many seconds turns have been failing now; None while they succeed. `errands` are what plugins do in its process.
     """
 
     seats: int = 0
@@ -31,6 +45,7 @@ class Figures:
     claims_lost: int = 0
     since_turn: float | None = None
     away_for: float | None = None
+    errands: tuple[Errand, ...] = ()
 
 
 def group_bucket(size: int) -> int:

@@ -18,11 +18,14 @@ LEAST_RATE, HIGHEST_RATE = 0.00001, 10_000.0  # deliveries a second; the least i
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What is judged against: where deliveries may go, which triggers there are, the longest timeout a lease allows."""
+    """What is judged against: where deliveries may go, which triggers and signers there are, the longest timeout a
+    lease allows.
+    """
 
     policy: guard.Policy
     triggers: Collection[str]
     longest_timeout: float
+    signers: Collection[str] = ("standard",)
 
 
 def check_fields(
@@ -76,6 +79,7 @@ def _checks(rules: Rules, present: Collection[str]) -> dict[str, Callable[[Any],
         "rate_limit": rate,
         "timeout": lambda value: _timeout(value, rules.longest_timeout),
         "retry_schedule": _retry_schedule,
+        "signer": lambda value: _signer(value, rules.signers),
     }
 
 
@@ -147,6 +151,12 @@ def _check_trigger(name: str, known: Collection[str]) -> None:
     near = difflib.get_close_matches(name, known, n=2)
     hint = f"Did you mean {' or '.join(near)}?" if near else "The Triggers page lists those there are."
     raise ValueError(f"There is no trigger {name[:100]!r}. {hint}")
+
+
+def _signer(value: Any, known: Collection[str]) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"There is no such signer. There are {', '.join(sorted(known))}.")
+    return value
 
 
 def _switch(value: Any) -> bool:

@@ -220,6 +220,7 @@ def snapshot(webhook: Webhook) -> dict[str, Any]:
         "rate_limit": webhook.rate_limit,
         "timeout": webhook.timeout,
         "retry_schedule": webhook.retry_schedule,
+        "signer": webhook.signer,
     }
 
 

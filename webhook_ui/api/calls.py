@@ -34,7 +34,12 @@ class Core:
     def rules(self) -> Rules:
         """What a webhook's fields are judged against."""
         longest = self.settings.lease - LEASE_GRACE
-        return Rules(policy=self.settings.policy, triggers=self.plugins.triggers.keys(), longest_timeout=longest)
+        return Rules(
+            policy=self.settings.policy,
+            triggers=self.plugins.triggers.keys(),
+            longest_timeout=longest,
+            signers=self.plugins.signers.keys(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,7 @@ class Webhook(Shape):
     retry_schedule: Annotated[
         list[float] | None, Meta(description="Seconds before each further attempt; null: the trigger's or the setting.")
     ]
+    signer: Annotated[str, Meta(description="How deliveries are signed.")]
     disabled_reason: Annotated[str | None, Meta(description="Why the engine has disabled it.")]
     breaker: Breaker
     failing_since: Annotated[datetime | None, Meta(description="Since when nothing has arrived; null: it has.")]
@@ -84,9 +85,10 @@ class WebhookPage(Shape):
 
 
 class Secret(Shape):
-    """What a webhook's deliveries are signed with."""
+    """What a webhook's deliveries are signed with, and what receivers verify with where that is a key of its own."""
 
     secret: str
+    public_key: str | None
 
 
 class RotatedSecret(Shape):

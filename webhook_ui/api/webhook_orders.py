@@ -141,14 +141,17 @@ async def send_test(call: Call) -> Response:
             status=200,
             description="The secret.",
             shape=shapes.Secret,
-            example={"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+            example={"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "public_key": None},
         ),
     ),
     problems=(403,),
 )
 async def get_secret(call: Call) -> Response:
     secret = await call.core.database.read(webhooks.reveal_secret, call.ids["webhook_id"], actor=call.actor)
-    return reply(shapes.Secret(secret=secret))
+    webhook = await call.core.database.read(webhooks.get, call.ids["webhook_id"])
+    signer = call.core.plugins.signers.get(webhook.signer)
+    public_key = signer.public_key(secret) if signer and signer.public_key else None
+    return reply(shapes.Secret(secret=secret, public_key=public_key))
 
 
 @operation(

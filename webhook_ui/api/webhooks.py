@@ -36,6 +36,7 @@ WEBHOOK = {
     "rate_limit": None,
     "timeout": None,
     "retry_schedule": None,
+    "signer": "standard",
     "disabled_reason": None,
     "breaker": {"state": "closed", "reason": None, "opened_at": None, "next_probe_at": None},
     "failing_since": None,
@@ -76,6 +77,10 @@ class WebhookChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     retry_schedule: Annotated[
         Annotated[list[Seconds], Meta(max_length=MAX_RETRIES)] | UnsetType | None,
         Meta(description="Seconds before each further attempt."),
+    ] = UNSET
+    signer: Annotated[
+        Annotated[str, Meta(max_length=50)] | UnsetType,
+        Meta(description="How deliveries are signed: `standard` (shared secret), `ed25519` (key pair), or a plugin's."),
     ] = UNSET
 
 

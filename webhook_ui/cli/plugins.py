@@ -1,9 +1,19 @@
-"""`plugin list`: what is loaded, and what is not and why."""
+"""`plugin list`, `plugin new` and `plugin check`: what is loaded and what is not and why, and a good start."""
+
+import keyword
+import re
+import typing
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from webhook_ui import builtin, plugin_loader
 from webhook_ui import settings as settings_module
+from webhook_ui.errors import UsageError
+from webhook_ui.plugin_loader import Plugin, PluginProblem, Source
+from webhook_ui.plugin_settings import prefix_of
 
 plugin_app = typer.Typer(no_args_is_help=True)
 
@@ -15,17 +25,98 @@ def plugin() -> None:
 
 @plugin_app.command("list")
 def list_plugins() -> None:
-    """Prints each plugin with its triggers; exit 1 when one could not be loaded."""
+    """Prints each plugin with what it brings; exit 1 when one could not be loaded."""
     settings = settings_module.load()
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
-    for info in plugins.loaded:
-        typer.echo(f"{info.name}  ({info.source}: {info.where})")
-        for registered in plugins.triggers.values():
-            if registered.plugin == info:
-                typer.echo(f"    {registered.trigger.name}  {registered.trigger.title}")
-    for problem in plugins.problems:
-        line = f", line {problem.line}" if problem.line else ""
-        typer.echo(f"{problem.name}  NOT LOADED ({problem.where}{line})\n    {problem.message}")
+    for each in sorted(plugins.running, key=lambda one: one.info.source is Source.builtin):
+        typer.echo(f"{each.name}  ({each.info.source}: {each.info.where})")
+        for line in _brings(each):
+            typer.echo(f"    {line}")
+    _tell_problems(plugins.problems)
     if not plugins.added and not plugins.problems:
         typer.echo(f"No plugins in {settings.plugins_dir.absolute()}. `webhook-ui init` writes an example there.")
     raise typer.Exit(1 if plugins.problems else 0)
+
+
+@plugin_app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="A plugin: a Python file, or a folder with an __init__.py.")],
+) -> None:
+    """Loads one plugin as the server would, and says what is wrong with it; exit 1 then. Starts nothing."""
+    if not file.exists():
+        raise UsageError(f"There is no {file}. Name a plugin's file, for example plugins/user_creation.py.")
+    plugins = plugin_loader.load_one(file, builtin=builtin.PLUGINS)
+    _tell_problems(plugins.problems)
+    wrong = bool(plugins.problems)
+    for each in plugins.running:
+        if each.info.source is Source.builtin:
+            continue
+        for line in _brings(each):
+            typer.echo(line)
+        for sentence in _unknown_hints(each):
+            wrong = True
+            typer.echo(f"type hints  {sentence}")
+    if not wrong:
+        typer.echo(f"{file}: good")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@plugin_app.command("new")
+def new(name: Annotated[str, typer.Argument(help="One word, for example orders.")]) -> None:
+    """Writes a plugin and a test that passes; what is already there stays as it is."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise UsageError(f"{name!r} cannot be a plugin's name. Use a-z, 0-9 and _, for example orders.")
+    folder = settings_module.load().plugins_dir
+    targets = {"plugin.py.txt": folder / f"{name}.py", "test.py.txt": folder.parent / "tests" / f"test_{name}.py"}
+    for target in targets.values():
+        if target.exists():
+            raise UsageError(f"{target} is there already. Choose another name, or remove it.")
+    for draft, target in targets.items():
+        source = (files("webhook_ui.cli") / "drafts" / draft).read_text()
+        words = {"NAME": name, "TITLE": name.replace("_", " ").capitalize(), "FILE": str(targets["plugin.py.txt"])}
+        for word, value in words.items():
+            source = source.replace(f"«{word}»", value)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(source)
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written ({error.strerror}).") from None
+        typer.echo(f"written  {target}")
+    typer.echo(f"Next: pytest {targets['test.py.txt']}")
+
+
+def _brings(each: Plugin) -> list[str]:
+    """What a plugin brings, one line for each thing."""
+    contents = each.contents
+    settings = contents.settings.model_fields if contents.settings else {}
+    return [
+        *(f"{trigger.name}  {trigger.title}" for trigger in contents.triggers),
+        *(f"job {job.name}  ({job.cron or f'every {job.every:g} s'})" for job in contents.jobs),
+        *(["source"] if contents.source else []),
+        *([f"routes under /plugins/{each.name}/"] if contents.router else []),
+        *(f"page {page.title}" for page in contents.pages),
+        *(f"signer {signer.name}  {signer.title}" for signer in contents.signers),
+        *(["transforms payloads"] if contents.transform else []),
+        *(["observes attempts"] if contents.attempted else []),
+        *(f"setting {prefix_of(each.name)}{name.upper()}" for name in settings),
+    ]
+
+
+def _tell_problems(problems: tuple[PluginProblem, ...]) -> None:
+    for problem in problems:
+        line = f", line {problem.line}" if problem.line else ""
+        typer.echo(f"{problem.name}  NOT LOADED ({problem.where}{line})\n    {problem.message}")
+
+
+def _unknown_hints(each: Plugin) -> list[str]:
+    """Type hints that name what is not there: nothing fails for it, until somebody asks for them."""
+    contents = each.contents
+    functions = [contents.source, contents.transform, contents.attempted, *(job.run for job in contents.jobs)]
+    sentences = []
+    for function in functions:
+        try:
+            if function is not None:
+                typing.get_type_hints(function)
+        except Exception as error:
+            sentences.append(f"{getattr(function, '__name__', function)}: {error}. Import it, or correct the name.")
+    return sentences

@@ -71,7 +71,7 @@ def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) ->
     for event in events:
         key = event.key
         if key is not None and key in known:
-            outcomes.append(_again(event, known[key]))
+            outcomes.append(_outcome_again(event, known[key]))
             continue
         kind = event.trigger, event.tenant
         if kind not in listeners:
@@ -136,10 +136,18 @@ class _New:
         note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in self._heard_by))
 
 
-def _again(event: NewEvent, first: idempotency.Known) -> Emitted | Conflict:
+def again(event: NewEvent, first: idempotency.Known) -> Emitted:
+    """What an event under a known key gives: the first one again. Raises Conflict if that is another one."""
     if first.digest == idempotency.digest(event.tenant, event.payload):
         return Emitted(event_id=first.event_id, deliveries=first.deliveries, stored=False)
-    return Conflict(
+    raise Conflict(
         f"The idempotency key {event.idempotency_key!r} was used within the last 24 hours for another payload or "
         f"tenant (event {ids.event_text(first.event_id)}). Use a new key for a new event."
     )
+
+
+def _outcome_again(event: NewEvent, first: idempotency.Known) -> Emitted | Conflict:
+    try:
+        return again(event, first)
+    except Conflict as conflict:
+        return conflict

@@ -28,6 +28,10 @@ class Target:
     secrets: Sequence[str]
     timeout: float | None
     retry_schedule: Sequence[float] | None
+    signer: str = "standard"
+    uid: str = ""
+    title: str = ""
+    tenant: str | None = None
     valid_until: datetime | None = None  # when an old secret signs no longer
 
 
@@ -76,6 +80,10 @@ def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[in
         _webhook.c.old_secret_until,
         _webhook.c.timeout,
         _webhook.c.retry_schedule,
+        _webhook.c.signer,
+        _webhook.c.uid,
+        _webhook.c.title,
+        _webhook.c.tenant,
     )
     for row in session.execute(statement.where(_webhook.c.id == webhook_id)):
         rotating = row.old_secret is not None and row.old_secret_until > now
@@ -88,6 +96,10 @@ def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[in
                 secrets=(row.secret, row.old_secret) if rotating else (row.secret,),
                 timeout=row.timeout,
                 retry_schedule=row.retry_schedule,
+                signer=row.signer,
+                uid=row.uid,
+                title=row.title,
+                tenant=row.tenant,
                 valid_until=row.old_secret_until if rotating else None,
             ),
         )

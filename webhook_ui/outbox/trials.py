@@ -31,6 +31,7 @@ class Trial:
     url: str
     request_headers: Headers
     answer: Answer
+    request_body: str | None = None
 
 
 def keep_trial(session: Session, trial: Trial, *, actor: Actor, now: datetime) -> Attempt:
@@ -86,6 +87,7 @@ def _attempt(trial: Trial) -> Attempt:
         status=answer.result.value,
         url=trial.url,
         request_headers=[list(pair) for pair in trial.request_headers],
+        request_body=trial.request_body,
         response_status=answer.response_status,
         response_headers=[list(pair) for pair in answer.response_headers],
         response_body=answer.response_body,

@@ -16,6 +16,7 @@ from webhook_ui.ui import (
     drafts,
     event_page,
     events_page,
+    plugin_pages,
     redeliveries_page,
     settings_page,
     theme,
@@ -59,15 +60,17 @@ def install(app: FastAPI, services: Services) -> None:
 async def _root(services: Services) -> None:
     tab = await _open_tab(services)
     person, stop_bar = Person(name=tab.actor.name, role=str(tab.actor.role).capitalize()), StopBar(tab)
-    commands = Commands(tab, ENTRIES, stop_bar)
+    entries = [*ENTRIES, *plugin_pages.entries(services.plugins)]
+    commands = Commands(tab, entries, stop_bar)
     theme.choose(context.client, commands.theme)
     stop = stop_bar.ask if stop_bar.may_turn else None
-    shell = Shell(ENTRIES, person, commands.account, stop, theme=commands.theme)
+    shell = Shell(entries, person, commands.account, stop, theme=commands.theme)
     commands.join(shell)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
 
+    more = {path: _of_plugin(tab, show) for path, show in plugin_pages.pages(services.plugins).items()}
     with shell.content:
         Pages(
             {
@@ -80,11 +83,16 @@ async def _root(services: Services) -> None:
                 "/deliveries": lambda: _let_in(tab, deliveries_page.show),
                 "/triggers": lambda: _let_in(tab, triggers_page.show),
                 "/settings": lambda: _let_in(tab, settings_page.show),
+                **more,
             },
             show_404=True,
         )
     await stop_bar.join(shell)
     await redeliveries_page.count_in(shell, tab)
+
+
+def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None]]:
+    return lambda: _let_in(tab, show)
 
 
 async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:

@@ -210,7 +210,9 @@ def choice_field(
             f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list'
         )
 
-    return Field(label, build, hint=hint, note=note, on_change=on_change)
+    made = Field(label, build, hint=hint, note=note, on_change=on_change)
+    del made.control.props["for"]  # with it, this control would take its name from elsewhere than `aria-label`
+    return made
 
 
 def switch(label: str, value: bool, *, detail: str = "", on_change: Callable[[bool], Any] | None = None) -> ui.switch:

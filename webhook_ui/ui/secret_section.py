@@ -5,16 +5,16 @@ from datetime import datetime
 
 from nicegui import ui
 
-from webhook_ui import times, webhooks
+from webhook_ui import letters, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab, tell
-from webhook_ui.ui.controls import button, code_block
+from webhook_ui.ui.controls import button, code_block, copy_button
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import box, mono, prose, text, time_text
+from webhook_ui.ui.parts import Part, box, mono, prose, text, time_text
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_page_address import Address
 
@@ -27,6 +27,33 @@ def receive(body: bytes, headers: dict[str, str]) -> dict:
     return Webhook(SECRET).verify(body, headers)
 """
 
+KEY_SNIPPET = """# pip install cryptography
+import base64
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+KEY = Ed25519PublicKey.from_public_bytes(base64.b64decode(PUBLIC_KEY.removeprefix("whpk_")))
+
+def receive(body: bytes, headers: dict[str, str]) -> None:
+    # raises InvalidSignature; refuse a webhook-timestamp that is minutes away as well
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    signature = headers["webhook-signature"].split()[0].removeprefix("v1a,")
+    KEY.verify(base64.b64decode(signature), signed)
+"""
+
+
+def _show_how(signer: str) -> None:
+    """What a receiver does, as far as that is known here."""
+    text("How a receiver verifies it", tag="h2")
+    if signer not in (letters.STANDARD, "ed25519"):
+        prose(f"As the plugin that brings the signer `{signer}` says.", "w-second")
+        return
+    prose(
+        "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
+        "`webhook-signature`. Libraries exist for most languages; in Python:",
+        "w-second",
+    )
+    code_block(SNIPPET if signer == letters.STANDARD else KEY_SNIPPET, name="Example")
+
 
 class SecretSection:
     """Hidden until somebody asks who may know it; hidden again when the tab is left."""
@@ -38,21 +65,15 @@ class SecretSection:
             self._rotation = box("div", "w-holder")
             with box("section", "w-box w-part"):
                 text("Signing secret", tag="h2")
-                prose("Every delivery is signed with it, as Standard Webhooks 1.0 says.", "w-second")
+                prose("Every delivery is signed with it.", "w-second")
                 with box("div", "w-command"):
                     self._text = mono(MASK, "w-grow w-break")
+                self._public = box("div", "w-holder")
                 with box("div", "w-row w-wrap"):
                     self._show = button("Show", self._turn, icon=icons.SHOW)
                     self._copy = button("Copy", self._copy_hidden, icon=icons.COPY, name="Copy secret")
                     button("Rotate", self._ask, icon=icons.REDELIVER)
-            with box("section", "w-box w-part"):
-                text("How a receiver verifies it", tag="h2")
-                prose(
-                    "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
-                    "`webhook-signature`. Libraries exist for most languages; in Python:",
-                    "w-second",
-                )
-                code_block(SNIPPET, name="Example")
+            self._how = Part(box("section", "w-box w-part"), _show_how)
         self._shown = False
         self._version = webhook.version
         self._know(webhook)
@@ -72,6 +93,8 @@ class SecretSection:
     def _know(self, webhook: Webhook) -> None:
         # a secret that was rotated meanwhile is not shown on
         self._rotation.clear()
+        self._signer = webhook.signer
+        self._how.show(webhook.signer)
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
             with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):
@@ -89,6 +112,7 @@ class SecretSection:
         if secret is not None:
             self._shown = True
             self._text.set_text(secret)
+            self._show_public(secret)
             self._show.set_text("Hide")
             self._copy.props["data-copy"] = secret  # from now on the browser copies it by itself
 
@@ -117,8 +141,20 @@ class SecretSection:
         else:
             toasts.failed("Not copied", "This browser copies only what is on the page. Press Show, then Copy.")
 
+    def _show_public(self, secret: str) -> None:
+        """What receivers verify with, where that is not the secret."""
+        signer = self._tab.services.plugins.signers.get(self._signer)
+        if signer is None or signer.public_key is None:
+            return
+        with self._public, box("div", "w-stack w-tight"):
+            prose("It stays here: receivers verify with the public key.", "w-second")
+            with box("div", "w-command"):
+                mono(key := signer.public_key(secret), "w-grow w-break")
+                copy_button(key, "Copy public key")
+
     def _hide(self) -> None:
         self._shown = False
+        self._public.clear()
         self._text.set_text(MASK)
         self._show.set_text("Show")
         self._copy.props.pop("data-copy", None)

@@ -10,8 +10,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from nicegui import context, ui
 from sqlmodel import Session
 
-from webhook_ui import times
+from webhook_ui import heartbeats, times
 from webhook_ui.changes import Changed, Kind
+from webhook_ui.database import moment
+from webhook_ui.errors import Unavailable
 from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
@@ -26,8 +28,13 @@ from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, tex
 from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
 from webhook_ui.ui.trigger_panel import TriggerPanel
+from webhook_ui.vitals import Errand
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
+AGAIN = {
+    "source": "It is started again by itself, after ever longer waits. The log has where it was raised.",
+    "job": "It runs again when it is due again. The log has where it was raised.",
+}
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
 
 
@@ -37,6 +44,12 @@ class Use:
 
     listeners: int
     fired: Firings
+
+
+def troubled(session: Session) -> tuple[Errand, ...]:
+    """What plugins have to do by themselves and cannot, wherever it runs."""
+    found = [errand for beat in heartbeats.alive(session, moment(session)) for errand in beat.figures.errands]
+    return tuple(dict.fromkeys(errand for errand in found if errand.problem))
 
 
 def uses(session: Session, names: Sequence[str]) -> dict[str, Use]:
@@ -82,12 +95,14 @@ class _Page:
         self._groups: list[tuple[ui.element, list[str]]] = []
         self._root = box("div", "w-page")
         with self._root:
-            count = f"{len(self._triggers)} from {formats.counted(len(plugins.loaded), 'plugin')}"
+            bringing = sum(info.triggers > 0 for info in plugins.loaded)
+            count = f"{len(self._triggers)} from {formats.counted(bringing, 'plugin')}"
             with page_header("Triggers", note=count if self._triggers else ""):
                 if self._triggers:
                     self._search = search_field("Search triggers", words, self._find)
             for problems in _by_plugin(plugins.problems):
                 _show_problems(problems)
+            self._errands = Part(box("div", "w-stack"), _show_errands)
             if not plugins.added:
                 _show_no_plugin(str(tab.services.settings.plugins_dir))
             if not self._triggers:
@@ -178,7 +193,14 @@ class _Page:
             await self._refresh()
             await asyncio.sleep(REST * (time.monotonic() - began))
 
+    async def _look_at_errands(self) -> None:
+        try:
+            self._errands.show(await self._tab.read(troubled))
+        except Unavailable:
+            return  # the rest of the page says so
+
     async def _refresh(self) -> None:
+        await self._look_at_errands()
         self._uses = await self._tab.read(uses, list(self._rows))
         self._show_use()
         for name, use in self._uses.items():
@@ -233,6 +255,16 @@ def _show_listeners(name: str, count: int) -> None:
         link(formats.counted(count, "webhook"), f"/?{urlencode({'trigger': name})}")
     else:
         text("nobody listens", "w-muted")
+
+
+def _show_errands(errands: Sequence[Errand]) -> None:
+    for errand in errands:
+        what = {"source": "The source of", "plugin": ""}.get(errand.what, f"The job {errand.what} of")
+        title = f"{what} {errand.plugin} {'is switched off' if errand.state == 'off' else 'fails'}".strip()
+        with notice(title, role="alert") as body, body:
+            foreign(errand.problem or "", "w-block", cut=False)
+            if errand.state != "off":
+                text(AGAIN["source" if errand.what == "source" else "job"], "w-block")
 
 
 def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:

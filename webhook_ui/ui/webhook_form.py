@@ -159,6 +159,7 @@ class _Form:
             longest_timeout=self._tab.services.rules.longest_timeout,
             usual_timeout=settings.request_timeout,
             usual_schedule=settings.retry_schedule,
+            signers={name: signer.title for name, signer in self._tab.services.plugins.signers.items()},
         )
 
     @property

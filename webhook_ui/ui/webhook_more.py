@@ -7,15 +7,17 @@ from typing import Any
 
 from nicegui import ui
 
+from webhook_ui import letters
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.fields import Faulty, area_field, switch, text_field
+from webhook_ui.ui.fields import Faulty, area_field, choice_field, switch, text_field
 from webhook_ui.ui.parts import Part, box, prose, symbol, text
 from webhook_ui.ui.schedule_view import in_words, schedule_strip
 from webhook_ui.webhook_fields import MAX_RETRIES
 
 NEVER = "never"
+_STANDARD = {letters.STANDARD: "Shared secret (Standard Webhooks v1)"}
 _UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
 
@@ -30,7 +32,10 @@ class MoreFields:
         longest_timeout: float,
         usual_timeout: float,
         usual_schedule: Sequence[float],
+        signers: Mapping[str, str] = _STANDARD,
     ) -> None:
+        """`signers` has the title of each way to sign, by name."""
+        self._signer = webhook.signer if webhook else letters.STANDARD
         self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
@@ -71,6 +76,8 @@ class MoreFields:
             self._usual_schedule = usual_schedule
             self._attempts = Part(box("div", "w-preview"), _show_attempts)
             self._preview(self.retry_schedule.value)
+            missing = {} if self._signer in signers else {self._signer: f"{self._signer} (its plugin is missing)"}
+            self.signer = choice_field("Signature", {**signers, **missing}, self._signer)
         self.open(False)
         self.open_if_used()
 
@@ -84,6 +91,7 @@ class MoreFields:
             "rate_limit": self.rate_limit,
             "timeout": self.timeout,
             "retry_schedule": self.retry_schedule,
+            "signer": self.signer,
         }
 
     def values(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -93,6 +101,8 @@ class MoreFields:
             "tenant": (self.tenant.value or "").strip() or None,
             "ordered": bool(self.ordered.value),
         }
+        if self.signer.value != self._signer:  # one whose plugin is missing stays as it is
+            values["signer"] = self.signer.value
         problems: dict[str, str] = {}
         for name, read in (
             ("headers", self.headers.read),
@@ -109,7 +119,8 @@ class MoreFields:
     def open_if_used(self) -> None:
         """Shows them where one of them is not as usual."""
         texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
-        if any(field.value for field in texts) or self.headers.values or self.ordered.value:
+        signed = self.signer.value != letters.STANDARD
+        if any(field.value for field in texts) or self.headers.values or self.ordered.value or signed:
             self.open(True)
 
     def open(self, opened: bool) -> None:

@@ -81,7 +81,10 @@ def _values(tab: Tab, webhook: Webhook) -> None:
         with _entry("Timeout", OWN if webhook.timeout else source_text(settings, "request_timeout")):
             text(f"{webhook.timeout or settings.request_timeout:g} s")
         with _entry("Signature", NONE):
-            text("Standard Webhooks 1.0" if webhook.signer == "standard" else webhook.signer)
+            signer = tab.services.plugins.signers.get(webhook.signer)
+            foreign(
+                signer.title if signer else f"{webhook.signer}: its plugin is missing, nothing can be sent", cut=False
+            )
         for label, moment in (("Created", webhook.created_at), ("Updated", webhook.updated_at)):
             with _entry(label):
                 time_text(moment, tab.zone, shown=formats.absolute(moment, tab.zone))

@@ -1,0 +1,1 @@
+../../../../plugins/folder_watch.py

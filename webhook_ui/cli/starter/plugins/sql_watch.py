@@ -1,0 +1,1 @@
+../../../../plugins/sql_watch.py

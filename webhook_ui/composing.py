@@ -1,0 +1,102 @@
+"""What is sent for a delivery: plugins' payload shapes and signers, then the letter. Sends nothing.
+
+Without such plugins it is `letters` alone: whether there are any is asked once, at start.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Unpack
+
+from webhook_ui import letters, payloads
+from webhook_ui.errors import Invalid, PluginFault
+from webhook_ui.letters import Contents, Letterhead
+from webhook_ui.outbox import Target
+from webhook_ui.plugin_loader import Plugin, Plugins, Source
+from webhook_ui.plugin_runner import Runner
+from webhook_ui.plugin_types import Signer, Webhook, call_by_name
+from webhook_ui.wire import Outgoing
+
+LIMIT_SECONDS = 5.0  # that a plugin has for one payload or one signature
+LARGEST = 64 * 1024 * 1024
+
+
+class Composer:
+    """Makes letterheads and letters with what plugins say."""
+
+    def __init__(self, plugins: Plugins | None, *, user_agent: str) -> None:
+        running = plugins.running if plugins else ()
+        self._user_agent = user_agent
+        self._signers = plugins.signers if plugins else {}
+        self._transforms = [plugin for plugin in running if plugin.contents.transform is not None]
+        self._apart: Mapping[str, Runner] = {
+            signer.name: plugin.contents.runner
+            for plugin in running
+            if plugin.info.source is not Source.builtin
+            for signer in plugin.contents.signers
+        }
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether no plugin has a hand in it; then `letterhead` and `letters.prepare` do."""
+        return not self._transforms and not self._apart
+
+    def letterhead(self, target: Target) -> Letterhead:
+        """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""
+        return letters.letterhead(
+            url=target.url,
+            headers=target.headers,
+            secrets=target.secrets,
+            user_agent=self._user_agent,
+            make=self._signer(target.signer).make if target.signer != letters.STANDARD else None,
+        )
+
+    async def compose(self, target: Target, **contents: Unpack[Contents]) -> tuple[Letterhead, Outgoing, bool]:
+        """Head and letter, and whether the payload was changed. Raises ValueError or PluginFault."""
+        payload = contents["payload"]
+        shaped = await self._shape(target, contents["trigger"], payload) if self._transforms else payload
+        contents["payload"] = shaped
+
+        def write() -> tuple[Letterhead, Outgoing]:
+            head = self.letterhead(target)
+            return head, letters.checked(letters.prepare(head, **contents))
+
+        runner = self._apart.get(target.signer)
+        what = f"signer {target.signer}"
+        head, outgoing = write() if runner is None else await runner.call(what, write, limit=LIMIT_SECONDS)
+        return head, outgoing, shaped is not payload
+
+    def _signer(self, name: str) -> Signer:
+        signer = self._signers.get(name)
+        if signer is None:
+            raise ValueError(f"no plugin that is loaded has the signer {name}")
+        return signer
+
+    async def _shape(self, target: Target, trigger: str, payload: str) -> str:
+        webhook = webhook_of(target)
+        for plugin in self._transforms:
+            run = partial(_transform, plugin, trigger, webhook, payload)
+            changed = await plugin.contents.runner.call("transform_payload", run, limit=LIMIT_SECONDS)
+            payload = payload if changed is None else changed
+        return payload
+
+
+def webhook_of(target: Target) -> Webhook:
+    """A target as plugins see it."""
+    return Webhook(id=target.webhook_id, uid=target.uid, title=target.title, url=target.url, tenant=target.tenant)
+
+
+def _transform(plugin: Plugin, trigger: str, webhook: Webhook, payload: str) -> str | None:
+    transform: Any = plugin.contents.transform
+    content = json.loads(payload)  # of its own each time: it may be changed in place
+    changed = call_by_name(transform, trigger=trigger, webhook=webhook, payload=content)
+    if changed is None:
+        return None
+    if not isinstance(changed, dict):
+        kind = type(changed).__name__
+        raise PluginFault(f"Plugin {plugin.name}: transform_payload gave a {kind}. Return a dict, or None.")
+    try:
+        text = json.dumps(changed, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return payloads.accept(text.encode(), max_bytes=LARGEST)
+    except (TypeError, ValueError, RecursionError, Invalid) as error:
+        raise PluginFault(f"Plugin {plugin.name}: transform_payload gave what is not JSON ({error}).") from None

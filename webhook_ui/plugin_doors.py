@@ -1,0 +1,75 @@
+"""What stands behind a plugin's host: its events and its position are stored in one commit."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from webhook_ui import ids
+from webhook_ui.actors import Actor, Role
+from webhook_ui.database import Database, moment
+from webhook_ui.errors import Invalid
+from webhook_ui.host import Emission, Host
+from webhook_ui.models import Checkpoint, table
+from webhook_ui.plugin_types import Event
+
+_checkpoint = table(Checkpoint)
+
+
+class PluginDoors:
+    """Used from any event loop: nothing here belongs to one."""
+
+    def __init__(self, database: Database, host: Host) -> None:
+        self._database, self._host = database, host
+
+    async def store(self, plugin: str, events: Sequence[Event], position: tuple[str, str] | None) -> list[str]:
+        """Stores events, and a position under its name, in one commit."""
+        along = None if position is None else partial(_keep, *position)
+        if not events:
+            if along is not None:
+                await self._database.write(along)
+            return []
+        actor = Actor(kind="plugin", name=plugin, role=Role.operator)
+        emissions = [_emission(event, index) for index, event in enumerate(events)]
+        stored = await self._host.emit_many(emissions, actor=actor, along=along)
+        return [ids.event_text(one.event_id) for one in stored]
+
+    async def position(self, name: str) -> str | None:
+        """What was stored under this name."""
+        return await self._database.read(_read, name)
+
+
+def payload_text(payload: Mapping[str, Any], field: str = "payload") -> bytes:
+    """A payload as JSON. Raises Invalid for what is none."""
+    try:
+        return json.dumps(dict(payload), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        sentence = f"The payload is not JSON ({error}). Use dict, list, str, int, float, bool and None only."
+        raise Invalid({field: sentence}) from None
+
+
+def _emission(event: Event, index: int) -> Emission:
+    if not isinstance(event, Event):
+        raise Invalid({f"events[{index}]": f"This is a {type(event).__name__}. Write Event(trigger=…, payload=…)."})
+    return Emission(
+        trigger=event.trigger,
+        payload=payload_text(event.payload, f"events[{index}].payload"),
+        idempotency_key=event.idempotency_key,
+        tenant=event.tenant,
+        occurred_at=event.occurred_at,
+    )
+
+
+def _keep(name: str, position: str, session: Session) -> None:
+    now = moment(session)
+    values = {"position": position, "updated_at": now}
+    if not session.execute(_checkpoint.update().where(_checkpoint.c.plugin == name).values(values)).rowcount:  # type: ignore[attr-defined]
+        session.execute(_checkpoint.insert().values(plugin=name, **values))
+
+
+def _read(session: Session, name: str) -> str | None:
+    found: str | None = session.execute(sa.select(_checkpoint.c.position).where(_checkpoint.c.plugin == name)).scalar()
+    return found
