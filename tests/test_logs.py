@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from webhook_ui import logs
 
@@ -54,3 +55,20 @@ def test_a_log_that_nobody_reads_stops_nothing(written: io.StringIO) -> None:
     logs.configure("console")
     written.close()
     logs.write(logging.INFO, "attempt.sent", [ROW])
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_says_where_but_not_what_variables_held(form: logs.Form, written: io.StringIO) -> None:
+    logs.configure(form)
+    secret = "".join(reversed("nettirw reven"))
+
+    def break_down(word: str) -> None:
+        raise RuntimeError(f"broken after {len(word)} characters")
+
+    try:
+        break_down(secret)
+    except RuntimeError:
+        structlog.get_logger(form).exception("thing.failed")
+    assert "broken after 13 characters" in written.getvalue()
+    assert "break_down" in written.getvalue(), "where it was"
+    assert secret not in written.getvalue()

@@ -297,6 +297,7 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
             poolclass=sa.QueuePool,
             pool_size=size,
             max_overflow=0,
+            hide_parameters=True,  # an error's words reach the log, and payloads must not
         )
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -310,6 +311,7 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
             pool_pre_ping=True,
             pool_size=size,
             max_overflow=0,
+            hide_parameters=True,  # an error's words reach the log, and payloads must not
         )
     engine.dialect.sealer = sealer  # type: ignore[attr-defined]  # read by SealedJson
     engine.dialect.steady = steady  # type: ignore[attr-defined]  # read by moment
