@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from webhook_ui import migrations
 from webhook_ui.database import Database
@@ -20,6 +21,15 @@ SLOW = (
     *("webhook_page", "dashboard", "webhook_tabs", "delivery_panel", "shell", "deliveries_page", "redeliveries_page"),
     *("many_webhooks", "settings_page", "events_page", "triggers_page", "cli", "main_job", "parts", "readme"),
     *("random_walk", "crashes", "faults_of_the_system"),
+)
+
+
+# what a test provokes is told as the product tells it: structlog's own tracebacks show all variables, and take seconds
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
 )
 
 
