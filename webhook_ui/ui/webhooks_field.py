@@ -92,6 +92,8 @@ class WebhooksField:
 
     def _changed(self, on_change: Callable[[], Any]) -> Any:
         self._invite()
+        if self._typed:  # it has served its purpose
+            self._select.run_method("updateInputValue", "")
         return on_change()
 
     def _invite(self) -> None:
@@ -108,7 +110,6 @@ class WebhooksField:
         offer = await self._tab.read(offer_webhooks, typed.strip()[:200], self._numbers)
         if typed != self._typed:
             return
-        # one that was chosen meanwhile, or is gone meanwhile, stays chosen
-        kept = {text: self._options[text] for text in self._chosen if text not in offer}
-        self._options = {**offer, **kept}
+        # the browser chooses by place in the list: it only ever grows, so that no click means another webhook
+        self._options |= offer
         self._select.set_options(self._options, value=self._chosen)
