@@ -17,6 +17,7 @@ from sqlmodel import Session
 from tests.api_house import House, build
 from tests.stored import add_webhook, change, start_sending, stop_sending
 from webhook_ui import ids, redeliveries, schedule
+from webhook_ui.actors import CLI
 from webhook_ui.api import plan_shapes
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database, moment
@@ -244,6 +245,45 @@ async def test_each_word_of_the_scope_narrows_it(house: House, scope: dict[str, 
     assert reopened(database, made["id"]) == {number for name in expected for number in named[name]}
 
 
+async def test_a_scope_of_several_webhooks_takes_theirs_and_no_others(house: House) -> None:
+    database = house.database
+    first, two, three = (add_webhook(database) for _ in range(3))
+    failed = {number: store(database, number, 2) for number in (first, two, three)}
+    due = now_of(database) + timedelta(hours=1)
+    waiting = {number: store(database, number, closed=None, due_at=due, age=timedelta(hours=1)) for number in failed}
+    async with house.client() as client, feeding(database) as fed:
+        dry = await client.post("/redeliveries", json={"webhook_ids": [first, three], "dry_run": True})
+        assert dry.json()["matched"] == 6
+        await plan(client, webhook_ids=[three, first, three], to=(due - timedelta(hours=1, minutes=90)).isoformat())
+        done = await fed.until(1, "done")
+        assert (done.matched, done.done) == (4, 4)
+        assert reopened(database, 1) == {*failed[first], *failed[three]}
+        shown = (await client.get("/redeliveries/1")).json()["scope"]
+        assert (shown["webhook_id"], shown["webhook_ids"]) == (None, [three, first])
+        await plan(client, "/deliveries/cancel", webhook_ids=[two, three], status="error")
+        assert (await fed.until(2, "done")).matched == 2
+        repeated = await plan(client, webhook_ids=[first, two], cron="0 4 * * *", within="1h")
+        changed = await client.patch(f"/redeliveries/{repeated['id']}", json={"within": "2h"})
+        assert changed.json()["scope"]["webhook_ids"] == [first, two], "what is edited leaves it alone"
+    gone = {row.webhook_id for row in rows(database, _deliveries.c.closed == "cancelled")}
+    assert gone == {two, three}
+    assert {row.closed for row in rows(database, _deliveries.c.event_id.in_(waiting[first]))} == {None}
+
+
+async def test_a_look_ahead_at_several_webhooks_shows_the_newest_of_them_all(house: House) -> None:
+    database = house.database
+    first, two, three = (add_webhook(database) for _ in range(3))
+    old = store(database, first, 4, age=timedelta(hours=3))
+    new = store(database, three, 2, age=timedelta(hours=1))
+    store(database, two, 5, age=timedelta(minutes=5))
+    for kind, opened in (("redeliver", {}), ("cancel", {"closed": None, "due_at": now_of(database)})):
+        if opened:
+            update(database, [*old, *new], **opened)
+        seen = await redeliveries.preview(database, {"webhook_ids": [first, three]}, kind=kind, actor=CLI)
+        assert (seen.glance.forecast.matched, seen.glance.webhooks) == (6, 2)
+        assert [row.event_id for row in seen.samples] == [new[1], new[0], old[3]], kind
+
+
 async def test_what_is_wrong_is_named_with_what_to_do(sqlite_house: House) -> None:
     house = sqlite_house
     async with house.client() as client:
@@ -265,6 +305,16 @@ async def test_what_is_wrong_is_named_with_what_to_do(sqlite_house: House) -> No
         assert "Did you mean Europe/Berlin?" in (await refused(client, cron="0 4 * * *", timezone="Berlin"))["timezone"]
         assert "belongs to cron" in (await refused(client, timezone="UTC"))["timezone"]
         assert await refused(client, webhook_id=99) == {"webhook_id": "There is no webhook 99."}
+        for wrong in ([], list(range(1, 102)), 3, "3"):
+            assert "list of 1 to 100" in (await refused(client, webhook_ids=wrong))["webhook_ids"]
+        for one in (0, True, "3", None):
+            assert "the number of a webhook" in (await refused(client, webhook_ids=[3, one]))["webhook_ids"]
+        assert "not both" in (await refused(client, webhook_id=1, webhook_ids=[1]))["webhook_ids"]
+        there = add_webhook(house.database)
+        missing = await refused(client, webhook_ids=[there, 99])
+        assert missing == {"webhook_ids": "There is no webhook 99."}
+        await client.delete(f"/webhooks/{there}")
+        assert f"Webhook {there} is deleted" in (await refused(client, webhook_ids=[there]))["webhook_ids"]
         assert "There is no such field" in (await refused(client, "/deliveries/cancel", cron="* * * * *"))["cron"]
         assert "true or false" in (await refused(client, dry_run=1))["dry_run"]
         assert (await client.get("/redeliveries")).json()["items"] == []

@@ -76,7 +76,7 @@ def test_a_new_redelivery_counts_while_one_chooses_and_sends_what_it_counted(
     expect(form(page).get_by_role("button", name="Redeliver 7 failed")).to_be_visible()
     expect(dry_run(page).get_by_text("503 Service Unavailable: it is busy")).to_have_count(3)
     expect(dry_run(page).get_by_text("under a second")).to_be_visible()
-    webhook = page.get_by_role("combobox", name="Webhook", exact=True)
+    webhook = page.get_by_role("combobox", name="Webhooks", exact=True)
     webhook.fill("Billi")
     page.get_by_role("option", name="Billing ledger").click()
     expect(form(page).get_by_role("button", name="Redeliver 5 failed")).to_be_visible()
@@ -97,6 +97,45 @@ def test_a_new_redelivery_counts_while_one_chooses_and_sends_what_it_counted(
     assert not receiver.at("/other"), "the others were left alone"
     page.go_back()
     expect(panel).to_be_hidden()
+
+
+def test_those_chosen_on_the_list_of_webhooks_are_redelivered_and_no_others(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    first, other, third = (hook(site, receiver, 2, title) for title in (f"One {HOSTILE}", "Two", "Three"))
+    page = enter("/").page
+    for title in (f"One {HOSTILE}", "Three"):
+        page.get_by_role("checkbox", name=f"Select {title}").click()
+    page.get_by_role("button", name="Redeliver failed").click()
+    for title in (f"One {HOSTILE}", "Three"):
+        expect(form(page).get_by_role("button", name=f"Remove {title}")).to_be_visible()
+    expect(form(page).get_by_role("button", name="Redeliver 4 failed")).to_be_visible()
+    webhooks = page.get_by_role("combobox", name="Webhooks", exact=True)
+    webhooks.fill("Two")
+    page.get_by_role("option", name="Two").click()
+    expect(form(page).get_by_role("button", name="Redeliver 6 failed")).to_be_visible()
+    expect(webhooks).to_have_value("")
+    page.wait_for_url(f"**webhook_id={first}&webhook_id={third}&webhook_id={other}&status=error")
+    page.keyboard.press("Escape")  # the list of options
+    form(page).get_by_role("button", name="Remove Two").click()
+    expect(form(page).get_by_role("button", name="Redeliver 4 failed")).to_be_visible()
+    page.wait_for_url(f"**/redeliveries?new=redeliver&webhook_id={first}&webhook_id={third}&status=error")
+    check_rules(page)
+    for width in (400, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        check_width(page)
+        picture(page, f"redeliveries-several-{width}")
+    form(page).get_by_role("button", name="Redeliver 4 failed").click()
+    panel = page.get_by_role("dialog", name="Redelivery", exact=True)
+    expect(panel.get_by_text("4 of 4 redelivered")).to_be_visible()
+    named = panel.get_by_role("list", name="Webhooks")
+    expect(named.get_by_role("link", name=f"One {HOSTILE}")).to_have_attribute("href", f"/webhooks/{first}")
+    expect(page.get_by_role("region", name="History").get_by_role("link", name="2 webhooks: ")).to_be_visible()
+    receiver.wait_for("/one", 2)
+    receiver.wait_for("/three", 2)
+    assert not receiver.at("/two"), "it was not chosen"
+    check_rules(page)
+    picture(page, "redeliveries-several-done")
 
 
 def test_it_is_planned_by_cron_with_its_next_runs_edited_paused_and_cancelled(
@@ -196,7 +235,7 @@ def test_an_address_opens_the_form_filled_in_and_a_window_is_entered(
     webhook_id = hook(site, receiver, 2)
     scope = f"webhook_id={webhook_id}&trigger=user.created&error_class=http&response_status=503&tenant=acme"
     page = enter(f"/redeliveries?new=redeliver&{scope}&from=2026-11-22&to=2026-11-22T18:30").page
-    expect(page.get_by_role("combobox", name="Webhook", exact=True)).to_have_value("Billing ledger")
+    expect(form(page).get_by_role("button", name="Remove Billing ledger")).to_be_visible()
     expect(form(page).get_by_text("user.created", exact=True).first).to_be_visible()
     expect(form(page).get_by_role("textbox", name="Response status")).to_have_value("503")
     expect(form(page).get_by_role("textbox", name="Tenant")).to_have_value("acme")
@@ -221,7 +260,10 @@ def test_an_address_opens_the_form_filled_in_and_a_window_is_entered(
     order = cancelling.locator(".w-panel-foot").get_by_role("button", name="Cancel")
     expect(order).to_be_disabled()
     choose(page, "Time of the event", "Any time")
-    page.get_by_role("combobox", name="Webhook", exact=True).fill("Billing")
+    missing = cancelling.get_by_role("button", name="Remove #999999, which is not there")
+    missing.click()
+    expect(missing).to_have_count(0)
+    page.get_by_role("combobox", name="Webhooks", exact=True).fill("Billing")
     page.get_by_role("option", name="Billing ledger").click()
     expect(cancelling.get_by_text("This must be one of: dns")).to_be_visible()
     expect(order).to_be_disabled()

@@ -10,7 +10,7 @@ from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.left import MOST, Left, Waiting
 from webhook_ui.ui import redelivery_words as words
-from webhook_ui.ui.redeliveries_address import Address, order_address, read_moment, write_scope
+from webhook_ui.ui.redeliveries_address import Address, order_address, read_moment, split_webhooks, write_scope
 
 NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -94,8 +94,14 @@ def test_a_run_that_has_its_own_pace_is_judged_by_it() -> None:
 
 def test_titles_and_states() -> None:
     assert words.title(RedeliveryRow(plan=plan(), held=0)) == words.ALL
-    assert words.title(RedeliveryRow(plan=plan(scope={"webhook_id": 3}), held=0, webhook_title="B")) == "B"
+    assert words.title(RedeliveryRow(plan=plan(scope={"webhook_id": 3}), held=0, titles={3: "B"})) == "B"
     assert words.title(RedeliveryRow(plan=plan(scope={"webhook_id": 3}), held=0)) == "Webhook #3"
+    several = plan(scope={"webhook_ids": [3, 9]})
+    shown = words.title(RedeliveryRow(plan=several, held=0, titles={3: "B"}))
+    assert shown == "2 webhooks: \u2068B\u2069, \u2068Webhook #9\u2069"
+    many = words.title(RedeliveryRow(plan=plan(scope={"webhook_ids": list(range(1, 41))}), held=0))
+    assert many.startswith("40 webhooks: ")
+    assert many.endswith("Webhook #5\u2069, …"), "the first of them, and that there are more"
     assert words.status_of(plan(state="cancelled", upper_bound=4)) == "cancelling"
     assert words.status_of(plan(state="cancelled")) == "cancelled"
     assert words.schedule(plan(cron="0 * * * *", timezone="UTC"), BERLIN) == "Every hour, UTC"
@@ -109,6 +115,13 @@ def test_an_address_is_read_and_written_without_loss() -> None:
     assert Address.read("/redeliveries?plan=7&cursor=W10&first=51") == Address(plan=7, cursor="W10", first=51)
     assert Address.read("/redeliveries?plan=x&new=nonsense&trigger=a.b&cursor=%00").text() == "/redeliveries"
     assert order_address("redeliver", webhook_id=7, trigger=None) == "/redeliveries?new=redeliver&webhook_id=7"
+    several = "/redeliveries?new=redeliver&webhook_id=7&webhook_id=9&status=error"
+    assert Address.read(several).scope == {"webhook_id": "7,9", "status": "error"}
+    assert Address.read(several).text() == several
+    assert Address.read("/redeliveries?new=cancel&webhook_id=x&webhook_id=7&webhook_id=x").scope["webhook_id"] == "x,7"
+    hundred = "&".join(f"webhook_id={number}" for number in range(1, 101))
+    assert len(split_webhooks(Address.read(f"/redeliveries?new=cancel&{hundred}").scope["webhook_id"])) == 100
+    assert write_scope({"webhook_ids": [7, 9], "within": "1h"}) == {"webhook_id": "7,9", "within": "1h"}
     written = write_scope({"from": NOW, "webhook_id": 7, "rate": 2.0, "tenant": None})
     assert written == {"from": "2026-11-23T13:32:06Z", "webhook_id": "7"}
 

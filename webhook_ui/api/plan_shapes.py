@@ -11,6 +11,7 @@ from webhook_ui.api.shapes import Cursor, Shape
 from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.models import RedeliveryRun
 from webhook_ui.outbox.forecast import duration
+from webhook_ui.outbox.scope import MOST_WEBHOOKS
 from webhook_ui.redeliveries import FASTEST
 
 MOMENT_OR_DAY = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
@@ -18,6 +19,8 @@ MOMENT_OR_DAY = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "
 Classes = Literal["dns", "connect", "tls", "timeout", "blocked", "protocol", "http", "plugin", "crash"]
 Trigger = Annotated[str, Meta(max_length=200, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*\.(\*|[a-z0-9_]+)$")]
 Window = Annotated[str, Meta(pattern="^[1-9][0-9]{0,4}[mhd]$")]
+WebhookId = Annotated[int, Meta(ge=1, le=10**18 - 1)]
+WebhookIds = Annotated[list[WebhookId], Meta(min_length=1, max_length=MOST_WEBHOOKS)]
 Rate = Annotated[float, Meta(gt=0, le=FASTEST)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 MomentOrDay = Annotated[msgspec.Raw, Meta(extra_json_schema=MOMENT_OR_DAY)]
@@ -33,7 +36,8 @@ DRY_RUN = Meta(description="Only answers how many it would be; changes nothing."
 class ScopeFields(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Which deliveries are meant; what is left out narrows nothing."""
 
-    webhook_id: Annotated[int, Meta(ge=1, le=10**18 - 1)] | None = None
+    webhook_id: Annotated[WebhookId | None, Meta(description="One webhook.")] = None
+    webhook_ids: Annotated[WebhookIds | None, Meta(description="Several; takes the place of webhook_id.")] = None
     trigger: Annotated[Trigger | None, Meta(description="A trigger's name, or a group such as `user.*`.")] = None
     tenant: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     error_class: Annotated[Classes | None, Meta(description="How the last attempt failed.")] = None
@@ -90,6 +94,7 @@ class Scope(Shape):
     """Which deliveries are meant; null narrows nothing."""
 
     webhook_id: int | None = None
+    webhook_ids: list[int] | None = None
     trigger: str | None = None
     tenant: str | None = None
     status: Literal["pending", "error"] | None = None

@@ -22,6 +22,7 @@ REDELIVERY = {
     "state": "running",
     "scope": {
         "webhook_id": None,
+        "webhook_ids": None,
         "trigger": "user.*",
         "tenant": None,
         "status": None,

@@ -1,7 +1,7 @@
 """Plans for many deliveries as they are read: lists and one, with how many of the lanes left are held."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from webhook_ui.history import paging
 from webhook_ui.models import Redelivery, RedeliveryLane, RedeliveryRun, Sending, Webhook, table
 
 RUNS = 20
+TITLES = 5  # of the webhooks that one plan names, in a list
 
 _plan, _part, _webhook = table(Redelivery), table(RedeliveryLane), table(Webhook)
 _run = table(RedeliveryRun)
@@ -29,12 +30,17 @@ class Stage(IntEnum):
 class RedeliveryRow:
     """A plan; `held` counts webhooks that a run still has to come back to, because they take nothing at the moment.
 
-    `webhook_title` is that of the one webhook it is for, None where it is for all.
+    `titles` are those of the webhooks it names, as far as they are there; of many in a list, only the first.
     """
 
     plan: Redelivery
     held: int
-    webhook_title: str | None = None
+    titles: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def webhooks(self) -> Sequence[int] | None:
+        """The webhooks it names; None where it is for all."""
+        return named_webhooks(self.plan)
 
     @property
     def stage(self) -> Stage:
@@ -103,10 +109,10 @@ def get_redelivery(session: Session, plan_id: int) -> RedeliveryRow:
     plan = session.get(Redelivery, plan_id) if 0 < plan_id < 1 << 63 else None
     if plan is None:
         raise NotFound(f"There is no redelivery {plan_id}.")
-    return _rows(session, [plan])[0]
+    return _rows(session, [plan], most_titles=None)[0]
 
 
-def _rows(session: Session, page: Sequence[Redelivery]) -> list[RedeliveryRow]:
+def _rows(session: Session, page: Sequence[Redelivery], *, most_titles: int | None = TITLES) -> list[RedeliveryRow]:
     running = [plan.id for plan in page if plan.kind == "redeliver" and plan.state == "running"]
     stopped = sa.exists(sa.select(table(Sending).c.id))
     statement = (
@@ -117,14 +123,22 @@ def _rows(session: Session, page: Sequence[Redelivery]) -> list[RedeliveryRow]:
         .group_by(_part.c.redelivery_id)
     )
     held = {row[0]: row[1] for row in session.execute(statement)} if running else {}
-    titles = _titles(session, page)
+    named = [(named_webhooks(plan) or ())[:most_titles] for plan in page]
+    titles = webhook_titles(session, {one for some in named for one in some})
     return [
-        RedeliveryRow(plan=plan, held=held.get(plan.id, 0), webhook_title=titles.get(plan.scope.get("webhook_id")))
-        for plan in page
+        RedeliveryRow(plan=plan, held=held.get(plan.id, 0), titles={one: titles[one] for one in some if one in titles})
+        for plan, some in zip(page, named, strict=True)
     ]
 
 
-def _titles(session: Session, page: Sequence[Redelivery]) -> dict[int | None, str]:
-    wanted = {plan.scope["webhook_id"] for plan in page if plan.scope.get("webhook_id") is not None}
-    statement = sa.select(_webhook.c.id, _webhook.c.title).where(_webhook.c.id.in_(wanted))
-    return {row.id: row.title for row in session.execute(statement)} if wanted else {}
+def named_webhooks(plan: Redelivery) -> Sequence[int] | None:
+    """The webhooks that a plan's scope names, one or several; None for all."""
+    one: int | None = plan.scope.get("webhook_id")
+    several: Sequence[int] | None = plan.scope.get("webhook_ids")
+    return several if one is None else (one,)
+
+
+def webhook_titles(session: Session, webhook_ids: Collection[int]) -> dict[int, str]:
+    """The titles of those that are there, deleted ones too."""
+    statement = sa.select(_webhook.c.id, _webhook.c.title).where(_webhook.c.id.in_(webhook_ids))
+    return {row.id: row.title for row in session.execute(statement)} if webhook_ids else {}

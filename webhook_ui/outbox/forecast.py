@@ -73,12 +73,14 @@ def glance(session: Session, scope: Scope, *, kind: str, now: datetime) -> Glanc
         if time.monotonic() > end:
             complete = False
             break
-        found = [(row.id, _load(row)) for row in session.execute(by_lane.where(*here))]
-        for webhook_id, load in found:
-            loads[webhook_id] = load + loads[webhook_id] if webhook_id in loads else load
-        if found and len(samples) < SAMPLES:
-            rows = session.execute(newest.where(*here).limit(SAMPLES - len(samples)))
-            samples += [(row.webhook_id, row.event_id) for row in rows]
+        found = session.execute(by_lane.where(*here)).all()
+        for row in found:
+            loads[row.id] = _load(row) + loads[row.id] if row.id in loads else _load(row)
+        oldest = samples[-1][1] if len(samples) == SAMPLES else -1
+        if any(row.newest > oldest for row in found):  # lanes come one after another, each with events of all times
+            more = session.execute(newest.where(*here).limit(SAMPLES))
+            samples += [(row.webhook_id, row.event_id) for row in more]
+            samples = sorted(samples, key=lambda pair: pair[1], reverse=True)[:SAMPLES]
     expected = _expect(session, loads, kind, now)
     return Glance(forecast=expected, webhooks=len(loads), complete=complete, samples=samples)
 
@@ -92,7 +94,8 @@ def _expect(session: Session, loads: Mapping[int, Load], kind: str, now: datetim
 
 
 def _by_lane(scope: Scope, kind: str, now: datetime) -> sa.Select[Any]:
-    columns = (_webhook.c.id, _webhook.c.rate_limit, _webhook.c.ordered, sa.func.count().label("count"))
+    newest = sa.func.max(_delivery.c.event_id).label("newest")
+    columns = (_webhook.c.id, _webhook.c.rate_limit, _webhook.c.ordered, sa.func.count().label("count"), newest)
     return _meant(columns, scope, kind, now).group_by(_webhook.c.id)
 
 
@@ -118,12 +121,13 @@ def _load(row: Any) -> Load:
 def _slices(session: Session, scope: Scope, kind: str, now: datetime) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
     """Conditions that each leave some `SLICE` rows of an index to be read, the newest events of a lane first.
 
-    What is to be cancelled is open: that index has the lanes in front, so it is gone through lane by lane.
+    Several webhooks are gone through one by one, and so is what is to be cancelled: that is open, and the index of what
+    is open has the lanes in front.
     """
     opened = _delivery.c.due_at.is_not(None)
     of_kind = (opened,) if kind == "cancel" else ()
-    lanes: list[int | None] = [scope.webhook_id]
-    if kind == "cancel" and scope.webhook_id is None:
+    lanes: list[int | None] = [None] if scope.webhooks is None else [*scope.webhooks]
+    if kind == "cancel" and scope.webhooks is None:
         lanes = list(session.execute(sa.select(_delivery.c.webhook_id).where(opened).distinct()).scalars())
     for lane in lanes:
         where = (*of_kind, *(() if lane is None else (_delivery.c.webhook_id == lane,)))

@@ -65,7 +65,7 @@ def store(
 ) -> Redelivery:
     """A new plan; one without a time begins to run. Raises Invalid when there is no such webhook."""
     actor.require(Role.operator)
-    _check_webhook(session, scope, kind)
+    _check_webhooks(session, scope, kind)
     plan = Redelivery(
         kind=kind,
         state="scheduled",
@@ -198,8 +198,8 @@ def _begin(session: Session, plan: Redelivery, now: datetime) -> None:
     lanes = [_has(_delivery.c.due_at.is_not(None) if plan.kind == "cancel" else sa.true())]
     if plan.kind == "redeliver":
         lanes.append(_webhook.c.deleted_at.is_(None))
-    if scope.webhook_id is not None:
-        lanes.append(_webhook.c.id == scope.webhook_id)
+    if scope.webhooks is not None:
+        lanes.append(_webhook.c.id.in_(scope.webhooks))
     _lay_out(session, plan, lanes, after=scope.after(now))
     finish_if_through(session, plan, now)
 
@@ -229,14 +229,18 @@ def _foresee(plan: Redelivery, forecast: Forecast) -> None:
     plan.matched, plan.pace = forecast.matched, forecast.pace
 
 
-def _check_webhook(session: Session, scope: Scope, kind: str) -> None:
-    if scope.webhook_id is None:
+def _check_webhooks(session: Session, scope: Scope, kind: str) -> None:
+    if scope.webhooks is None:
         return
-    webhook = session.get(Webhook, scope.webhook_id)
-    if webhook is None:
-        raise Invalid({"webhook_id": f"There is no webhook {scope.webhook_id}."})
-    if webhook.deleted_at is not None and kind == "redeliver":
-        raise Invalid({"webhook_id": "This webhook is deleted. Restore it, then redeliver."})
+    field = "webhook_id" if scope.webhook_ids is None else "webhook_ids"
+    statement = sa.select(_webhook.c.id, _webhook.c.deleted_at).where(_webhook.c.id.in_(scope.webhooks))
+    deleted = {row.id: row.deleted_at is not None for row in session.execute(statement)}
+    for webhook_id in scope.webhooks:
+        if webhook_id not in deleted:
+            raise Invalid({field: f"There is no webhook {webhook_id}."})
+        if deleted[webhook_id] and kind == "redeliver":
+            which = "This webhook" if field == "webhook_id" else f"Webhook {webhook_id}"
+            raise Invalid({field: f"{which} is deleted. Restore it, then redeliver."})
 
 
 def _record(

@@ -20,6 +20,7 @@ STATUSES = {"redeliver": ("error",), "cancel": ("pending", "error")}
 WINDOW = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST_WINDOW = timedelta(days=3650)
+MOST_WEBHOOKS = 100  # that one scope names
 
 _delivery, _event, _attempt = table(Delivery), table(Event), table(Attempt)
 
@@ -28,10 +29,12 @@ _delivery, _event, _attempt = table(Delivery), table(Event), table(Attempt)
 class Scope:
     """What is meant; None leaves it open. The times are those of the event, `since` inclusive, `until` exclusive.
 
-    `within` (`24h`) is a window that ends when a run begins, and takes the place of both.
+    `webhook_id` means one webhook, `webhook_ids` several; not both. `within` (`24h`) is a window that ends when a run
+    begins, and takes the place of both times.
     """
 
     webhook_id: int | None = None
+    webhook_ids: tuple[int, ...] | None = None
     trigger: str | None = None
     tenant: str | None = None
     status: str | None = None
@@ -40,6 +43,11 @@ class Scope:
     since: datetime | None = None
     until: datetime | None = None
     within: str | None = None
+
+    @property
+    def webhooks(self) -> tuple[int, ...] | None:
+        """The webhooks that are named, one or several; None for all."""
+        return self.webhook_ids if self.webhook_id is None else (self.webhook_id,)
 
     def after(self, now: datetime) -> int:
         """The last event before a run that begins `now`."""
@@ -67,6 +75,8 @@ def check(values: Mapping[str, Any], *, kind: str) -> tuple[Scope, dict[str, str
     if status is not None and status not in STATUSES[kind]:
         problems["status"] = f"This must be {' or '.join(STATUSES[kind])}."
     scope = Scope(**found)
+    if scope.webhook_id is not None and scope.webhook_ids is not None:
+        problems["webhook_ids"] = "Give webhook_id for one webhook, or webhook_ids for several, not both."
     if scope.since and scope.until and scope.since >= scope.until:
         problems["to"] = "This must lie after from; swap the two."
     if scope.within and (scope.since or scope.until):
@@ -86,11 +96,7 @@ def window(text: str) -> timedelta:
 def to_json(scope: Scope) -> dict[str, Any]:
     """`scope` as a plan keeps it, in the words of its fields; `within` has a column of its own."""
     kept = {name: getattr(scope, field) for name, (field, _) in _CHECKS.items() if name != "within"}
-    return {
-        name: times.to_text(value) if isinstance(value, datetime) else value
-        for name, value in kept.items()
-        if value is not None
-    }
+    return {name: _plain(value) for name, value in kept.items() if value is not None}
 
 
 def of_plan(plan: Redelivery) -> Scope:
@@ -99,14 +105,16 @@ def of_plan(plan: Redelivery) -> Scope:
     for name in ("since", "until"):
         if name in kept:
             kept[name] = times.from_text(kept[name])
+    if "webhook_ids" in kept:
+        kept["webhook_ids"] = tuple(kept["webhook_ids"])
     return Scope(**kept, within=plan.within)
 
 
 def matching(columns: tuple[Any, ...], scope: Scope, *, kind: str, now: datetime) -> sa.Select[Any]:
     """Those of a scope that an order may take at this moment, wherever in time their events lie."""
     statement = sa.select(*columns).select_from(_delivery).where(*takes(kind, now))
-    if scope.webhook_id is not None:
-        statement = statement.where(_delivery.c.webhook_id == scope.webhook_id)
+    if scope.webhooks is not None:
+        statement = statement.where(_delivery.c.webhook_id.in_(scope.webhooks))
     if scope.status is not None:
         statement = statement.where(_delivery.c.status == scope.status)
     if scope.trigger is not None and scope.trigger.endswith(".*"):
@@ -138,6 +146,13 @@ def takes(kind: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return _delivery.c.status == "error", not_cancelled, transitions.free(now), sa.not_(_delivery.c.test)
 
 
+def _plain(value: Any) -> Any:
+    """A value of a scope as JSON has it."""
+    if isinstance(value, datetime):
+        return times.to_text(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _number(value: Any, least: int, most: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise ValueError(what)
@@ -146,6 +161,12 @@ def _number(value: Any, least: int, most: int, what: str) -> int:
 
 def _webhook_id(value: Any) -> int:
     return _number(value, 1, 10**18 - 1, "This must be the number of a webhook, for example 14.")
+
+
+def _webhook_ids(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_WEBHOOKS:
+        raise ValueError(f"This must be a list of 1 to {MOST_WEBHOOKS} numbers of webhooks, for example [3, 14].")
+    return tuple(dict.fromkeys(_number(one, 1, 10**18 - 1, "Each must be the number of a webhook.") for one in value))
 
 
 def _response_status(value: Any) -> int:
@@ -188,6 +209,7 @@ def _within(value: Any) -> str:
 
 _CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "webhook_id": ("webhook_id", _webhook_id),
+    "webhook_ids": ("webhook_ids", _webhook_ids),
     "trigger": ("trigger", _trigger),
     "tenant": ("tenant", _tenant),
     "status": ("status", _one_of(("error", "pending"))),

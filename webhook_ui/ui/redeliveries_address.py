@@ -14,6 +14,7 @@ PATH = "/redeliveries"
 KINDS = ("redeliver", "cancel")
 SCOPE = ("webhook_id", "trigger", "tenant", "status", "error_class", "response_status", "from", "to", "within")
 LONGEST = 200
+MOST_FIELDS = 150  # a scope names up to a hundred webhooks
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 Kind = Literal["redeliver", "cancel"]
@@ -21,7 +22,10 @@ Kind = Literal["redeliver", "cancel"]
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """What stands in the query; what makes no sense is left out. `scope` is as it was typed, by the fields' names."""
+    """What stands in the query; what makes no sense is left out. `scope` is as it was typed, by the fields' names.
+
+    Several webhooks stand in it with commas between them, in the query each by itself: `webhook_id=3&webhook_id=9`.
+    """
 
     cursor: str = ""
     first: int = 1
@@ -33,12 +37,15 @@ class Address:
     def read(cls, path: str) -> Self:
         """From the path with its query."""
         try:
-            given = parse_qs(urlsplit(path).query, max_num_fields=50)
+            given = parse_qs(urlsplit(path).query, max_num_fields=MOST_FIELDS)
         except ValueError:
             given = {}
         last = {name: texts[-1].strip() for name, texts in given.items()}
         # what no database could look for (NUL, half characters) is as good as left out
         query = {name: text for name, text in last.items() if text.isprintable() and 0 < len(text) <= LONGEST}
+        webhooks = [text.strip() for text in given.get("webhook_id", ())]
+        if named := [text for text in dict.fromkeys(webhooks) if text.isprintable() and 0 < len(text) <= LONGEST]:
+            query["webhook_id"] = ",".join(named)
         new: Any = query.get("new")
         first = query.get("first", "")
         return cls(
@@ -56,9 +63,9 @@ class Address:
             "first": str(self.first) if self.cursor and self.first > 1 else "",
             "plan": str(self.plan or ""),
             "new": self.new or "",
-            **(self.scope if self.new else {}),
+            **({name: _apart(name, text) for name, text in self.scope.items()} if self.new else {}),
         }
-        written = urlencode({name: text for name, text in query.items() if text})
+        written = urlencode({name: text for name, text in query.items() if text}, doseq=True)
         return PATH + (f"?{written}" if written else "")
 
 
@@ -69,15 +76,26 @@ def order_address(kind: Kind, **scope: Any) -> str:
 
 def write_scope(values: Mapping[str, Any]) -> dict[str, str]:
     """The fields of a scope (moments as datetimes) as an address carries them."""
+    several = values.get("webhook_ids")
+    given = {"webhook_id": ",".join(str(number) for number in several), **values} if several else values
     return {
         name: times.to_text(value) if isinstance(value, datetime) else str(value)
-        for name, value in values.items()
+        for name, value in given.items()
         if name in SCOPE and value not in (None, "")
     }
 
 
+def split_webhooks(text: str) -> list[str]:
+    """The webhooks that `webhook_id` of a scope names, as they were typed."""
+    return [one for part in text.split(",") if (one := part.strip())]
+
+
+def _apart(name: str, text: str) -> str | list[str]:
+    return split_webhooks(text) if name == "webhook_id" else text
+
+
 def read_number(text: str) -> int | None:
-    """The number of a webhook or a plan; None for what is none."""
+    """The number of a plan or a webhook; None for what is none."""
     return int(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -16,10 +16,11 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import Faulty, Field, show_problems
 from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.parts import Part, box, text
-from webhook_ui.ui.redeliveries_address import Kind, read_number, write_scope
+from webhook_ui.ui.redeliveries_address import Kind, read_number, split_webhooks, write_scope
 from webhook_ui.ui.redelivery_preview import show_preview
-from webhook_ui.ui.redelivery_scope import ScopeFields, offer_webhooks
+from webhook_ui.ui.redelivery_scope import ScopeFields
 from webhook_ui.ui.redelivery_when import NOW, WhenFields, pace_field, read_pace
+from webhook_ui.ui.webhooks_field import offer_webhooks
 
 REST_SECONDS = 0.4  # from the last change until it is counted again
 TITLES: dict[Kind, str] = {"redeliver": "New redelivery", "cancel": "Cancel deliveries"}
@@ -50,8 +51,8 @@ class RedeliveryForm:
 
     async def open(self, scope: Mapping[str, str]) -> None:
         """Builds it, filled in with `scope`, and counts."""
-        chosen = read_number(scope.get("webhook_id", ""))
-        offer = await self._tab.read(offer_webhooks, "", chosen)
+        named = [read_number(text) for text in split_webhooks(scope.get("webhook_id", ""))]
+        offer = await self._tab.read(offer_webhooks, "", [number for number in named if number is not None])
         with self._frame.head:
             text(TITLES[self._kind], "w-title", tag="h2")
         with self._frame.body:

@@ -129,18 +129,29 @@ class RedeliveryPanel:
         with box("h2", "w-row w-wrap w-panel-title"):
             status_pill(redelivery_words.status_of(plan))
             text(f"#{plan.id}", "w-muted w-plain")
-            number = plan.scope.get("webhook_id")
-            if number is None:
+            named = self._row.webhooks
+            if named is None:
                 text(redelivery_words.ALL, "w-strong")
+            elif len(named) > 1:
+                text(f"{len(named)} webhooks", "w-strong")
             else:
-                with link("", f"/webhooks/{number}", "w-cut"):
-                    foreign(redelivery_words.title(self._row), "w-strong")
+                self._show_webhook(self._row, named[0], "w-strong")
         foreign(redelivery_words.scope(plan, now, zone), "w-second", cut=False)
+        if named and len(named) > 1:
+            with box("ul", "w-plan-webhooks", label="Webhooks"):
+                for number in named:
+                    with box("li"):
+                        self._show_webhook(self._row, number)
         with box("p", "w-meta"):
             text("By ")
             foreign(plan.actor, cut=False)
             text(", ")
             time_text(plan.created_at, zone, now=now)
+
+    @staticmethod
+    def _show_webhook(row: RedeliveryRow, number: int, classes: str = "") -> None:
+        with link("", f"/webhooks/{number}", "w-cut"):
+            foreign(redelivery_words.webhook_title(row, number), classes)
 
     def _show_left(self, waiting: Left) -> None:
         if not waiting.named and not waiting.others:

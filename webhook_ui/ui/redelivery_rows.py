@@ -101,7 +101,7 @@ class PlanTable:
             self._shown.clear()
             self.table.clear()
         for number, found in zip(numbers, rows, strict=True):
-            face = (found.plan.model_dump(), found.held, found.webhook_title)
+            face = (found.plan.model_dump(), found.held, found.titles)
             known = self._shown.get(number)
             row = known[1] if known else self._new_row()
             if known is None or known[0] != face:

@@ -2,77 +2,20 @@
 where it is stored.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from nicegui import ui
-from sqlmodel import Session
-
-from webhook_ui import webhooks
-from webhook_ui.errors import NotFound
-from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
-from webhook_ui.ui import icons, redelivery_words
+from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.dates import MomentField
 from webhook_ui.ui.fields import Faulty, Field, choice_field, text_field
 from webhook_ui.ui.parts import box, prose
-from webhook_ui.ui.redeliveries_address import Kind, read_moment, read_number
+from webhook_ui.ui.redeliveries_address import Kind, read_moment, split_webhooks
+from webhook_ui.ui.webhooks_field import WebhooksField
 
-OFFERED = 30  # webhooks at once; typing finds the others
-REST_SECONDS = 0.25
 RANGE = "range"
 WINDOWS = ("1h", "24h", "7d", "30d")
-
-
-def offer_webhooks(session: Session, words: str, chosen: int | None) -> dict[str, str]:
-    """Webhooks to choose from, by what was typed; the one that is chosen is always among them."""
-    found = list_webhooks(session, WebhookFilter(q=words or None), sort=Sort.updated, order=Order.desc, limit=OFFERED)
-    offer = {"": redelivery_words.ALL} | {str(row.id): row.webhook.title for row in found.rows}
-    if chosen is not None and str(chosen) not in offer:
-        try:
-            offer[str(chosen)] = webhooks.get(session, chosen).title
-        except NotFound:
-            return offer
-    return offer
-
-
-class WebhookField:
-    """One webhook or all; the server looks for what is typed."""
-
-    def __init__(self, tab: Tab, offer: Mapping[str, str], chosen: str, on_change: Callable[[], Any]) -> None:
-        self._tab, self._typed = tab, ""
-        # what a link names and is not there stays chosen and is refused: left out, it would mean all of them
-        self._missing = {chosen: f"#{chosen}, which is not there"} if chosen not in offer else {}
-
-        def build() -> ui.select:
-            made = ui.select({**offer, **self._missing}, value=chosen, with_input=True)
-            made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
-            made.on("input-value", lambda event: self._look(str(event.args or "")))
-            return made
-
-        self.field = Field("Webhook", build, on_change=lambda _: on_change())
-
-    @property
-    def value(self) -> int | None:
-        return read_number(str(self.field.value or ""))
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the one that is chosen."""
-        return f"There is no webhook {self.field.value}. Choose one." if self.field.value in self._missing else None
-
-    async def _look(self, typed: str) -> None:
-        self._typed = typed
-        await asyncio.sleep(REST_SECONDS)
-        if typed != self._typed or self.field.control.is_deleted:
-            return  # more was typed meanwhile
-        offer = await self._tab.read(offer_webhooks, typed.strip()[:200], self.value)
-        control = self.field.control
-        if typed == self._typed and isinstance(control, ui.select):
-            known = self._missing if control.value in self._missing else {}
-            control.set_options({**offer, **known}, value=control.value)
 
 
 class ScopeFields:
@@ -83,7 +26,8 @@ class ScopeFields:
     ) -> None:
         self._kind, self._zone, self._on_change = kind, tab.zone, on_change
         with box("div", "w-two"):
-            self._webhook = WebhookField(tab, offer, scope.get("webhook_id", ""), on_change)
+            named = split_webhooks(scope.get("webhook_id", ""))
+            self._webhooks = WebhooksField(tab, offer, named, on_change)
             triggers = _triggers(tab, scope.get("trigger", ""))
             self._trigger = choice_field("Trigger", triggers, scope.get("trigger", ""), on_change=lambda _: on_change())
             if kind == "cancel":
@@ -110,7 +54,7 @@ class ScopeFields:
     def fields(self) -> dict[str, Faulty]:
         """By the name under which they are judged, in the order of the form."""
         return {
-            "webhook_id": self._webhook.field,
+            self._webhooks.name: self._webhooks.field,
             "trigger": self._trigger,
             **({"status": self._status} if self._kind == "cancel" else {}),
             "error_class": self._class,
@@ -123,9 +67,9 @@ class ScopeFields:
 
     def values(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What was entered, and at which fields it cannot be read as what it is meant to be."""
-        problems: dict[str, str] = {"webhook_id": self._webhook.problem} if self._webhook.problem else {}
+        problems: dict[str, str] = {self._webhooks.name: self._webhooks.problem} if self._webhooks.problem else {}
         values: dict[str, Any] = {
-            "webhook_id": self._webhook.value,
+            **self._webhooks.values,
             "trigger": self._trigger.value or None,
             "status": (self._status.value or None) if self._kind == "cancel" else "error",
             "error_class": self._class.value or None,

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
-from webhook_ui.history.redeliveries import RedeliveryRow
+from webhook_ui.history.redeliveries import TITLES, RedeliveryRow
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.forecast import duration
 from webhook_ui.outbox.left import MOST, Left, Waiting
@@ -13,6 +13,7 @@ from webhook_ui.ui.delivery_words import status_line
 from webhook_ui.ui.parts import Status
 
 ALL = "All webhooks"
+APART, TOGETHER = "\u2068", "\u2069"  # around words whose direction is their own
 ERROR_CLASSES = {
     "dns": "Name not found",
     "connect": "No connection",
@@ -50,9 +51,21 @@ def status_of(plan: Redelivery) -> Status:
 
 
 def title(row: RedeliveryRow) -> str:
-    """The webhook it is for."""
-    number = row.plan.scope.get("webhook_id")
-    return ALL if number is None else row.webhook_title or f"Webhook #{number}"
+    """The webhook it is for; of several how many, which no narrow column cuts off, and the first of them."""
+    named = row.webhooks
+    if named is None:
+        return ALL
+    titles = [webhook_title(row, number) for number in named[:TITLES]]
+    if len(named) == 1:
+        return titles[0]
+    more = ", …" if len(named) > TITLES else ""
+    # each title is kept apart from the others, whatever its direction
+    return f"{len(named)} webhooks: {', '.join(f'{APART}{title}{TOGETHER}' for title in titles)}{more}"
+
+
+def webhook_title(row: RedeliveryRow, number: int) -> str:
+    """The title of one that it names, its number where it is gone."""
+    return row.titles.get(number) or f"Webhook #{number}"
 
 
 def scope(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
