@@ -43,6 +43,7 @@ class LogFilters:
             self._trigger = filter_field(
                 "Trigger", self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
             )
+            self._trigger.classes("w-filter-trigger")
             self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
             self._cause = filter_field("Cause", CAUSES, log.cause, lambda key: self._tell("cause", key))
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
