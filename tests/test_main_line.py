@@ -25,6 +25,7 @@ def tab_to(page: Page, goal: Locator, key: str = "Tab") -> None:
 
 def test_from_a_failing_webhook_to_an_arrived_delivery(site: Site, receiver: Receiver, enter: Enter) -> None:
     """Failing webhook, its page, the failed delivery, why, a test, Redeliver; the result appears in place."""
+    site.clear()
     receiver.status = 503
     number = site.add("Billing ledger", url=receiver.url + "/billing", retry_schedule=[3600] * 4).id
     site.emit()
