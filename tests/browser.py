@@ -182,10 +182,10 @@ def serve(
     installation = Installation(folder, **settings)
     (folder / "plugins" / "orders.py").write_text(ORDERS)
     admin = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
-    installation.run(*admin, stdin=PASSWORD).check_returncode()
     seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
-    process, url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
     try:
+        installation.run(*admin, stdin=PASSWORD).check_returncode()
+        process, url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
         with contextlib.closing(storage.open_database(seen)) as database:
             yield Site(
                 url=url, installation=installation, database=database, plugins=plugin_loader.load(folder / "plugins")

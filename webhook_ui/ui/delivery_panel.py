@@ -169,11 +169,13 @@ class DeliveryPanel:
 
     async def _order_redelivery(self) -> None:
         if self._delivery and await act(self._tab, outbox.redeliver, *self._delivery):
+            self._frame.keep_focus()
             await self._turn(Choice())  # what comes next is what is wanted now
             await self.refresh()
 
     async def _order_end(self) -> None:
         if self._delivery and await act(self._tab, outbox.cancel, *self._delivery):
+            self._frame.keep_focus()
             toasts.done(f"Cancelled. {CANCELLING}")
             await self.refresh()
 

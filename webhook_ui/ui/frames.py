@@ -80,6 +80,11 @@ class PanelFrame:
     def open(self) -> None:
         self.dialog.open()
 
+    def keep_focus(self) -> None:
+        """For what goes away once it is pressed: the keyboard stays in the panel."""
+        inner = f"getHtmlElement({self.body.id}).closest('.q-dialog__inner')"
+        ui.run_javascript(f"{inner}?.focus({{preventScroll: true}})")
+
     def close(self) -> Any:
         self.dialog.close()
         return self._on_close() if self._on_close else None

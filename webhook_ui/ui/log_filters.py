@@ -43,15 +43,17 @@ class LogFilters:
             self._trigger = filter_field(
                 "Trigger", self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
             )
+            self._trigger.classes("w-filter-trigger")
             self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
             self._cause = filter_field("Cause", CAUSES, log.cause, lambda key: self._tell("cause", key))
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
-            self._first = MomentField(
-                "From", shown_moment(log.first, zone), lambda text: self._tell_time("first", text), calendar=_FIRST
-            )
-            self._last = MomentField(
-                "To", shown_moment(log.last, zone), lambda text: self._tell_time("last", text), calendar=_LAST
-            )
+            with box("div", "w-moments"):
+                self._first = MomentField(
+                    "From", shown_moment(log.first, zone), lambda text: self._tell_time("first", text), calendar=_FIRST
+                )
+                self._last = MomentField(
+                    "To", shown_moment(log.last, zone), lambda text: self._tell_time("last", text), calendar=_LAST
+                )
         self._mark(log, zone)
 
     async def show(self, log: LogAddress, zone: ZoneInfo) -> None:
