@@ -19,7 +19,7 @@ _OPTION = """
 </q-item>
 """
 _CHIP = """
-<q-chip removable dense square class="w-chip" :icon-remove="'ICON'" :tabindex="props.tabindex"
+<q-chip removable dense square class="w-chip" @mousedown.prevent :icon-remove="'ICON'" :tabindex="props.tabindex"
   :remove-aria-label="'Remove ' + props.opt.name" @remove="props.removeAtIndex(props.index)"
 >{{ props.opt.name }}</q-chip>
 """.replace("ICON", icons.CLOSE)

@@ -26,7 +26,7 @@ _OPTION = """
 </q-item>
 """
 _CHIP = """
-<q-chip removable dense square class="w-chip" :icon-remove="'ICON'" :tabindex="props.tabindex"
+<q-chip removable dense square class="w-chip" @mousedown.prevent :icon-remove="'ICON'" :tabindex="props.tabindex"
   :remove-aria-label="'Remove ' + props.opt.label" @remove="props.removeAtIndex(props.index)"
 ><bdi class="w-cut" dir="auto" :title="props.opt.label">{{ props.opt.label }}</bdi></q-chip>
 """.replace("ICON", icons.CLOSE)
