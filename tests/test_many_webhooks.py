@@ -179,12 +179,12 @@ def test_a_viewer_can_tick_nothing(empty: Site, enter: Enter) -> None:
 
 
 def test_the_actions_leave_the_number_its_room(empty: Site, enter: Enter) -> None:
-    empty.add_many({f"Number {number}": DAY for number in range(1234)})
+    empty.add_many({f"Number {number}": DAY for number in range(1000)})
     page = enter("/", width=400).page
     for width in (400, 320):
         page.set_viewport_size({"width": width, "height": 860})
         expect(page.get_by_role("button", name="Export", exact=True)).to_be_visible()
-        number = page.get_by_text("1,234 webhooks", exact=True).bounding_box()
+        number = page.get_by_text("1,000 webhooks", exact=True).bounding_box()
         assert number
         assert number["height"] < 24, "one line"
         for name in ("Sort", "List view", "Card view", "Export"):
