@@ -178,6 +178,23 @@ def test_a_viewer_can_tick_nothing(empty: Site, enter: Enter) -> None:
     expect(page.get_by_role("checkbox")).to_have_count(0)
 
 
+def test_the_actions_leave_the_number_its_room(empty: Site, enter: Enter) -> None:
+    empty.add_many({f"Number {number}": DAY for number in range(1000)})
+    page = enter("/", width=400).page
+    for width in (400, 320):
+        page.set_viewport_size({"width": width, "height": 860})
+        expect(page.get_by_role("button", name="Export", exact=True)).to_be_visible()
+        number = page.get_by_text("1,000 webhooks", exact=True).bounding_box()
+        assert number
+        assert number["height"] < 24, "one line"
+        for name in ("Sort", "List view", "Card view", "Export"):
+            action = page.get_by_role("button", name=name, exact=True).bounding_box()
+            assert action
+            beside = action["x"] >= number["x"] + number["width"]
+            assert beside or action["y"] + action["height"] <= number["y"], (width, name)
+        check_width(page)
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1024, "dark"), (400, "dark"), (400, "light")])
 def test_a_selection_is_usable_by_everyone_and_fits(empty: Site, enter: Enter, width: int, scheme: str) -> None:
     ids = add_all(empty, "Data warehouse loader (all events, long-term retention) " * 3, "Down", "مزامنة عملاء المتجر")

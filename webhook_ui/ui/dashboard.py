@@ -1,5 +1,6 @@
 """The one page application: the frame with its navigation, and which page stands at which address."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -34,6 +35,8 @@ from webhook_ui.ui.stop_bar import StopBar
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 45.0
+RESPONSE_SECONDS = 30.0  # building takes tenths of a second; on a machine that has no time for it, slow is not broken
+FRAME_SECONDS = 0.5  # how long the frame waits for what the database says before it is sent without
 
 
 def install(app: FastAPI, services: Services) -> None:
@@ -44,7 +47,7 @@ def install(app: FastAPI, services: Services) -> None:
     nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
     ui.run_with(
         app,
-        root=lambda: _root(services),
+        root=lambda: _answer(services),
         title="Webhook UI",
         favicon=Path(theme.STATIC) / "favicon.svg",
         dark=None,
@@ -55,6 +58,11 @@ def install(app: FastAPI, services: Services) -> None:
     )
     # the door has judged the Origin of every socket before it comes here
     core.sio.eio.cors_allowed_origins = []
+
+
+def _answer(services: Services) -> Awaitable[None]:
+    context.client.page.response_timeout = RESPONSE_SECONDS  # each request has a page object of its own
+    return _root(services)
 
 
 async def _root(services: Services) -> None:
@@ -87,6 +95,11 @@ async def _root(services: Services) -> None:
             },
             show_404=True,
         )
+    joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
+    await asyncio.wait([joining], timeout=FRAME_SECONDS)
+
+
+async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
     await stop_bar.join(shell)
     await redeliveries_page.count_in(shell, tab)
 

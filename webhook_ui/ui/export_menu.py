@@ -17,7 +17,9 @@ def export_menu(name: str, query: Callable[[], Mapping[str, str]]) -> ui.button:
     actions = [
         Action(label=label, on_click=partial(_download, name, ending, query)) for ending, label in FORMATS.items()
     ]
-    return with_menu(button("Export", icon=icons.DOWNLOAD), "Export", actions)
+    opener = button("Export", icon=icons.DOWNLOAD).classes("w-export")
+    opener.props["title"] = "Export"  # below 600 px it is only an icon
+    return with_menu(opener, "Export", actions)
 
 
 def _download(name: str, ending: str, query: Callable[[], Mapping[str, str]]) -> None:

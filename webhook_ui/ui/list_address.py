@@ -83,20 +83,20 @@ def read_address(address: str) -> Question:
         given = dict(parse_qsl(urlsplit(address).query, max_num_fields=50))
     except ValueError:
         given = {}
-    clean = {name: clean(value) for name, value in given.items()}
-    page = clean.get("page", "")
+    values = {name: clean(value) for name, value in given.items()}
+    page = values.get("page", "")
     return Question(
-        view=_one_of(clean.get("view"), VIEWS),
-        sort=_one_of(clean.get("sort"), tuple(Sort)),
-        order=_one_of(clean.get("order"), tuple(Order)),
-        q=clean.get("q", ""),
-        first=written_day(clean.get("from", "")),
-        last=written_day(clean.get("to", "")),
-        tz=clean.get("tz", ""),
-        trigger=clean.get("trigger", ""),
-        state=_one_of(clean.get("state"), tuple(STATES)),
-        result=_one_of(clean.get("last"), tuple(LASTS)),
-        failing=_one_of(clean.get("failing"), FAILING),
+        view=_one_of(values.get("view"), VIEWS),
+        sort=_one_of(values.get("sort"), tuple(Sort)),
+        order=_one_of(values.get("order"), tuple(Order)),
+        q=values.get("q", ""),
+        first=written_day(values.get("from", "")),
+        last=written_day(values.get("to", "")),
+        tz=values.get("tz", ""),
+        trigger=values.get("trigger", ""),
+        state=_one_of(values.get("state"), tuple(STATES)),
+        result=_one_of(values.get("last"), tuple(LASTS)),
+        failing=_one_of(values.get("failing"), FAILING),
         page=min(max(int(page), 1), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
     )
 
