@@ -33,11 +33,6 @@ structlog.configure(
 )
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Most tests wait for a browser, a server or a lease most of the time: two share a core."""
-    return 2 * (os.cpu_count() or 1)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files come first, so that at the end no core is left alone with one of them.
 
