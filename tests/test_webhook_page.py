@@ -450,7 +450,9 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
     check_width(page)
     picture(page, f"down-400-{scheme}")
     page.goto(f"{site.url}/")
-    expect(page.get_by_role("article").filter(has_text="Billing ledger").first).to_contain_text("Down: next probe in 9 min")
+    expect(page.get_by_role("article").filter(has_text="Billing ledger").first).to_contain_text(
+        "Down: next probe in 9 min"
+    )
     site.change(webhook_id, url=receiver.url + "/up")
     receiver.wait_for("/up")
     page.goto(f"{site.url}/webhooks/{webhook_id}")

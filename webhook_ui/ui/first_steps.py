@@ -69,10 +69,11 @@ def _foot(tab: Tab) -> str:
     if not plugins.added:
         return "No plugin is loaded. `webhook-ui init` writes an example."
     listed = []
-    for info in plugins.added[:3]:
+    for info in plugins.added:
         names = [f"`{name}`" for name, found in plugins.triggers.items() if found.plugin == info]
-        shown = formats.listed(names, 3)
-        listed.append(f"{info.where.rsplit('/', 1)[-1]} with {shown or 'no trigger'}")
-    if more := len(plugins.added) - len(listed):
-        listed.append(f"{more} more")
+        if names:
+            listed.append(f"{info.where.rsplit('/', 1)[-1]} with {formats.listed(names, 3)}")
+    silent, more = len(plugins.added) - len(listed), len(listed[3:])
+    listed[3:] = [f"{more} more"] if more else []
+    listed += [f"{silent} without a trigger"] if silent else []
     return f"{formats.counted(len(plugins.added), 'plugin')} loaded: {'; '.join(listed)}."
