@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ROOT
+from webhook_ui import testing
 from webhook_ui.errors import Conflict, Invalid
 from webhook_ui.testing import conform
 
-pytest_plugins = ["webhook_ui.testing"]
+# as a plugin its fixtures would stand before those of the same name that other files have
+load_plugin, receiver, deliver = testing.load_plugin, testing.receiver, testing.deliver
 
 KIT = '''"""Kit."""
 import asyncio

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 import standardwebhooks
 
 from tests.processes import ROOT
-from webhook_ui import signing
+from webhook_ui import signing, testing
 from webhook_ui.testing import TestedPlugin, conform
 
-pytest_plugins = ["webhook_ui.testing"]
+# as a plugin its fixtures would stand before those of the same name that other files have
+load_plugin, receiver, deliver = testing.load_plugin, testing.receiver, testing.deliver
 
 PLUGINS = ROOT / "plugins"
 Load = Callable[..., TestedPlugin]
