@@ -311,11 +311,11 @@ def _emit(session: Session, causes: Sequence[Cause]) -> dict[Cause, int]:
 def _crash(database: Database, webhook_id: int) -> None:
     """A claim after the other, and nobody settles."""
     worker, now = Worker(database), times.utcnow() + 2 * LATER
-    minutes = [now + timedelta(minutes=number) for number in range(5)]
+    minutes = [now + timedelta(minutes=number) for number in range(6)]
     for moment in minutes[:2]:
         worker.claim(moment)
     for moment in minutes[2:]:
-        worker.claim_alone([webhook_id], moment)
+        worker.claim_suspects([webhook_id], moment)
 
 
 async def _send_all(chosen: Mapping[Cause, Claimed]) -> Sequence[Settlement]:
