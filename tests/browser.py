@@ -382,7 +382,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 def check_rules(page: Page) -> None:
-    """No serious or critical finding of axe."""
+    """No serious or critical finding of axe. What is fading in or out has no contrast yet, or no more."""
+    page.wait_for_function("!document.querySelector('[class*=-enter-active], [class*=-leave-active]')")
     found = Axe().run(page).response["violations"]
     assert [
         (rule["id"], [node["html"][:200] for node in rule["nodes"]])

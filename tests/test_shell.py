@@ -401,6 +401,9 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
         page.keyboard.press("Escape")
         dialog.get_by_role("switch", name="Enabled").click()
         expect(dialog.get_by_role("switch", name="Enabled")).not_to_be_checked()
+        dialog.get_by_role("button", name="More: headers").click()
+        dialog.get_by_role("combobox", name="Signature").click()
+        page.get_by_role("option", name="ed25519").click()
 
         site.installation.running[-1].kill()
         banner = page.get_by_text("No connection to the server. What you typed is kept")
@@ -419,8 +422,8 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
         dialog.get_by_role("button", name="Save").click()
         expect(page.get_by_role("region", name="Messages")).to_contain_text("“Typed before” is added.")
         (stored,) = site.webhooks()
-        assert (stored.url, list(stored.triggers), stored.enabled) == (
-            "http://127.0.0.1:9/typed-while-away", ["user.created"], False,
+        assert (stored.url, list(stored.triggers), stored.enabled, stored.signer) == (
+            "http://127.0.0.1:9/typed-while-away", ["user.created"], False, "ed25519",
         )  # fmt: skip
         check_failure(page, site, again)
         context.close()

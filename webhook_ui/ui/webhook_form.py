@@ -102,6 +102,9 @@ class _Form:
         self._version = version
         for name, (_, control) in self._kept.items():
             value = draft.get(name)
+            options = getattr(getattr(control, "control", None), "options", None)
+            if options is not None:  # of a choice the browser knows the words only
+                value = next((key for key, words in options.items() if words == value), None)
             if isinstance(value, bool) == isinstance(control.value, bool) and value is not None:
                 control.value = value
         chosen, select = draft.get("triggers"), self._triggers.control

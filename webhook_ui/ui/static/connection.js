@@ -67,7 +67,8 @@
     if (element.querySelector(".q-select--multiple")) {
       return [...element.querySelectorAll(".q-chip__content")].map((chip) => chip.textContent.trim());
     }
-    return element.querySelector("textarea, input")?.value ?? "";
+    const choice = element.querySelector(".q-select .q-field__native > span"); // what it shows stands beside its input
+    return choice ? choice.textContent.trim() : (element.querySelector("textarea, input")?.value ?? "");
   }
 
   /* when a page is left, and only then: nothing is written while somebody types */
