@@ -94,6 +94,6 @@ def test_a_webhook_is_signed_with_a_key_pair(enter: Enter, site: Site) -> None:
     expect(page.get_by_text("Key pair (Standard Webhooks v1a, ed25519)")).to_be_visible()
     page.get_by_role("tab", name="Secret").click()
     page.get_by_role("button", name="Show", exact=True).click()
-    expect(page.get_by_text("whpk_")).to_be_visible()
+    expect(page.locator(".w-command").get_by_text("whpk_")).to_be_visible()
     check_rules(page)
     picture(page, "plugin-public-key")
