@@ -84,7 +84,9 @@ def test_the_command_is_a_plain_one_where_it_can_be() -> None:
     assert words[5] == "https://a.example:443/x?y=a b"  # it could not be sent to, so it stands as it was written
     assert words[-2:] == ["--data-raw", BODIES["shell"]]
     assert f"x-odd: {HEADERS[2][1]}" in words
-    assert words_of(curl.command("https://xn--bcher-kva.example/é", [], ""))[5] == "https://xn--bcher-kva.example/%C3%A9"
+    assert (
+        words_of(curl.command("https://xn--bcher-kva.example/é", [], ""))[5] == "https://xn--bcher-kva.example/%C3%A9"
+    )
 
 
 def test_what_is_hidden_and_what_ages_is_said() -> None:
