@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from tests.conftest import KEY
-from tests.stored import NOW, OPERATOR, RULES, add_webhook, fields
+from tests.stored import NOW, OPERATOR, RULES, add_webhook, emit, fields
 from webhook_ui import database as database_module
 from webhook_ui import sealing, storage, times, webhooks
 from webhook_ui.changes import Changed, Kind
@@ -30,6 +30,7 @@ from webhook_ui.errors import Unavailable, UsageError
 from webhook_ui.models import Checkpoint, Webhook, table
 from webhook_ui.sealing import FernetSealer
 from webhook_ui.settings import Settings
+from webhook_ui.watch import Watch
 
 _checkpoint, _webhook = table(Checkpoint), table(Webhook)
 
@@ -624,3 +625,21 @@ def test_webhook_fields_survive_unchanged(database: Database) -> None:
     webhook = database.write_now(webhooks.add, values, rules=RULES, actor=OPERATOR, now=NOW)
     back = database.read_now(webhooks.get, webhook.id or 0)
     assert {name: getattr(back, name) for name in values} == values
+
+
+def test_sqlites_log_is_emptied_beside_the_commits(sqlite_url: sa.URL) -> None:
+    """A commit that has to do it itself takes a hundred times as long, and every delivery waits for it."""
+    file = Path(str(sqlite_url.database))
+    with closing(Database(sqlite_url.render_as_string(), FernetSealer(KEY))) as database:
+        watch = Watch(database)
+        watch.start()
+        try:
+            before = file.stat().st_size
+            for _ in range(5):  # far less than what a commit would empty
+                emit(database, payload='{"text": "%s"}' % ("x" * 100_000))
+            patience = time.monotonic() + 10
+            while file.stat().st_size < before + 400_000:
+                assert time.monotonic() < patience, "what was committed still stands in the log"
+                time.sleep(0.02)  # another thread works; nothing here could be awaited
+        finally:
+            watch.stop()

@@ -34,6 +34,9 @@ BUSY_SECONDS = 5
 # a worker that was stopped within a transaction holds its rows so long: no longer than it would hold a claim by the
 # usual lease, and far longer than any code of ours pauses between two statements
 IDLE_SECONDS = 60.0
+LONGEST_LOG = (
+    16_384  # pages of SQLite's log before a commit has to empty it: `watch` does so sooner, beside the commits
+)
 CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
 LONGEST_NOTICE = 4000  # bytes; PostgreSQL takes 8000
 # a machine that vanishes says nothing: each side finds out by itself, within some 15 s
@@ -323,6 +326,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows A to Z only
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_LOG}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -1,7 +1,11 @@
-"""Hears the commits of other processes. The database is the only bus: PostgreSQL tells, SQLite is asked."""
+"""Hears the commits of other processes. The database is the only bus: PostgreSQL tells, SQLite is asked.
+
+Whoever asks SQLite also empties its log now and then, so that no commit has to.
+"""
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 
 import psycopg
@@ -11,6 +15,7 @@ from webhook_ui.database import ALIVE, CHANNEL, Database, read_notice
 from webhook_ui.outage import Outage
 
 ASK_SECONDS = 0.05  # one question costs SQLite some microseconds
+EMPTY_SECONDS = 1.0
 AGAIN_SECONDS = 2.0
 
 
@@ -45,13 +50,18 @@ class Watch:
     def _ask_sqlite(self) -> None:
         file = str(self._database.url.database)
         with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-            seen = None
+            seen = emptied = None
+            again = 0.0
             while not self._stop.is_set():
                 version = connection.execute("PRAGMA data_version").fetchone()
                 self._outage.over()
                 if seen is not None and version != seen:
                     self._database.look_for_others()  # it may have been this process itself
                 seen = version
+                if version != emptied and time.monotonic() > again:
+                    # moving what was committed from the log into the database makes no commit wait here
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                    emptied, again = version, time.monotonic() + EMPTY_SECONDS
                 self._stop.wait(ASK_SECONDS)
 
     def _hear_postgresql(self) -> None:

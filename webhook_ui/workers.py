@@ -18,7 +18,6 @@ from webhook_ui.settings import PREFIX, Settings
 STOP_GRACE = 10.0  # seconds that attempts in flight get when a process is asked to stop
 RECORD_GRACE = 5.0  # seconds more to record what came of them; then it is ended
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds before a worker that died is started again
-SWITCH_SECONDS = 0.001  # Python's own 5 ms are as long as a whole turn
 STEADY = 60.0  # seconds after which a worker counts as having started well
 
 log = structlog.get_logger()
@@ -42,13 +41,11 @@ def on_stop(stop: Callable[[], object]) -> None:
 def settle_in() -> None:
     """What a process has built up to now stays to its end: the garbage collector need not look through it again.
 
-    That, and looking less often, saves a tenth of a dispatcher's time. Threads that want the interpreter get it sooner
-    than is usual: the one that writes needs it for moments only, but after each statement.
+    That, and looking less often, saves a tenth of a dispatcher's time.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def leave(_number: int = 0, _frame: FrameType | None = None) -> None:
