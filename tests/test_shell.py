@@ -272,11 +272,13 @@ def test_every_page_is_clean_in_both_themes_and_all_widths(site: Site, enter: En
                 page.set_viewport_size({"width": width, "height": 900})
                 check_width(page)
             page.set_viewport_size({"width": 1440, "height": 900})
+        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
         for keys in ("Control+k", "?"):
             page.keyboard.press(keys)
             expect(page.locator("dialog[open]")).to_be_visible()
             check_rules(page)
             page.keyboard.press("Escape")
+            expect(page.locator("dialog[open]")).to_have_count(0)
     assert page.emulate_media(reduced_motion="reduce") is None
     assert page.evaluate("getComputedStyle(document.querySelector('.w-nav-link')).transitionDuration") == "0s"
 
