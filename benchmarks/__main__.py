@@ -206,7 +206,7 @@ def profile(
     return module.measure(storage, count=count, size=size, save=save)
 
 
-@app.command()
+@app.command("crash")
 def crash(
     minutes: Annotated[float, typer.Option(help="How long; 20 kills at the least.")] = 10.0,
     *,
