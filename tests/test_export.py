@@ -114,7 +114,7 @@ async def test_an_export_that_breaks_off_says_so_and_does_not_end(database: Data
         "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
         "asgi": {"spec_version": "2.4"}, "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
     }  # fmt: skip
-    await Starlette(routes=export.routes(Failing(database, 3)))(scope, receive, send)  # type: ignore[arg-type]
+    await Starlette(routes=export.routes(Failing(database, 3)))(scope, receive, send)  # type: ignore[arg-type]  # a stand-in
     assert sent[0]["status"] == 200
     assert b"The export broke off here and is not complete: The database did not answer." in sent[-1]["body"]
     assert all(message["more_body"] for message in sent[1:])

@@ -100,7 +100,7 @@ def plugins(job: Job | None = None, source: object = None) -> Plugins:
 
     info = PluginInfo(name="odd", source=Source.file, where="odd.py", title="Odd", triggers=1)
     host = PluginHost("odd")
-    contents = Contents(host=host, runner=Runner("odd"), jobs=[job] if job else [], source=source)  # type: ignore[arg-type]
+    contents = Contents(host=host, runner=Runner("odd"), jobs=[job] if job else [], source=source)  # type: ignore[arg-type]  # odd on purpose
     trigger = Trigger("odd.done", "Done", "", {})
     return Plugins(
         triggers={"odd.done": RegisteredTrigger(trigger=trigger, plugin=info)},
@@ -195,4 +195,4 @@ def test_daylight_saving_is_stated() -> None:
 )
 def test_a_job_that_is_not_valid_says_what_to_do(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Job("x", print, **change)  # type: ignore[arg-type]
+        Job("x", print, **change)  # type: ignore[arg-type]  # wrong on purpose

@@ -44,7 +44,7 @@ def test_without_settings_they_do_nothing(name: str, load_plugin: Load) -> None:
 def test_schedule_fires_by_the_clock(load_plugin: Load, deliver: Callable[..., object]) -> None:
     nightly = {"trigger": "clock.nightly", "cron": "30 2 * * *", "timezone": "Europe/Berlin", "payload": {"n": 1}}
     plugin = load_plugin(PLUGINS / "schedule.py", events=[nightly, {"trigger": "clock.beat", "every": 60}])
-    conform(plugin, deliver)  # type: ignore[arg-type]
+    conform(plugin, deliver)  # type: ignore[arg-type]  # a stand-in
     at = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     for _ in range(2):  # two processes that both believe to be elected
         plugin.run_job("clock.nightly", at=at)

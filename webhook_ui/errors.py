@@ -46,5 +46,5 @@ class Unavailable(WebhookUIError):  # noqa: N818
     """The database cannot be reached or cannot store; nothing was changed, try again."""
 
 
-class PluginFault(WebhookUIError):  # noqa: N818
+class PluginFault(WebhookUIError):  # noqa: N818 - the glossary's word, as with the other errors
     """A plugin's code raised, took too long, or is switched off; the message names the plugin."""
