@@ -1,0 +1,74 @@
+"""The words of the dashboard in the reader's language, looked up in the catalogs under `translations/`.
+
+Messages are written in English in the code and are their own keys (GNU gettext). What programs read (REST, logs,
+commands) stays English: they run where no language is set.
+"""
+
+import gettext
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LANGUAGES = {"en": "English", "es": "Español"}
+"""What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
+SOURCE = "en"
+CATALOGS = Path(__file__).parent / "translations"
+
+_spoken: ContextVar[str | None] = ContextVar("language", default=None)
+
+
+def tr(message: str, **values: object) -> str:
+    """`message` in the reader's language, with `{names}` in it replaced by `values`."""
+    text = _catalog(language()).gettext(message)
+    return text.format(**values) if values else text
+
+
+def trn(one: str, many: str, number: int, **values: object) -> str:
+    """`one` or `many` as `number` asks for in the reader's language; `{n}` in them stands for it, unless given."""
+    return _catalog(language()).ngettext(one, many, number).format(**{"n": number, **values})
+
+
+def language() -> str:
+    """The code of the language in which `tr` answers here and now."""
+    return _spoken.get() or _reader() or SOURCE
+
+
+@contextmanager
+def spoken(code: str) -> Iterator[None]:
+    """Sets the language inside: for work that is done for a reader elsewhere, on a thread of the database say."""
+    token = _spoken.set(code)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
+
+
+def ask_for_reader(reader: Callable[[], str | None]) -> None:
+    """`reader` tells, whenever it is asked, the language of whom is being served; None if that is nobody."""
+    global _reader  # noqa: PLW0603 - one dashboard to a process
+    _reader = reader
+
+
+def _nobody() -> str | None:
+    return None
+
+
+_reader: Callable[[], str | None] = _nobody
+
+
+@cache
+def _catalog(code: str) -> gettext.NullTranslations:
+    path = CATALOGS / f"{code}.po"
+    if code == SOURCE or not path.exists():
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=code))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
