@@ -18,6 +18,7 @@ from webhook_ui.ui import (
     event_page,
     events_page,
     plugin_pages,
+    quick_elements,
     redeliveries_page,
     settings_page,
     theme,
@@ -41,6 +42,7 @@ FRAME_SECONDS = 0.5  # how long the frame waits for what the database says befor
 
 def install(app: FastAPI, services: Services) -> None:
     """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
+    quick_elements.install()
     theme.setup()
     nicegui_app.add_middleware(Nonces)  # before anything that compresses
     nicegui_app.on_page_exception(show_failure)

@@ -117,10 +117,13 @@ class DeliveryLog:
             return
         for row in news.shown:
             self._renew(row)
-        fresh = [row for row in news.fresh if key_of(row) not in self._rows]
-        if not fresh:
+        if not self._unknown(news.fresh):
             return
-        if first_page and not self._around.is_reading() and await self._at_top():
+        may_move = first_page and not self._around.is_reading() and await self._at_top()
+        fresh = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
+        if not fresh or log.part != self._log.part:
+            return
+        if may_move:
             if self._place(fresh):  # the next page begins behind what is the last row now
                 self._next = paging.encode(min(self._rows))
                 self._say_searched(None)
@@ -129,6 +132,9 @@ class DeliveryLog:
             self._count_rows(more=self._next is not None)
         else:
             self._announce(len(fresh))
+
+    def _unknown(self, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+        return [row for row in rows if key_of(row) not in self._rows]
 
     async def _show_news(self) -> None:
         if self._log.cursor:

@@ -55,7 +55,10 @@ class Shell:
         self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
         self._person, self._theme = person, theme
         self._on_stop = on_stop
+        self._account = account
         self._accounts: list[AccountMenu] = []
+        self._counts: dict[str, int | None] = {entry.path: entry.count for entry in entries}
+        self._stopped = False
         self._stops: list[tuple[ui.element, ui.element | None]] = []
         self._links: list[tuple[Entry, ui.element, Text]] = []
         client = context.client
@@ -73,7 +76,7 @@ class Shell:
             self._fill(account)
         with top:
             icon_button(icons.MENU, "Menu", self._open_menu, small=False)
-        self._build_drawer(replace(account, on_keys=partial(self._leave_drawer, account.on_keys)))
+        self._build_drawer()
         toasts.prepare()
         self.content = box("div", "w-content")
         ui.skip_link(target=self.content)
@@ -82,12 +85,14 @@ class Shell:
 
     def set_count(self, path: str, count: int | None) -> None:
         """The number beside an entry; none for `None`."""
+        self._counts[path] = count
         for entry, _, figure in self._links:
             if entry.path == path:
                 figure.set_text("" if count is None else formats.count(count))
 
     def show_stopped(self, stopped: bool) -> None:
         """Shows the bar above all pages, and in the navigation that sending is stopped or the way to stop it."""
+        self._stopped = stopped
         self.bar.set_visibility(stopped)
         for sign, button_ in self._stops:
             sign.set_visibility(stopped)
@@ -96,6 +101,7 @@ class Shell:
 
     def show_theme(self, theme: str) -> None:
         """Marks the theme that was chosen."""
+        self._theme = theme
         for menu in self._accounts:
             menu.show(theme)
 
@@ -108,17 +114,19 @@ class Shell:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
                     symbol(entry.icon)
                     text(entry.title, "w-nav-title")
-                    figure = text("" if entry.count is None else formats.count(entry.count), "w-nav-count")
+                    count = self._counts[entry.path]
+                    figure = text("" if count is None else formats.count(count), "w-nav-count")
                 made.props["title"] = entry.title
                 self._links.append((entry, made, figure))
         with box("div", "w-side-switch"):
             with box("div", "w-row w-side-stopped") as sign:
                 box("span", "w-dot").props["aria-hidden"] = "true"
                 text("Sending stopped", "w-nav-title w-error-ink")
-            sign.set_visibility(False)
+            sign.set_visibility(self._stopped)
             stop = button("Stop sending", self._on_stop, icon=icons.STOP, kind="quiet") if self._on_stop else None
             if stop:
                 stop.props["title"] = "Stop sending"
+                stop.set_visibility(not self._stopped)
             self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
             self._accounts.append(AccountMenu(self._person, account, self._theme))
@@ -127,20 +135,26 @@ class Shell:
         self._drawer.close()
         return on_keys() if on_keys else None
 
-    def _build_drawer(self, account: AccountActions) -> None:
+    def _build_drawer(self) -> None:
         self._drawer = ui.dialog().props("position=left transition-duration=200")
         self._drawer.props["aria-label"] = "Menu"
-        with self._drawer, box("nav", "w-drawer", label="Menu"):
-            self._fill(account)
 
     def _open_menu(self) -> None:
+        if not self._drawer.default_slot.children:  # most windows are wide enough never to need it
+            account = replace(self._account, on_keys=partial(self._leave_drawer, self._account.on_keys))
+            with self._drawer, box("nav", "w-drawer", label="Menu"):
+                self._fill(account)
+            self._mark_current()
         self._drawer.open()
 
     def _show_current(self, address: str) -> None:
-        current = self._entry_of(urlsplit(address).path)
-        for entry, made, _ in self._links:
-            made.props.set_optional("aria-current", "page" if entry.path == current else None)
+        self._current = self._entry_of(urlsplit(address).path)
+        self._mark_current()
         self._drawer.close()
+
+    def _mark_current(self) -> None:
+        for entry, made, _ in self._links:
+            made.props.set_optional("aria-current", "page" if entry.path == self._current else None)
 
     def _entry_of(self, path: str) -> str:
         """The path of the entry that `path` belongs to; nothing for an address that is no page."""

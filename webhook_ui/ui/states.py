@@ -67,10 +67,11 @@ def nothing_found(title: str, detail: str, on_clear: Callable[[], object]) -> ui
     return section
 
 
+_BONES = "".join(f'<span class="w-sk w-sk-{part}"></span>' for part in ("title", "url", "spark", "last", "foot"))
+
+
 def skeleton_card() -> ui.element:
     """The final geometry of a card while it is loaded; show it after 200 ms only."""
-    with box("div", "w-card w-skeleton") as card:
-        card.props["aria-busy"] = "true"
-        for part in ("title", "url", "spark", "last", "foot"):
-            box("span", f"w-sk w-sk-{part}")
+    card = ui.html(_BONES, sanitize=False).classes("w-card w-skeleton")
+    card.props["aria-busy"] = "true"
     return card
