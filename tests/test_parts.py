@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser import CHROMIUM, FLAGS
 from webhook_ui.ui import formats
 from webhook_ui.ui.parts import link
 from webhook_ui.ui.trigger_field import Group, Offer, with_missing
@@ -31,17 +32,6 @@ def test_a_chosen_trigger_stays_choosable_without_its_plugin() -> None:
     groups = [Group(heading="Users", offers=[Offer(name="user.created", title="User creation")])]
     assert with_missing(groups, ["user.created"]) == groups
     assert [offer.name for offer in with_missing(groups, ["gone.away"])[1].offers] == ["gone.away"]
-
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +63,7 @@ def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
 
