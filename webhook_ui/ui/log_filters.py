@@ -54,6 +54,7 @@ class LogFilters:
                 self._last = MomentField(
                     "To", shown_moment(log.last, zone), lambda text: self._tell_time("last", text), calendar=_LAST
                 )
+        self._times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         self._mark(log, zone)
 
     async def show(self, log: LogAddress, zone: ZoneInfo) -> None:
@@ -66,8 +67,11 @@ class LogFilters:
             self._response.value = log.response
         if self._webhook:
             await self._webhook.show(log.webhook)
-        self._first.enter(shown_moment(log.first, zone))
-        self._last.enter(shown_moment(log.last, zone))
+        times = shown_moment(log.first, zone), shown_moment(log.last, zone)
+        for field, shown, known in zip((self._first, self._last), times, self._times, strict=True):
+            if shown != known or not log.narrowed:  # what is being typed into the one while the other is followed stays
+                field.enter(shown)
+        self._times = times
         self._mark(log, zone)
 
     def _tell(self, name: str, value: str) -> Any:
