@@ -14,6 +14,7 @@ from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
@@ -23,15 +24,26 @@ CATALOGS = Path(__file__).parent / "translations"
 _spoken: ContextVar[str | None] = ContextVar("language", default=None)
 
 
-def tr(message: str, **values: object) -> str:
+def tr(message: str, /, **values: object) -> str:
     """`message` in the reader's language, with `{names}` in it replaced by `values`."""
     text = _catalog(language()).gettext(message)
     return text.format(**values) if values else text
 
 
-def trn(one: str, many: str, number: int, **values: object) -> str:
+def trn(one: str, many: str, number: int, /, **values: object) -> str:
     """`one` or `many` as `number` asks for in the reader's language; `{n}` in them stands for it, unless given."""
     return _catalog(language()).ngettext(one, many, number).format(**{"n": number, **values})
+
+
+def mark(message: str) -> str:
+    """`message` as it is: says of a word that stands in a constant that it is looked up where it is shown."""
+    return message
+
+
+def number(value: float, digits: int = 0) -> str:
+    """`value` with groups of thousands and so many `digits` after the point, as the reader writes it: '1,234.5'."""
+    text = f"{value:,.{digits}f}"
+    return text if language() == SOURCE else text.translate(_separators(language()))
 
 
 def language() -> str:
@@ -60,6 +72,11 @@ def _nobody() -> str | None:
 
 
 _reader: Callable[[], str | None] = _nobody
+
+
+@cache
+def _separators(code: str) -> dict[int, str]:
+    return str.maketrans({",": get_group_symbol(code), ".": get_decimal_symbol(code)})
 
 
 @cache
