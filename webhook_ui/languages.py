@@ -42,8 +42,11 @@ def mark(message: str) -> str:
 
 def number(value: float, digits: int = 0) -> str:
     """`value` with groups of thousands and so many `digits` after the point, as the reader writes it: '1,234.5'."""
-    text = f"{value:,.{digits}f}"
-    return text if language() == SOURCE else text.translate(_separators(language()))
+    code = language()
+    if code == SOURCE or code not in LANGUAGES:
+        return f"{value:,.{digits}f}"
+    group, point = _separators(code)
+    return f"{value:_.{digits}f}".replace(".", point).replace("_", group)
 
 
 def language() -> str:
@@ -75,8 +78,8 @@ _reader: Callable[[], str | None] = _nobody
 
 
 @cache
-def _separators(code: str) -> dict[int, str]:
-    return str.maketrans({",": get_group_symbol(code), ".": get_decimal_symbol(code)})
+def _separators(code: str) -> tuple[str, str]:
+    return get_group_symbol(code), get_decimal_symbol(code)
 
 
 @cache
