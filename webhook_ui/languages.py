@@ -84,9 +84,15 @@ def _separators(code: str) -> tuple[str, str]:
 
 @cache
 def _catalog(code: str) -> gettext.NullTranslations:
-    path = CATALOGS / f"{code}.po"
-    if code == SOURCE or not path.exists():
-        return gettext.NullTranslations()
+    found = gettext.NullTranslations()
+    for path in CATALOGS.glob(f"{code}*.po"):
+        part = _compile(code, path)
+        part.add_fallback(found)
+        found = part
+    return found
+
+
+def _compile(code: str, path: Path) -> gettext.GNUTranslations:
     compiled = io.BytesIO()
     with path.open("rb") as source:
         write_mo(compiled, read_po(source, locale=code))
