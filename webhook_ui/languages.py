@@ -26,7 +26,7 @@ _spoken: ContextVar[str | None] = ContextVar("language", default=None)
 
 def tr(message: str, /, **values: object) -> str:
     """`message` in the reader's language, with `{names}` in it replaced by `values`."""
-    text = _catalog(language()).gettext(message)
+    text = _catalog(language()).gettext(message) if message else ""  # gettext has its own use for the empty one
     return text.format(**values) if values else text
 
 
