@@ -12,12 +12,16 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
 SOURCE = "en"
+PSEUDO = "qps"
+"""A language for tests: English in ⟦brackets⟧, so that words which do not come from a catalog stand out."""
+LONGEST_HEADER = 500  # characters of Accept-Language that are looked at
 CATALOGS = Path(__file__).parent / "translations"
 
 _spoken: ContextVar[str | None] = ContextVar("language", default=None)
@@ -32,6 +36,11 @@ def tr(message: str, **values: object) -> str:
 def trn(one: str, many: str, number: int, **values: object) -> str:
     """`one` or `many` as `number` asks for in the reader's language; `{n}` in them stands for it, unless given."""
     return _catalog(language()).ngettext(one, many, number).format(**{"n": number, **values})
+
+
+def mark(message: str) -> str:
+    """`message` as it is: words that are kept now and looked up by `tr` when they are shown."""
+    return message
 
 
 def language() -> str:
@@ -55,6 +64,39 @@ def ask_for_reader(reader: Callable[[], str | None]) -> None:
     _reader = reader
 
 
+def known(code: str | None) -> str | None:
+    """`code` if something is spoken by this name, the tests' language included."""
+    return code if code in LANGUAGES or code == PSEUDO else None
+
+
+def wanted(accepted: str) -> str | None:
+    """The first language of ours in an Accept-Language header; None if there is none."""
+    found: list[tuple[float, str]] = []
+    for entry in accepted[:LONGEST_HEADER].split(","):
+        name, _, weight = entry.partition(";")
+        code = name.strip().lower().partition("-")[0]
+        if code in LANGUAGES:
+            found.append((_weight(weight), code))
+    best, first = max(found, key=lambda one: one[0], default=(0.0, ""))  # of equals the first
+    return first if best > 0 else None
+
+
+def locale() -> Locale:
+    """How days and numbers are written for the reader."""
+    code = language()
+    return Locale.parse(SOURCE if code == PSEUDO else code)
+
+
+def _weight(text: str) -> float:
+    name, _, value = text.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
 def _nobody() -> str | None:
     return None
 
@@ -62,8 +104,18 @@ def _nobody() -> str | None:
 _reader: Callable[[], str | None] = _nobody
 
 
+class _Brackets(gettext.NullTranslations):
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
 @cache
 def _catalog(code: str) -> gettext.NullTranslations:
+    if code == PSEUDO:
+        return _Brackets()
     path = CATALOGS / f"{code}.po"
     if code == SOURCE or not path.exists():
         return gettext.NullTranslations()

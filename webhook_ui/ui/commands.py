@@ -18,6 +18,7 @@ from webhook_ui.ui.shortcuts import ShortcutsHelp, open_help, place_of
 from webhook_ui.ui.stop_bar import StopBar
 
 PAGES, DO = "Pages", "Do"
+LANGUAGE = "lang"  # the preference; `reader` reads its cookie
 THEME = "theme"  # the preference; `static/theme.js` reads its cookie
 
 
@@ -30,7 +31,10 @@ class Commands:
         self._shell: Shell | None = None
         signs_in = tab.services.settings.auth == "accounts"
         self.account = AccountActions(
-            on_theme=self._choose_theme, on_keys=open_help, on_sign_out=_sign_out if signs_in else None
+            on_theme=self._choose_theme,
+            on_language=self._choose_language,
+            on_keys=open_help,
+            on_sign_out=_sign_out if signs_in else None,
         )
 
     @property
@@ -102,6 +106,10 @@ class Commands:
     async def _fire(self, one: RegisteredTrigger) -> None:
         with self._tab.client:
             await FireDialog(self._tab, one.trigger, on_fired=_nothing_more).open()
+
+    def _choose_language(self, code: str) -> None:
+        self._tab.prefer(LANGUAGE, code)
+        ui.navigate.reload()  # the page is built anew, in the other language
 
     def _choose_theme(self, name: str) -> None:
         self._tab.prefer(THEME, name)

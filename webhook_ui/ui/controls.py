@@ -220,6 +220,7 @@ def more_menu(
 ) -> ui.button:
     """The three dots and what they offer; a function is asked what that is each time the menu opens."""
     made = icon_button(icons.MORE, name, small=small)
+    made.props["data-more"] = "true"  # `static/shell.js` opens it by a key
     if callable(actions):
         made.props["aria-haspopup"] = "menu"
         made.on_click(lambda _: _toggle_menu(made, name, actions))

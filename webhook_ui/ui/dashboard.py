@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
+from webhook_ui import languages
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.security_headers import Nonces
 from webhook_ui.ui import (
@@ -18,6 +19,7 @@ from webhook_ui.ui import (
     event_page,
     events_page,
     plugin_pages,
+    reader,
     redeliveries_page,
     settings_page,
     theme,
@@ -42,6 +44,7 @@ FRAME_SECONDS = 0.5  # how long the frame waits for what the database says befor
 def install(app: FastAPI, services: Services) -> None:
     """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
     theme.setup()
+    languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(Nonces)  # before anything that compresses
     nicegui_app.on_page_exception(show_failure)
     nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
@@ -51,7 +54,7 @@ def install(app: FastAPI, services: Services) -> None:
         title="Webhook UI",
         favicon=Path(theme.STATIC) / "favicon.svg",
         dark=None,
-        language="en-US",
+        language=reader.tag(languages.SOURCE),
         reconnect_timeout=RECONNECT_SECONDS,
         tailwind=False,
         show_welcome_message=False,
@@ -62,6 +65,7 @@ def install(app: FastAPI, services: Services) -> None:
 
 def _answer(services: Services) -> Awaitable[None]:
     context.client.page.response_timeout = RESPONSE_SECONDS  # each request has a page object of its own
+    reader.prepare(context.client)
     return _root(services)
 
 
@@ -139,7 +143,14 @@ async def _open_tab(services: Services) -> Tab:
         raise WebhookUIError("A page was asked for that the door had not let through.")
     zone = zone_named(cookies.get(ZONE_COOKIE)) or ZoneInfo("UTC")
     preferences = {name.removeprefix(PREFERENCE): text for name, text in cookies.items() if name.startswith(PREFERENCE)}
-    return Tab(services=services, client=client, actor=actor, zone=zone, preferences=preferences)
+    return Tab(
+        services=services,
+        client=client,
+        actor=actor,
+        zone=zone,
+        language=reader.language_of(client),
+        preferences=preferences,
+    )
 
 
 async def _learn_zone(tab: Tab, name: object) -> None:

@@ -5,7 +5,7 @@ import secrets
 import structlog
 from nicegui import context, ui
 
-from webhook_ui.ui import icons
+from webhook_ui.ui import icons, reader
 from webhook_ui.ui.controls import button, command
 from webhook_ui.ui.parts import box, link, mono, page_header, prose, text
 from webhook_ui.ui.states import notice
@@ -44,6 +44,8 @@ def show_failure(error: Exception) -> str:
     """Says that a page could not be built, with a reference by which the log says why; the reference."""
     reference = secrets.token_hex(4)
     address = context.client.sub_pages_router.current_path.partition("?")[0]
+    if not context.client.head_html.count(reader.WORDS_ID):  # nothing of ours was built before
+        reader.prepare(context.client)
     log.error("page.failed", reference=reference, address=address, exc_info=error)
     ui.page_title("Error · Webhook UI")
     with box("div", "w-page"):
