@@ -12,9 +12,9 @@ from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
-from babel import Locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
@@ -27,20 +27,29 @@ CATALOGS = Path(__file__).parent / "translations"
 _spoken: ContextVar[str | None] = ContextVar("language", default=None)
 
 
-def tr(message: str, **values: object) -> str:
+def tr(message: str, /, **values: object) -> str:
     """`message` in the reader's language, with `{names}` in it replaced by `values`."""
-    text = _catalog(language()).gettext(message)
+    text = _catalog(language()).gettext(message) if message else ""  # gettext has its own use for the empty one
     return text.format(**values) if values else text
 
 
-def trn(one: str, many: str, number: int, **values: object) -> str:
-    """`one` or `many` as `number` asks for in the reader's language; `{n}` in them stands for it, unless given."""
-    return _catalog(language()).ngettext(one, many, number).format(**{"n": number, **values})
+def trn(one: str, many: str, amount: int, /, **values: object) -> str:
+    """`one` or `many` as `amount` asks for in the reader's language; `{n}` in them stands for it, unless given."""
+    return _catalog(language()).ngettext(one, many, amount).format(**{"n": number(amount), **values})
 
 
 def mark(message: str) -> str:
-    """`message` as it is: words that are kept now and looked up by `tr` when they are shown."""
+    """`message` as it is: says of a word that stands in a constant that it is looked up where it is shown."""
     return message
+
+
+def number(value: float, digits: int = 0) -> str:
+    """`value` with groups of thousands and so many `digits` after the point, as the reader writes it: '1,234.5'."""
+    code = language()
+    if code == SOURCE or code not in LANGUAGES:
+        return f"{value:,.{digits}f}"
+    group, point = _separators(code)
+    return f"{value:_.{digits}f}".replace(".", point).replace("_", group)
 
 
 def language() -> str:
@@ -81,12 +90,6 @@ def wanted(accepted: str) -> str | None:
     return first if best > 0 else None
 
 
-def locale() -> Locale:
-    """How days and numbers are written for the reader."""
-    code = language()
-    return Locale.parse(SOURCE if code == PSEUDO else code)
-
-
 def _weight(text: str) -> float:
     name, _, value = text.strip().partition("=")
     if name != "q":
@@ -106,19 +109,30 @@ _reader: Callable[[], str | None] = _nobody
 
 class _Brackets(gettext.NullTranslations):
     def gettext(self, message: str) -> str:
-        return f"⟦{message}⟧"
+        return f"⟦{message}⟧" if message else ""
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return f"⟦{msgid1 if n == 1 else msgid2}⟧"
 
 
 @cache
+def _separators(code: str) -> tuple[str, str]:
+    return get_group_symbol(code), get_decimal_symbol(code)
+
+
+@cache
 def _catalog(code: str) -> gettext.NullTranslations:
     if code == PSEUDO:
         return _Brackets()
-    path = CATALOGS / f"{code}.po"
-    if code == SOURCE or not path.exists():
-        return gettext.NullTranslations()
+    found = gettext.NullTranslations()
+    for path in CATALOGS.glob(f"{code}*.po"):
+        part = _compile(code, path)
+        part.add_fallback(found)
+        found = part
+    return found
+
+
+def _compile(code: str, path: Path) -> gettext.GNUTranslations:
     compiled = io.BytesIO()
     with path.open("rb") as source:
         write_mo(compiled, read_po(source, locale=code))

@@ -6,6 +6,7 @@ Foreign text only ever becomes a text node or a prop's value here, never markup,
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from string import Formatter
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -130,6 +131,23 @@ def status_pill(status: Status) -> ui.element:
         symbol(icon)
         text(word)
     return pill
+
+
+def sentence(pattern: str, **pieces: str | int | Callable[[], object]) -> None:
+    """A sentence whose `{names}` are words, or elements that a function builds: their order is the language's."""
+    words = ""
+    for before, name, _, _ in Formatter().parse(pattern):
+        words += before
+        piece = pieces[name] if name else ""
+        if callable(piece):
+            if words:
+                text(words)
+            words = ""
+            piece()
+        else:
+            words += str(piece)
+    if words:
+        text(words)
 
 
 def tag(name: str) -> Text:
