@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from sqlmodel import Session
 
 from webhook_ui.accounts import COOKIE, Identity
@@ -89,6 +89,10 @@ class Tab:
                 return fn(*args, **kwargs)
 
         return speak
+
+    def begin(self, work: Awaitable[None], *, name: str) -> None:
+        """Does `work` beside all else, for this tab: in its language, and its errors are told there."""
+        background_tasks.create(work, name=name, context=self.client)
 
     def follow(self, element: ui.element, look: Look) -> None:
         """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""
