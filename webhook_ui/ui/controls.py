@@ -64,7 +64,8 @@ def code_block(content: str, *, name: str, copy: bool = True) -> ui.element:
         pre.props["aria-label"] = name
         pre.props["role"] = "region"
         if copy:
-            copy_button(content, tr("Copy {what}", what=f"{name[:1].lower()}{name[1:]}"))
+            what = name[:1].lower() + name[1:]
+            copy_button(content, tr("Copy {what}", what=what))
     return block
 
 

@@ -56,8 +56,8 @@ class StopBar:
             confirm(
                 tr("Stop sending everywhere?"),
                 tr(
-                    "Nothing more is sent to any webhook until an admin starts it again; what is in flight ends. Events "
-                    "are accepted all the time, and held."
+                    "Nothing more is sent to any webhook until an admin starts it again; what is in flight ends. "
+                    "Events are accepted all the time, and held."
                 ),
                 action=tr("Stop sending"),
                 on_confirm=self._stop,

@@ -69,8 +69,8 @@ class MoreFields:
                 note=tr("seconds"),
                 hint=tr(
                     "How long the receiver may take to answer, 1 to {most}; empty: {usual}",
-                    most=f"{longest_timeout:g}",
-                    usual=f"{usual_timeout:g}",
+                    most=format(longest_timeout, "g"),
+                    usual=format(usual_timeout, "g"),
                 ),
             )
             self.retry_schedule = text_field(
