@@ -8,11 +8,13 @@ from typing import Any
 
 from nicegui import ui
 
+from webhook_ui.actors import Role
 from webhook_ui.languages import LANGUAGES, language, mark, tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import popup
 from webhook_ui.ui.parts import box, foreign, symbol, text
 
+ROLES = {Role.admin: mark("Admin"), Role.operator: mark("Operator"), Role.viewer: mark("Viewer")}
 THEMES = (("system", mark("As the system")), ("light", mark("Light")), ("dark", mark("Dark")))
 
 

@@ -45,7 +45,7 @@ class BulkBar:
             with box("div", "w-row w-bulk-work") as self._work:
                 self._progress = box("progress", "w-bulk-progress", label=tr("Progress"))
                 self._stop = button(tr("Stop"), on_stop, icon=icons.CLOSE, kind="quiet", small=True)
-            self._clear = icon_button(icons.CLOSE, "Clear selection", on_clear).classes("w-end")
+            self._clear = icon_button(icons.CLOSE, tr("Clear selection"), on_clear).classes("w-end")
         self._busy = ""
         self.work("", 0, 0)
 

@@ -12,6 +12,7 @@ from nicegui import background_tasks, context, core, ui
 
 from webhook_ui import languages
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.security_headers import Nonces
 from webhook_ui.ui import (
     deliveries_page,
@@ -27,7 +28,7 @@ from webhook_ui.ui import (
     webhook_page,
     webhooks_page,
 )
-from webhook_ui.ui.account_menu import Person
+from webhook_ui.ui.account_menu import ROLES, Person
 from webhook_ui.ui.commands import Commands
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
@@ -71,7 +72,7 @@ def _answer(services: Services) -> Awaitable[None]:
 
 async def _root(services: Services) -> None:
     tab = await _open_tab(services)
-    person, stop_bar = Person(name=tab.actor.name, role=str(tab.actor.role).capitalize()), StopBar(tab)
+    person, stop_bar = Person(name=tab.actor.name, role=tr(ROLES[tab.actor.role])), StopBar(tab)
     entries = [*ENTRIES, *plugin_pages.entries(services.plugins)]
     commands = Commands(tab, entries, stop_bar)
     theme.choose(context.client, commands.theme)

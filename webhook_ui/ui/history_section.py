@@ -94,7 +94,7 @@ class HistorySection:
                     text(" · ")
                     sentence(tr("from {address}"), address=lambda: foreign(origin, cut=False))
             if self._tab.may_write and undoing.former_values(change):
-                button("Undo", partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
+                button(tr("Undo"), partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
         found = change_words.differences(change)
         if found:
             with box("dl", "w-diff"):

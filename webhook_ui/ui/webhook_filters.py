@@ -70,7 +70,7 @@ class Filters:
 
     def _build_more(self) -> None:
         # narrow screens only: the others stand in a sheet behind it
-        self._more = button("Filters", self._turn, icon=icons.FILTER).classes("w-filters-more")
+        self._more = button(tr("Filters"), self._turn, icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
 
     def _build_sheet(self, question: Question) -> None:
@@ -92,7 +92,9 @@ class Filters:
             self._result = filter_field(
                 tr("Last result"), in_words(LASTS), question.result, lambda key: self._tell("result", key)
             )
-            self._done = button("Show webhooks", partial(self._turn, False), kind="primary").classes("w-filters-done")
+            self._done = button(tr("Show webhooks"), partial(self._turn, False), kind="primary").classes(
+                "w-filters-done"
+            )
 
     def _turn(self, opened: bool | None = None) -> None:
         opened = self._more.props["aria-expanded"] != "true" if opened is None else opened

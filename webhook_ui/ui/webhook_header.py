@@ -48,7 +48,7 @@ class WebhookHeader:
                 self._enabled = switch(tr("Enabled"), webhook.enabled, on_change=self._enable)
                 self._pause = button(tr("Pause"), self._turn_pause, icon=icons.PAUSE)
                 self._test = button(tr("Send test"), self._send_test, icon=icons.SEND)
-                button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
+                button(tr("Edit"), on_edit, icon=icons.EDIT).classes("w-lead")
                 delete = Action(label=tr("Delete"), icon=icons.DELETE, on_click=on_delete, danger=True)
                 more_menu(lambda: [*self._backlog(), delete], small=False)
         line = _around(self._title)

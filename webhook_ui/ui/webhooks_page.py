@@ -259,7 +259,7 @@ class WebhooksPage:
         self._pager = Pager(partial(self._turn, -1), partial(self._turn, 1))
 
     def _build_add(self) -> None:
-        button("Add webhook", self._add, icon=icons.ADD, kind="primary").classes("w-lead")
+        button(tr("Add webhook"), self._add, icon=icons.ADD, kind="primary").classes("w-lead")
 
     def _show(self, question: Question, judged: Judged, seen: Seen, zone: ZoneInfo) -> None:
         self._page = question.page
