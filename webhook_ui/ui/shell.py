@@ -77,7 +77,7 @@ class Shell:
         self._build_drawer(replace(account, on_keys=partial(self._leave_drawer, account.on_keys)))
         toasts.prepare()
         self.content = box("div", "w-content")
-        ui.skip_link(target=self.content)
+        ui.skip_link(tr("Skip to main content"), target=self.content)
         client.sub_pages_router.on_path_changed(self._show_current)
         self._show_current(client.sub_pages_router.current_path)
 
