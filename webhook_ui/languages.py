@@ -6,7 +6,7 @@ commands) stays English: they run where no language is set.
 
 import gettext
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -50,6 +50,17 @@ def number(value: float, digits: int = 0) -> str:
         return f"{value:,.{digits}f}"
     group, point = _separators(code)
     return f"{value:_.{digits}f}".replace(".", point).replace("_", group)
+
+
+def tr_all(options: Mapping[str, str]) -> dict[str, str]:
+    """The same keys, with each marked word in the reader's language."""
+    return {key: tr(word) for key, word in options.items()}
+
+
+def short_number(value: float) -> str:
+    """`value` with no more than it needs: '5', '0.5'."""
+    code, text = language(), f"{value:g}"
+    return text if code == SOURCE or code not in LANGUAGES else text.replace(".", _separators(code)[1])
 
 
 def language() -> str:

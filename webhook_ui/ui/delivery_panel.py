@@ -180,7 +180,7 @@ class DeliveryPanel:
     async def _order_end(self) -> None:
         if self._delivery and await act(self._tab, outbox.cancel, *self._delivery):
             self._frame.keep_focus()
-            toasts.done(f"Cancelled. {CANCELLING}")
+            toasts.done(tr("Cancelled. {consequence}", consequence=tr(CANCELLING)))
             await self.refresh()
 
 

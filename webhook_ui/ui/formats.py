@@ -14,6 +14,7 @@ from babel.dates import parse_pattern
 from webhook_ui.languages import LANGUAGES, SOURCE, language, number, tr
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RELATIVE_FOR = timedelta(days=7)
 """Beyond this, a day says more than a distance. `static/app.js` counts on in the browser and knows the same limit."""
 
@@ -56,6 +57,11 @@ def day(value: date) -> str:
 def short_day(value: date) -> str:
     """'2 Mar', where the year is understood."""
     return _written(value, language(), year=False)
+
+
+def weekday(value: date) -> str:
+    """'Tue'."""
+    return _weekday(value, language())
 
 
 def absolute(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
@@ -172,6 +178,13 @@ def read_clock(text: str) -> time:
         return time(int(hour), int(minute))
     except ValueError:
         raise ValueError(tr("There is no time {time}. Write it as HH:MM, for example 14:30.", time=typed)) from None
+
+
+@lru_cache(maxsize=2048)
+def _weekday(value: date, code: str) -> str:
+    if code == SOURCE or code not in LANGUAGES:
+        return WEEKDAYS[value.weekday()]
+    return str(Locale.parse(code).days["format"]["abbreviated"][value.weekday()])
 
 
 @lru_cache(maxsize=2048)

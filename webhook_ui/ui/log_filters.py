@@ -1,7 +1,7 @@
 """The row of filters above a log. Each calls back with its name in a `LogAddress`; only titles are looked up."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 from sqlmodel import Session
 
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
-from webhook_ui.languages import mark, tr
+from webhook_ui.languages import mark, tr, tr_all
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
@@ -39,7 +39,7 @@ class LogFilters:
             self.element.props["role"] = "search"
             self.element.props["aria-label"] = tr("Deliveries")
             self._status = filter_field(
-                tr("Status"), _worded(STATUSES), log.status, lambda key: self._tell("status", key)
+                tr("Status"), tr_all(STATUSES), log.status, lambda key: self._tell("status", key)
             )
             self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
             self._more.props["aria-expanded"] = "false"
@@ -48,7 +48,7 @@ class LogFilters:
             )
             self._trigger.classes("w-filter-trigger")
             self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
-            self._cause = filter_field(tr("Cause"), _worded(CAUSES), log.cause, lambda key: self._tell("cause", key))
+            self._cause = filter_field(tr("Cause"), tr_all(CAUSES), log.cause, lambda key: self._tell("cause", key))
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
             with box("div", "w-moments"):
                 self._first = MomentField(
@@ -171,10 +171,6 @@ class WebhookField:
     def _take(self, number: str) -> None:
         if number != self._shown:
             self._on_change(number)
-
-
-def _worded(options: Mapping[str, str]) -> dict[str, str]:
-    return {key: tr(word) for key, word in options.items()}
 
 
 def _with_words(session: Session, typed: str) -> list[tuple[int, str]]:
