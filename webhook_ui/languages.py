@@ -25,6 +25,9 @@ T = TypeVar("T")
 LANGUAGES = {"en": "English", "es": "Español"}
 """What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
 SOURCE = "en"
+PSEUDO = "qps"
+"""A language for tests: English in ⟦brackets⟧, so that words which do not come from a catalog stand out."""
+LONGEST_HEADER = 500  # characters of Accept-Language that are looked at
 CATALOGS = Path(__file__).parent / "translations"
 
 _spoken: ContextVar[str | None] = ContextVar("language", default=None)
@@ -36,9 +39,9 @@ def tr(message: str, /, **values: object) -> str:
     return text.format(**values) if values else text
 
 
-def trn(one: str, many: str, number: int, /, **values: object) -> str:
-    """`one` or `many` as `number` asks for in the reader's language; `{n}` in them stands for it, unless given."""
-    return _catalog(language()).ngettext(one, many, number).format(**{"n": number, **values})
+def trn(one: str, many: str, amount: int, /, **values: object) -> str:
+    """`one` or `many` as `amount` asks for in the reader's language; `{n}` in them stands for it, unless given."""
+    return _catalog(language()).ngettext(one, many, amount).format(**{"n": number(amount), **values})
 
 
 def mark(message: str) -> str:
@@ -104,6 +107,33 @@ def ask_for_reader(reader: Callable[[], str | None]) -> None:
     _reader = reader
 
 
+def known(code: str | None) -> str | None:
+    """`code` if something is spoken by this name, the tests' language included."""
+    return code if code in LANGUAGES or code == PSEUDO else None
+
+
+def wanted(accepted: str) -> str | None:
+    """The first language of ours in an Accept-Language header; None if there is none."""
+    found: list[tuple[float, str]] = []
+    for entry in accepted[:LONGEST_HEADER].split(","):
+        name, _, weight = entry.partition(";")
+        code = name.strip().lower().partition("-")[0]
+        if code in LANGUAGES:
+            found.append((_weight(weight), code))
+    best, first = max(found, key=lambda one: one[0], default=(0.0, ""))  # of equals the first
+    return first if best > 0 else None
+
+
+def _weight(text: str) -> float:
+    name, _, value = text.strip().partition("=")
+    if name != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
 def _nobody() -> str | None:
     return None
 
@@ -127,6 +157,14 @@ def _pattern(message: str) -> re.Pattern[str]:
     return re.compile("".join(re.escape(words) + (f"(?P<{name}>.+?)" if name else "") for words, name, _, _ in parts))
 
 
+class _Brackets(gettext.NullTranslations):
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧" if message else ""
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
 @cache
 def _separators(code: str) -> tuple[str, str]:
     return get_group_symbol(code), get_decimal_symbol(code)
@@ -134,6 +172,8 @@ def _separators(code: str) -> tuple[str, str]:
 
 @cache
 def _catalog(code: str) -> gettext.NullTranslations:
+    if code == PSEUDO:
+        return _Brackets()
     found = gettext.NullTranslations()
     for path in CATALOGS.glob(f"{code}*.po"):
         part = _compile(code, path)
