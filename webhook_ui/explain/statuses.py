@@ -108,7 +108,7 @@ def _unauthorized(case: Case) -> Explanation:
     wanted = quote(case.header("www-authenticate"), 80)
     return Explanation(
         code="unauthorized",
-        title="The receiver does not know who sends",
+        title=tr("The receiver does not know who sends"),
         cause=tr("It answered 401: a credential is missing, wrong or expired. It asks for {wanted}.", wanted=wanted)
         if wanted
         else tr("It answered 401: a credential is missing, wrong or expired, or the signature was not accepted."),
