@@ -78,6 +78,7 @@ def _compare(session: Session, shown: Look, attempt: Attempt) -> Compared:
 
 def _side(attempt: Attempt, body: str) -> Side:
     answered = attempt.response_status is not None
+    failure = said(attempt.error_message or "") or tr("none")
     return Side(
         url=attempt.url,
         request_headers=attempt.request_headers,
