@@ -83,9 +83,7 @@ def _side(attempt: Attempt, body: str) -> Side:
         url=attempt.url,
         request_headers=attempt.request_headers,
         body=body,
-        answer=delivery_words.status_line(attempt.response_status)
-        if answered
-        else said(attempt.error_message or "") or tr("none"),
+        answer=delivery_words.status_line(attempt.response_status) if answered else failure,
         response_headers=attempt.response_headers if answered else [],
     )
 
