@@ -206,7 +206,8 @@ def test_signing_in_speaks_the_language_of_the_browser(site: Site, enter: Enter)
 # what the rooms behind the dashboard answer, as far as it stands in English in their exceptions
 ROOMS = {"zz"}
 COLLECT = """() => {
-  const said = [], NOT_OURS = "script, style, noscript, template, kbd, pre, code, i.q-icon, .w-avatar, #popup, #too_long_message_popup";
+  const said = [], NOT_OURS = "script, style, noscript, template, kbd, pre, code, "
+    + "i.q-icon, .w-avatar, #popup, #too_long_message_popup";
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let run = "", place = null;
   const blocks = "p, li, td, th, dd, dt, h1, h2, h3, button, a, label, option, div, section, dialog, nav, title";
@@ -390,6 +391,40 @@ def test_every_word_of_what_opens_comes_from_a_catalog(site: Site, enter: Enter,
     visitor.open("/")
     press(page, "Menu")
     left += check_words(page, shop, "drawer")
+    assert not left, "\n".join(left)
+
+
+OTHER_PAGES = (
+    "/deliveries",
+    "/deliveries?status=error&q=zz&from=2020-01-01T00:00Z",
+    "/events",
+    "/events?q=zz",
+    "/redeliveries",
+    "/redeliveries?new=redeliver",
+    "/triggers",
+    "/settings",
+    "/settings?tab=server",
+    "/settings?tab=accounts",
+    "/settings?tab=tokens",
+)
+
+
+@browser_test
+def test_every_word_of_the_other_pages_comes_from_a_catalog(site: Site, enter: Enter, shop: set[str]) -> None:
+    visitor = window(enter, None, languages.PSEUDO)
+    page, left = visitor.page, []
+    for path in OTHER_PAGES:
+        visitor.open(path)
+        page.get_by_role("heading", level=1).wait_for()
+        left += check_words(page, shop, path)
+    visitor.open("/deliveries?status=error")
+    page.locator("tbody a").first.click()
+    page.get_by_role("complementary").wait_for()
+    left += check_words(page, shop, "panel")
+    visitor.open("/events")
+    page.locator("tbody a").first.click()
+    page.get_by_text("⟦Occurred⟧").wait_for()
+    left += check_words(page, shop, "event")
     assert not left, "\n".join(left)
 
 
