@@ -236,6 +236,9 @@ NO_WORDS = re.compile(
     | \d\ (?:/\ )?(?:ms|s|min|h|d|B|KiB|MiB)\b | \b\d?\d\ (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b
     | https?:\S* | \S+@\S+ | Europe/Berlin | \b(?:evt|dlv|whsec|wh)_\S+ | \b[a-z_]+\.[a-z_*]+ | \b[\w-]+\.py\b
     | \bv\d\S* | 127\.0\.0\.1\S* | \b[0-9a-f]{8}\b | \bX-[\w-]+ | ^\s*(?:signer|standard)\s*$
+    | \{"id".*\} | WEBHOOK_UI_\w+ | (?<!\w)/\S+ | SQLite\ [\d.]+ | \bmon-fri\b
+    | ^\s*(?:dns|connect|tls|wait|console|accounts|command\ line)\s*$  # as programs say it
+    | ^\s*(?:Python|nicegui|sqlmodel|sqlalchemy|httpx|aiohttp|apscheduler|pluggy|pydantic)\s*$
     | ^Clear$  # Quasar's, in the languages that it knows
     """,
     re.VERBOSE,
@@ -277,9 +280,10 @@ def shop(site: Site, receiver: Receiver) -> Iterator[set[str]]:
         site.emit(payload='{"id": 7, "name": "zz"}')
     receiver.wait_for("/bad", 2)
     site.change(hooks["Zahlen"].id or 0, title="Zahlenwerk", timeout=5)
-    titles = {found.trigger.title for found in site.plugins.triggers.values()}
-    plugins = {found.plugin.title for found in site.plugins.triggers.values()}
-    yield {"Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *titles, *plugins}
+    triggers = [found.trigger for found in site.plugins.triggers.values()]
+    said = {text for trigger in triggers for text in (trigger.title, trigger.description)}
+    plugins = {text for info in site.plugins.loaded for text in (info.title, info.where)}
+    yield {"Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *said, *plugins}
     site.clear()
 
 

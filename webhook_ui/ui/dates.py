@@ -157,7 +157,7 @@ class MomentField:
                 max_length=5,
                 on_change=lambda _: on_change(),
             )
-            self._clock.control.props["prefix"] = "at"
+            self._clock.control.props["prefix"] = tr("at")
 
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""
