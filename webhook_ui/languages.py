@@ -6,15 +6,21 @@ commands) stays English: they run where no language is set.
 
 import gettext
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from string import Formatter
+from typing import ParamSpec, TypeVar
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import get_decimal_symbol, get_group_symbol
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LANGUAGES = {"en": "English", "es": "Español"}
 """What the dashboard speaks, each by its own name. English is the language of the code and needs no catalog."""
@@ -52,6 +58,12 @@ def number(value: float, digits: int = 0) -> str:
     return f"{value:_.{digits}f}".replace(".", point).replace("_", group)
 
 
+def tr_known(text: str, messages: tuple[str, ...]) -> str:
+    """`text`, which is one of `messages` with its values in English, in the reader's language; else as it is."""
+    code = language()
+    return text if code == SOURCE else _recognised(text, messages, code)
+
+
 def tr_all(options: Mapping[str, str]) -> dict[str, str]:
     """The same keys, with each marked word in the reader's language."""
     return {key: tr(word) for key, word in options.items()}
@@ -76,6 +88,17 @@ def spoken(code: str) -> Iterator[None]:
         yield
     finally:
         _spoken.reset(token)
+
+
+def carried(fn: Callable[P, T]) -> Callable[P, T]:
+    """`fn`, to be run on another thread in the language that is spoken here."""
+    code = language()
+
+    def speak(*args: P.args, **kwargs: P.kwargs) -> T:
+        with spoken(code):
+            return fn(*args, **kwargs)
+
+    return speak
 
 
 def ask_for_reader(reader: Callable[[], str | None]) -> None:
@@ -116,6 +139,22 @@ def _nobody() -> str | None:
 
 
 _reader: Callable[[], str | None] = _nobody
+
+
+@lru_cache(maxsize=1024)
+def _recognised(text: str, messages: tuple[str, ...], code: str) -> str:
+    for message in messages:
+        if found := _pattern(message).fullmatch(text):
+            with spoken(code):
+                values = {name: _recognised(value, messages, code) for name, value in found.groupdict().items()}
+                return tr(message, **values)
+    return text
+
+
+@cache
+def _pattern(message: str) -> re.Pattern[str]:
+    parts = Formatter().parse(message)
+    return re.compile("".join(re.escape(words) + (f"(?P<{name}>.+?)" if name else "") for words, name, _, _ in parts))
 
 
 class _Brackets(gettext.NullTranslations):

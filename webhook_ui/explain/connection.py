@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from webhook_ui.explain.cases import Case, Explanation, quote
+from webhook_ui.explain.sentences import said
 from webhook_ui.explain.tls import explain_tls
 from webhook_ui.languages import mark, number, tr
 
@@ -18,7 +19,7 @@ def explain_silence(case: Case) -> Explanation:
     return Explanation(
         code="other",
         title=tr("No answer came"),
-        cause=quote(case.message, 600) or tr("Nothing more is known of it."),
+        cause=quote(said(case.message), 600) or tr("Nothing more is known of it."),
         steps=(tr("Check the URL, and whether the receiver runs."),),
     )
 
@@ -96,7 +97,7 @@ def _no_connection(case: Case) -> Explanation:
     return Explanation(
         code="no_connection",
         title=tr("No connection came about"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(tr("Check that the receiver runs, and the URL."),),
     )
 
@@ -105,7 +106,7 @@ def _own_proxy(case: Case) -> Explanation:
     return Explanation(
         code="own_proxy",
         title=tr("The proxy of this server put no connection through"),
-        cause=tr("{message} The receiver was not asked.", message=quote(case.message, 600)),
+        cause=tr("{message} The receiver was not asked.", message=quote(said(case.message), 600)),
         steps=(
             tr("See that the proxy named in `WEBHOOK_UI_OUTBOUND_PROXY` runs and takes this server's credentials."),
             tr("Look into the proxy's log: its rules may not allow `{host}`.", host=case.host),
@@ -167,7 +168,7 @@ def _blocked(case: Case) -> Explanation:
         cause=tr(
             "{message} The guard keeps deliveries from reaching what is not public, because whoever "
             "enters a URL could otherwise talk to your inner network. Nothing was sent.",
-            message=quote(case.message, 600),
+            message=quote(said(case.message), 600),
         ),
         steps=(
             tr("If the URL, or where its name leads, is a mistake: correct it."),
@@ -180,7 +181,7 @@ def _bad_url(case: Case) -> Explanation:
     return Explanation(
         code="url",
         title=tr("Nothing can be sent to this URL"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(tr("Correct the URL of the webhook."),),
     )
 
@@ -198,7 +199,7 @@ def _invalid_http(case: Case) -> Explanation:
     return Explanation(
         code="invalid_http",
         title=tr("What came back is not HTTP"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(
             tr("Check the port in the URL: another kind of program may listen there."),
             tr("If it is the right one, the receiver writes broken answers: show its developers the message above."),
@@ -210,7 +211,7 @@ def _interim(case: Case) -> Explanation:
     return Explanation(
         code="interim",
         title=tr("The receiver announced an answer and never gave it"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(tr("Tell the receiver's developers: after interim answers (1xx) a final one has to come."),),
     )
 
@@ -245,7 +246,7 @@ def _plugin(case: Case) -> Explanation:
     return Explanation(
         code="plugin",
         title=tr("It failed here, before anything was sent"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(
             tr("Correct what the message names: a plugin, or a setting of this webhook such as its secret."),
             tr("The receiver needs no change; it was not asked."),
@@ -257,7 +258,7 @@ def _crash(case: Case) -> Explanation:
     return Explanation(
         code="crash",
         title=tr("The dispatcher broke off each time it tried this delivery"),
-        cause=tr("{message} Its neighbours lost nothing by it.", message=quote(case.message, 600)),
+        cause=tr("{message} Its neighbours lost nothing by it.", message=quote(said(case.message), 600)),
         steps=(
             tr(
                 "Look into the server's log for why its process ended: killed for want of memory, or "

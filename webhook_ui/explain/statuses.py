@@ -6,6 +6,7 @@ from urllib.parse import urljoin, urlsplit
 from webhook_ui.explain.cases import Case, Explanation, quote
 from webhook_ui.explain.failures import explain_failure
 from webhook_ui.explain.senders import find_firewall
+from webhook_ui.explain.sentences import said
 from webhook_ui.languages import mark, tr
 
 _READ = mark("Read what it says about the reason: it stands in the response below.")
@@ -297,7 +298,7 @@ def _other(case: Case, status: int) -> Explanation:
     return Explanation(
         code="other_status",
         title=tr("The receiver answered {status}", status=status),
-        cause=tr("Only 2xx counts as received. {message}.", message=quote(case.message, 200)),
+        cause=tr("Only 2xx counts as received. {message}.", message=quote(said(case.message), 200)),
         steps=(tr(_READ), tr("Ask who runs the receiver what it means by this status.")),
     )
 

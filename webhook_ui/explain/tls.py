@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from webhook_ui.explain.cases import SAME, Case, Explanation, quote
+from webhook_ui.explain.sentences import said
 from webhook_ui.languages import tr
 
 
@@ -121,7 +122,7 @@ def _handshake(case: Case) -> Explanation:
     return Explanation(
         code="tls_handshake",
         title=tr("The TLS handshake failed"),
-        cause=quote(case.message, 600),
+        cause=quote(said(case.message), 600),
         steps=(
             tr("Check that this port serves https."),
             tr(

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui import times
+from webhook_ui.explain import said
 from webhook_ui.history.deliveries import DeliveryDetail
 from webhook_ui.languages import mark, tr
 from webhook_ui.models import Attempt
@@ -106,7 +107,7 @@ def _show_messages(attempt: Attempt, body: str) -> None:
     if attempt.response_status is None:
         with box("section", "w-message"):
             text(tr("No response"), tag="h3")
-            prose(attempt.error_message or "", "w-error-ink w-break")
+            prose(said(attempt.error_message or ""), "w-error-ink w-break")
     else:
         phrase = delivery_words.status_line(attempt.response_status)
         look = "w-strong w-error-ink" if attempt.status == "error" else "w-strong w-sent-ink"

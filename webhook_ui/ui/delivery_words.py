@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from webhook_ui.explain import said
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_loader import RegisteredTrigger
@@ -65,7 +66,7 @@ def result(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
         return waits(row, now, zone)
     if row.status == "sent":
         return tr("Sent in an earlier round") if row.last_error_class else status_line(row.last_response_status)
-    return row.last_error_message or tr(_ENDED.get(row.closed_reason or "", _FAILED))
+    return said(row.last_error_message or "") or tr(_ENDED.get(row.closed_reason or "", _FAILED))
 
 
 def waits(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:

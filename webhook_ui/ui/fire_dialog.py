@@ -11,7 +11,7 @@ from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, count_webhooks, list_webhooks
 from webhook_ui.host import Emission
-from webhook_ui.languages import tr, trn
+from webhook_ui.languages import language, spoken, tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import formats, icons, toasts
@@ -105,7 +105,9 @@ class FireDialog:
         self._wait(True)
         try:
             emission = Emission(trigger=self._trigger.name, payload=payload.encode(errors="surrogatepass"))
-            emitted = await self._tab.services.host.emit(emission, actor=await self._tab.current_actor())
+            actor = await self._tab.current_actor()
+            with spoken(language()):  # large payloads are judged on another thread
+                emitted = await self._tab.services.host.emit(emission, actor=actor)
         except Invalid as error:
             self._wait(False)
             self._explain(self._payload.refuse(error.fields))
