@@ -3,7 +3,7 @@
 import re
 import string
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ pytest_plugins = ["tests.browser"]
 browser_test = pytest.mark.browser
 PACKAGE = ROOT / "webhook_ui"
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
-KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None}
+KEYWORDS = {"tr": None, "trn": (1, 2), "trc": ((1, "c"), 2), "mark": None}
 OTHERS = [code for code in languages.LANGUAGES if code != languages.SOURCE]
 Id = str | tuple[str, ...]
 
@@ -35,9 +35,15 @@ Id = str | tuple[str, ...]
 def messages() -> dict[Id, str]:
     """All that the code says, and where."""
     found: dict[Id, str] = {}
-    for file, line, words, _, _ in extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS):
-        found.setdefault(words if isinstance(words, str) else tuple(words), f"{file}:{line}")
+    for file, line, words, _, context in extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS):
+        found.setdefault(key(words, context), f"{file}:{line}")
     return found
+
+
+def key(words: str | Sequence[str], context: str | None) -> Id:
+    """What tells messages apart: the words, both forms of them, and what they are about where that is said."""
+    whole = words if isinstance(words, str) else tuple(words)
+    return (f"{context}:", *([whole] if isinstance(whole, str) else whole)) if context else whole
 
 
 def catalogs(code: str) -> list[Catalog]:
@@ -58,14 +64,16 @@ def holes(words: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_nothing_is_left_untranslated(code: str, messages: dict[Id, str]) -> None:
-    known = {message.id for message in entries(code) if message.string and all(message.string)}
+    known = {key(message.id, message.context) for message in entries(code) if message.string and all(message.string)}
     assert {words: place for words, place in messages.items() if words not in known} == {}
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_the_catalogs_hold_nothing_that_nobody_says_or_that_is_not_sure(code: str, messages: dict[Id, str]) -> None:
     read = catalogs(code)
-    assert [message.id for message in entries(code) if message.fuzzy or message.id not in messages] == []
+    assert [
+        message.id for message in entries(code) if message.fuzzy or key(message.id, message.context) not in messages
+    ] == []
     assert [list(catalog.obsolete) for catalog in read if catalog.obsolete] == []
 
 
@@ -73,7 +81,7 @@ def test_the_catalogs_hold_nothing_that_nobody_says_or_that_is_not_sure(code: st
 def test_a_message_is_translated_one_way_only(code: str) -> None:
     ways = defaultdict(set)
     for message in entries(code):
-        ways[message.id].add(message.string)
+        ways[key(message.id, message.context)].add(message.string)
     assert {words: found for words, found in ways.items() if len(found) > 1} == {}
 
 
@@ -97,6 +105,12 @@ def test_as_many_plurals_as_the_language_has(code: str) -> None:
     for catalog in catalogs(code):
         plural = [message for message in catalog if message.id and message.pluralizable]
         assert [message.id for message in plural if len(message.string) != catalog.num_plurals] == []
+
+
+def test_style_sheets_say_nothing() -> None:
+    sheets = (PACKAGE / "ui" / "static").glob("*.css")
+    said = [re.findall(r'content:\s*"[^"]*[A-Za-z]{2}[^"]*"', sheet.read_text(encoding="utf-8")) for sheet in sheets]
+    assert [words for words in said if words] == []
 
 
 # the language of a reader
@@ -169,7 +183,7 @@ def test_a_browser_that_wants_spanish_gets_it_everywhere(site: Site, enter: Ente
     page.get_by_role("button", name="Añadir webhook").click()  # answers of the rooms and of the form
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Guardar").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Aún no se ha guardado nada. Hay que corregir")
+    expect(dialog.get_by_role("alert")).to_contain_text("Aún no se ha guardado nada. Por corregir: ")
     dialog.get_by_role("button", name="Cancelar").click()
     expect(dialog).to_have_count(0)
 
