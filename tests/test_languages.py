@@ -247,7 +247,7 @@ NO_WORDS = re.compile(
     r"""Webhook\ UI | English | Español | UTC | \bURLs?\b | \bU?ID\b
     | Ctrl\ K | ⌘\ K | \bp(?:50|95|99)\b | \b[1-5]\d\d\ [A-Z][A-Za-z\ ]+ | \b[0-9a-f-]{36}\b
     | \d\ (?:/\ )?(?:ms|s|min|h|d|B|KiB|MiB)\b | \b\d?\d\ (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b
-    | https?:\S* | \S+@\S+ | Europe/Berlin | \b(?:evt|dlv|whsec|wh)_\S+ | \b[a-z_]+\.[a-z_*]+ | \b[\w-]+\.py\b
+    | https?:\S* | \S+@\S+ | Europe/Berlin | \b(?:evt|dlv|whsec|wh)_\S+ | \b[a-z_]+(?:\.[a-z_*]+)+ | \b[\w-]+\.py\b
     | \bv\d\S* | 127\.0\.0\.1\S* | \b[0-9a-f]{8}\b | \bX-[\w-]+ | ^\s*(?:signer|standard)\s*$
     | \{"id".*\} | WEBHOOK_UI_\w+ | (?<!\w)/\S+ | \bplugins/ | webhook_ui\.builtin\S* | SQLite\ [\d.]+ | \bmon-fri\b
     | ^\s*(?:dns|connect|tls|wait|console|accounts|command\ line)\s*$  # as programs say it
