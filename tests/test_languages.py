@@ -3,7 +3,7 @@
 import re
 import string
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import Enter, Receiver, Site, Visitor, check_rules, check_width
 from tests.processes import ROOT
 from webhook_ui import languages
+from webhook_ui.builtin import ed25519_signatures, engine_events, standard_signatures
 from webhook_ui.languages import tr, trn
 
 pytest_plugins = ["tests.browser"]
@@ -22,7 +23,7 @@ pytest_plugins = ["tests.browser"]
 browser_test = pytest.mark.browser
 PACKAGE = ROOT / "webhook_ui"
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
-KEYWORDS = {"tr": None, "trn": (1, 2), "mark": None}
+KEYWORDS = {"tr": None, "trn": (1, 2), "trc": ((1, "c"), 2), "mark": None}
 OTHERS = [code for code in languages.LANGUAGES if code != languages.SOURCE]
 Id = str | tuple[str, ...]
 
@@ -34,9 +35,15 @@ Id = str | tuple[str, ...]
 def messages() -> dict[Id, str]:
     """All that the code says, and where."""
     found: dict[Id, str] = {}
-    for file, line, words, _, _ in extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS):
-        found.setdefault(words if isinstance(words, str) else tuple(words), f"{file}:{line}")
+    for file, line, words, _, context in extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS):
+        found.setdefault(key(words, context), f"{file}:{line}")
     return found
+
+
+def key(words: str | Sequence[str], context: str | None) -> Id:
+    """What tells messages apart: the words, both forms of them, and what they are about where that is said."""
+    whole = words if isinstance(words, str) else tuple(words)
+    return (f"{context}:", *([whole] if isinstance(whole, str) else whole)) if context else whole
 
 
 def catalogs(code: str) -> list[Catalog]:
@@ -57,14 +64,16 @@ def holes(words: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_nothing_is_left_untranslated(code: str, messages: dict[Id, str]) -> None:
-    known = {message.id for message in entries(code) if message.string and all(message.string)}
+    known = {key(message.id, message.context) for message in entries(code) if message.string and all(message.string)}
     assert {words: place for words, place in messages.items() if words not in known} == {}
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_the_catalogs_hold_nothing_that_nobody_says_or_that_is_not_sure(code: str, messages: dict[Id, str]) -> None:
     read = catalogs(code)
-    assert [message.id for message in entries(code) if message.fuzzy or message.id not in messages] == []
+    assert [
+        message.id for message in entries(code) if message.fuzzy or key(message.id, message.context) not in messages
+    ] == []
     assert [list(catalog.obsolete) for catalog in read if catalog.obsolete] == []
 
 
@@ -72,7 +81,7 @@ def test_the_catalogs_hold_nothing_that_nobody_says_or_that_is_not_sure(code: st
 def test_a_message_is_translated_one_way_only(code: str) -> None:
     ways = defaultdict(set)
     for message in entries(code):
-        ways[message.id].add(message.string)
+        ways[key(message.id, message.context)].add(message.string)
     assert {words: found for words, found in ways.items() if len(found) > 1} == {}
 
 
@@ -96,6 +105,12 @@ def test_as_many_plurals_as_the_language_has(code: str) -> None:
     for catalog in catalogs(code):
         plural = [message for message in catalog if message.id and message.pluralizable]
         assert [message.id for message in plural if len(message.string) != catalog.num_plurals] == []
+
+
+def test_style_sheets_say_nothing() -> None:
+    sheets = (PACKAGE / "ui" / "static").glob("*.css")
+    said = [re.findall(r'content:\s*"[^"]*[A-Za-z]{2}[^"]*"', sheet.read_text(encoding="utf-8")) for sheet in sheets]
+    assert [words for words in said if words] == []
 
 
 # the language of a reader
@@ -168,7 +183,7 @@ def test_a_browser_that_wants_spanish_gets_it_everywhere(site: Site, enter: Ente
     page.get_by_role("button", name="Añadir webhook").click()  # answers of the rooms and of the form
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Guardar").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Aún no se ha guardado nada. Hay que corregir")
+    expect(dialog.get_by_role("alert")).to_contain_text("Aún no se ha guardado nada. Por corregir: ")
     dialog.get_by_role("button", name="Cancelar").click()
     expect(dialog).to_have_count(0)
 
@@ -203,10 +218,9 @@ def test_signing_in_speaks_the_language_of_the_browser(site: Site, enter: Enter)
 
 # what is said without a catalog: all words of ours are written in ⟦brackets⟧, and nothing else may have letters
 
-# what the rooms behind the dashboard answer, as far as it stands in English in their exceptions
-ROOMS = {"zz"}
 COLLECT = """() => {
-  const said = [], NOT_OURS = "script, style, noscript, template, kbd, pre, code, i.q-icon, .w-avatar, #popup, #too_long_message_popup";
+  const said = [], NOT_OURS = "script, style, noscript, template, kbd, pre, code, "
+    + "i.q-icon, .w-avatar, #popup, #too_long_message_popup";
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   let run = "", place = null;
   const blocks = "p, li, td, th, dd, dt, h1, h2, h3, button, a, label, option, div, section, dialog, nav, title";
@@ -233,8 +247,11 @@ NO_WORDS = re.compile(
     r"""Webhook\ UI | English | Español | UTC | \bURLs?\b | \bU?ID\b
     | Ctrl\ K | ⌘\ K | \bp(?:50|95|99)\b | \b[1-5]\d\d\ [A-Z][A-Za-z\ ]+ | \b[0-9a-f-]{36}\b
     | \d\ (?:/\ )?(?:ms|s|min|h|d|B|KiB|MiB)\b | \b\d?\d\ (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b
-    | https?:\S* | \S+@\S+ | Europe/Berlin | \b(?:evt|dlv|whsec|wh)_\S+ | \b[a-z_]+\.[a-z_*]+ | \b[\w-]+\.py\b
+    | https?:\S* | \S+@\S+ | Europe/Berlin | \b(?:evt|dlv|whsec|wh)_\S+ | \b[a-z_]+(?:\.[a-z_*]+)+ | \b[\w-]+\.py\b
     | \bv\d\S* | 127\.0\.0\.1\S* | \b[0-9a-f]{8}\b | \bX-[\w-]+ | ^\s*(?:signer|standard)\s*$
+    | \{"id".*\} | WEBHOOK_UI_\w+ | (?<!\w)/\S+ | \bplugins/ | webhook_ui\.builtin\S* | SQLite\ [\d.]+ | \bmon-fri\b
+    | ^\s*(?:dns|connect|tls|wait|console|accounts|command\ line)\s*$  # as programs say it
+    | ^\s*(?:Python|nicegui|sqlmodel|sqlalchemy|httpx|aiohttp|apscheduler|pluggy|pydantic)\s*$
     | ^Clear$  # Quasar's, in the languages that it knows
     """,
     re.VERBOSE,
@@ -276,9 +293,11 @@ def shop(site: Site, receiver: Receiver) -> Iterator[set[str]]:
         site.emit(payload='{"id": 7, "name": "zz"}')
     receiver.wait_for("/bad", 2)
     site.change(hooks["Zahlen"].id or 0, title="Zahlenwerk", timeout=5)
-    titles = {found.trigger.title for found in site.plugins.triggers.values()}
-    plugins = {found.plugin.title for found in site.plugins.triggers.values()}
-    yield {"Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *titles, *plugins}
+    triggers = [found.trigger for found in site.plugins.triggers.values()] + engine_events.register_triggers()
+    said = {text for trigger in triggers for text in (trigger.title, trigger.description)}
+    modules = [standard_signatures.__doc__, ed25519_signatures.__doc__, engine_events.__doc__]
+    plugins = {title.partition(":")[0] for title in (*(info.title for info in site.plugins.loaded), *map(str, modules))}
+    yield {"Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *said, *plugins}
     site.clear()
 
 
@@ -334,7 +353,7 @@ def test_every_word_of_what_opens_comes_from_a_catalog(site: Site, enter: Enter,
     dialog.get_by_role("textbox", name="⟦Retry schedule⟧").fill("zz")
     press(page, "Save")
     dialog.get_by_role("alert").wait_for()
-    left += check_words(page, shop | ROOMS, "form")
+    left += check_words(page, shop, "form")
     press(page, "Cancel")
     expect(dialog).to_have_count(0)
 
@@ -390,6 +409,40 @@ def test_every_word_of_what_opens_comes_from_a_catalog(site: Site, enter: Enter,
     visitor.open("/")
     press(page, "Menu")
     left += check_words(page, shop, "drawer")
+    assert not left, "\n".join(left)
+
+
+OTHER_PAGES = (
+    "/deliveries",
+    "/deliveries?status=error&q=zz&from=2020-01-01T00:00Z",
+    "/events",
+    "/events?q=zz",
+    "/redeliveries",
+    "/redeliveries?new=redeliver",
+    "/triggers",
+    "/settings",
+    "/settings?tab=server",
+    "/settings?tab=accounts",
+    "/settings?tab=tokens",
+)
+
+
+@browser_test
+def test_every_word_of_the_other_pages_comes_from_a_catalog(site: Site, enter: Enter, shop: set[str]) -> None:
+    visitor = window(enter, None, languages.PSEUDO)
+    page, left = visitor.page, []
+    for path in OTHER_PAGES:
+        visitor.open(path)
+        page.get_by_role("heading", level=1).wait_for()
+        left += check_words(page, shop, path)
+    visitor.open("/deliveries?status=error")
+    page.locator("tbody a").first.click()
+    page.get_by_role("complementary").wait_for()
+    left += check_words(page, shop, "panel")
+    visitor.open("/events")
+    page.locator("tbody a").first.click()
+    page.get_by_text("⟦Occurred⟧").wait_for()
+    left += check_words(page, shop, "event")
     assert not left, "\n".join(left)
 
 

@@ -44,6 +44,11 @@ def trn(one: str, many: str, amount: int, /, **values: object) -> str:
     return _catalog(language()).ngettext(one, many, amount).format(**{"n": number(amount), **values})
 
 
+def trc(context: str, message: str, /) -> str:
+    """`message` in the reader's language, where the same English words mean something else elsewhere (`context`)."""
+    return _catalog(language()).pgettext(context, message)
+
+
 def mark(message: str) -> str:
     """`message` as it is: says of a word that stands in a constant that it is looked up where it is shown."""
     return message
@@ -160,6 +165,9 @@ def _pattern(message: str) -> re.Pattern[str]:
 class _Brackets(gettext.NullTranslations):
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧" if message else ""
+
+    def pgettext(self, context: str, message: str) -> str:
+        return self.gettext(message)
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return f"⟦{msgid1 if n == 1 else msgid2}⟧"

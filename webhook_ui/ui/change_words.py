@@ -25,6 +25,11 @@ FIELDS = {
     "retry_schedule": mark("Retry schedule"),
     "rate": mark("Rate while it catches up"),
 }
+_PARTS = {
+    "webhook-ui": "Webhook UI",
+    "command line": mark("The command line"),
+    "application": mark("The application"),
+}
 _DEEDS = {
     "webhook.created": mark("added the webhook"),
     "webhook.deleted": mark("deleted the webhook"),
@@ -54,7 +59,7 @@ class Difference:
 def who(change: Change) -> str:
     """'dana@acme.example', 'token shop', 'Webhook UI'."""
     if change.actor_kind == "system":
-        return "Webhook UI" if change.actor == "webhook-ui" else tr("The {part}", part=change.actor)
+        return tr(_PARTS[change.actor]) if change.actor in _PARTS else tr("The {part}", part=change.actor)
     if change.actor_kind == "token":
         return tr("token {name}", name=change.actor)
     return tr("plugin {name}", name=change.actor) if change.actor_kind == "plugin" else change.actor

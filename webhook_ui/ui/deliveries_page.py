@@ -3,7 +3,7 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from webhook_ui import ids
 from webhook_ui.changes import Changed, Kind
@@ -64,7 +64,7 @@ class DeliveriesPage:
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
-        background_tasks.create(self._turn_to(LogAddress.read(address)), name="deliveries follow their address")
+        self._tab.begin(self._turn_to(LogAddress.read(address)), name="deliveries follow their address")
 
     async def _turn_to(self, log: LogAddress) -> None:
         self._log = log

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
 from webhook_ui import ids, times
@@ -166,7 +166,7 @@ class EventPage:
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
         self._address = EventAddress.read(self._address.event_id, path)
-        background_tasks.create(self._turn(), name="event follows its address")
+        self._tab.begin(self._turn(), name="event follows its address")
 
     async def _turn(self) -> None:
         with self._root:

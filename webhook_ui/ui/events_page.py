@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
@@ -216,7 +216,7 @@ class EventsPage:
         self._tab.client.sub_pages_router.is_initial_request = True
         self._question = Question.read(address)
         with self.root:
-            background_tasks.create(self.load(), name="events follow their address")
+            self._tab.begin(self.load(), name="events follow their address")
 
     def _ask(self, **changes: str) -> None:
         self._go(self._question.with_changes(**changes))

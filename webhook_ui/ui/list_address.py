@@ -1,7 +1,6 @@
 """The address of the webhook list: what it asks for, read, judged, written and put into words. Pure."""
 
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -181,11 +180,6 @@ def sorting_in_words(sort: str, order: str, failing: str = "") -> str:
     """'by update date, newest first', 'failing first, then by update date, newest first'."""
     words = f"{tr(_SORTS[sort])}, {tr(_ENDS['id' if sort == 'id' else 'time', order])}"
     return tr("failing first, then {sorting}", sorting=words) if failing == "first" else words
-
-
-def in_words(choices: Mapping[str, str]) -> dict[str, str]:
-    """`STATES` or `LASTS` as the reader sees them."""
-    return {key: tr(words) for key, words in choices.items()}
 
 
 def _one_of(value: str | None, known: tuple[str, ...]) -> str:

@@ -67,6 +67,7 @@ def _words() -> dict[str, str]:
         "now": tr("now"),
         "in": tr("in {span}"),
         "ago": tr("{span} ago"),
+        "copied": tr("Copied"),
         "close": tr("Close"),
         "newer": tr("Newer delivery"),
         "older": tr("Older delivery"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
@@ -133,7 +133,7 @@ class _Page:
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
-        background_tasks.create(self._turn_to(Address.read(path)), name="address")
+        self._tab.begin(self._turn_to(Address.read(path)), name="address")
 
     async def _turn_to(self, address: Address) -> None:
         self._address = address

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nicegui import background_tasks
-
 from webhook_ui import redeliveries
 from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.languages import mark, tr, trn
@@ -66,7 +64,7 @@ class RedeliveryForm:
                 self._order.classes("w-filled-danger")
         self._frame.open()
         self._show_order()
-        background_tasks.create(self._count_at_rest(self._change, 0), name="dry run")
+        self._tab.begin(self._count_at_rest(self._change, 0), name="dry run")
 
     def hide(self) -> None:
         """Closes it without calling back; it is of no more use then."""
@@ -106,7 +104,7 @@ class RedeliveryForm:
 
     def _changed(self) -> None:
         self._change += 1
-        background_tasks.create(self._count_at_rest(self._change, REST_SECONDS), name="dry run")
+        self._tab.begin(self._count_at_rest(self._change, REST_SECONDS), name="dry run")
 
     async def _count_at_rest(self, change: int, rest: float) -> None:
         await asyncio.sleep(rest)

@@ -1,5 +1,6 @@
 """A retry schedule as a picture: when attempts would fall if each one failed, on a scale, then given up."""
 
+import html
 import math
 from collections.abc import Sequence
 from itertools import accumulate
@@ -23,7 +24,8 @@ def schedule_strip(schedule: Sequence[float]) -> ui.element:
         for number, (place, moment) in enumerate(zip(places, moments, strict=True), start=1)
     ]
     drawn += [f'<span style="left:{100 * place:.1f}%">{words}</span>' for place, words in _marks(moments)]
-    area = f'<div class="w-sched-area" aria-hidden="true">{"".join(drawn)}</div>'
+    end = html.escape(tr("given up"))
+    area = f'<div class="w-sched-area" aria-hidden="true" data-end="{end}">{"".join(drawn)}</div>'
     made = ui.html(area, sanitize=False).classes("w-sched")  # numbers and words of our own
     made.props["role"] = "img"
     made.props["aria-label"] = in_words(schedule)

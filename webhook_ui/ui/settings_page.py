@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed
@@ -115,7 +115,7 @@ class _Page:
         if self.root.is_deleted or path.partition("?")[0].rstrip("/") != PATH:
             return
         self._tab.client.sub_pages_router.is_initial_request = True  # nothing is scrolled
-        background_tasks.create(self._turn_to(self._allowed(Where.read(path))), name="address")
+        self._tab.begin(self._turn_to(self._allowed(Where.read(path))), name="address")
 
     async def _turn_to(self, where: Where) -> None:
         before, self._where = self._where, where

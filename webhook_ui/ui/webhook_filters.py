@@ -7,12 +7,12 @@ from typing import Any
 
 from nicegui import ui
 
-from webhook_ui.languages import tr, trn
+from webhook_ui.languages import tr, tr_all, trn
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.fields import filter_field, search_field
-from webhook_ui.ui.list_address import LASTS, STATES, Judged, Question, in_words
+from webhook_ui.ui.list_address import LASTS, STATES, Judged, Question
 from webhook_ui.ui.parts import box, text
 
 Ask = Callable[..., Any]
@@ -81,7 +81,7 @@ class Filters:
                 text(tr("Filters"), "w-strong")
                 icon_button(icons.CLOSE, tr("Close filters"), partial(self._turn, False), small=False)
             self._state = filter_field(
-                tr("State"), in_words(STATES), question.state, lambda key: self._tell("state", key)
+                tr("State"), tr_all(STATES), question.state, lambda key: self._tell("state", key)
             )
             self._trigger = filter_field(
                 tr("Trigger"),
@@ -90,7 +90,7 @@ class Filters:
                 lambda name: self._tell("trigger", name),
             )
             self._result = filter_field(
-                tr("Last result"), in_words(LASTS), question.result, lambda key: self._tell("result", key)
+                tr("Last result"), tr_all(LASTS), question.result, lambda key: self._tell("result", key)
             )
             self._done = button(tr("Show webhooks"), partial(self._turn, False), kind="primary").classes(
                 "w-filters-done"

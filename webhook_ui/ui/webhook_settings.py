@@ -8,7 +8,7 @@ from typing import Any
 from webhook_ui import letters
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
-from webhook_ui.languages import mark, tr, trn
+from webhook_ui.languages import mark, tr, trc, trn
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.charts import Moment, time_line
@@ -74,7 +74,9 @@ def _values(tab: Tab, webhook: Webhook) -> None:
                 text(tr("None: it gets the events of all tenants"))
         with _entry(tr("Order"), OWN if webhook.ordered else NONE):
             text(tr("First in, first out, one at a time") if webhook.ordered else tr("As they come, several at a time"))
-        with _entry(tr("At a time"), "" if webhook.ordered else source_text(settings, "concurrency_per_webhook")):
+        with _entry(
+            trc("how many", "At a time"), "" if webhook.ordered else source_text(settings, "concurrency_per_webhook")
+        ):
             at_a_time = 1 if webhook.ordered else settings.concurrency_per_webhook
             text(
                 tr("{n} in flight at the most", n=at_a_time)

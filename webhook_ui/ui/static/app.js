@@ -72,6 +72,7 @@
       document.execCommand("copy");
       area.remove();
     }
+    button.dataset.copied = say("copied");
     button.classList.add("w-copied");
     setTimeout(() => button.classList.remove("w-copied"), 1500);
   }
