@@ -250,7 +250,10 @@ Enter = Callable[..., Visitor]
 
 @pytest.fixture
 def enter(chromium: Browser, site: Site) -> Iterator[Enter]:
-    """`enter(path, role=…, width=…, scheme=…, zone=…)` opens one more window, signed in unless `role=None`."""
+    """`enter(path, role=…, width=…, scheme=…, zone=…, locale=…)` opens one more window.
+
+    It is signed in unless `role=None`.
+    """
     visitors: list[Visitor] = []
 
     def enter(
@@ -261,12 +264,13 @@ def enter(chromium: Browser, site: Site) -> Iterator[Enter]:
         height: int = 900,
         scheme: str = "light",
         zone: str = ZONE,
+        locale: str = "en-GB",
     ) -> Visitor:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
             timezone_id=zone,
-            locale="en-GB",
+            locale=locale,
         )
         context.set_default_timeout(10_000)
         if role is not None:

@@ -4,10 +4,10 @@ import sys
 from datetime import timedelta
 
 from gallery_parts import ARABIC, GOOD, HOSTILE, LONG, NONE, URL, ZONE, actions, detail, parts_page
-from nicegui import PageArguments, ui
+from nicegui import PageArguments, context, ui
 
 from webhook_ui.times import utcnow
-from webhook_ui.ui import icons, theme, toasts
+from webhook_ui.ui import icons, reader, theme, toasts
 from webhook_ui.ui.account_menu import AccountActions, Person
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards
 from webhook_ui.ui.charts import Figure, FigureStrip, sparkline
@@ -279,6 +279,7 @@ def first_steps() -> None:
 
 
 def root() -> None:
+    reader.prepare(context.client)
     account = AccountActions(on_sign_out=lambda: toasts.done("Signed out."))
     shell = Shell(ENTRIES, Person(name="Dana Keller", role="Admin"), account)
     shell.set_count("/", 12)

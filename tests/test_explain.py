@@ -13,8 +13,9 @@ from tests.causes import CAUSES, Cause, deliver_all
 from tests.conftest import KEY
 from tests.stored import add_webhook, attempts
 from webhook_ui.database import Database
-from webhook_ui.explain import Case, Explanation, explain
+from webhook_ui.explain import Case, Explanation, explain, said
 from webhook_ui.explain.cases import quote
+from webhook_ui.languages import spoken
 from webhook_ui.sealing import FernetSealer
 
 Stored = dict[Cause, Any]
@@ -64,6 +65,42 @@ def test_each_cause_is_named_and_says_what_to_do(stored: Stored, cause: Cause) -
     assert told.steps
     assert told.warning == (row.status == "sent")
     assert in_full(told).replace("\n", "").isprintable()
+
+
+def test_each_cause_is_told_in_spanish(stored: Stored) -> None:
+    for cause, row in stored.items():
+        english = explain(case_of(row))
+        with spoken("es"):
+            told = explain(case_of(row))
+        if english is None or told is None:
+            assert told == english
+            continue
+        assert told.code == english.code
+        assert told.title != english.title, cause
+        assert told.follows != english.follows or not told.follows, cause
+        assert not set(told.steps) & set(english.steps), cause
+        if cause.code != "plugin":  # a plugin's own words are the cause there
+            assert told.cause != english.cause, cause
+        assert in_full(told).count("`") == in_full(english).count("`"), cause
+
+
+def test_the_engines_sentences_are_told_in_spanish_and_nobody_elses(stored: Stored) -> None:
+    kept = set()
+    for row in stored.values():
+        with spoken("es"):
+            if row.error_message and said(row.error_message) == row.error_message:
+                kept.add(row.error_class)
+        assert said(row.error_message or "") == (row.error_message or "")
+    assert kept <= {"http", "plugin"}  # a status without advice, and a plugin's own words
+    with spoken("es"):
+        assert said("Nobody knows (10.1.2.3).") == "Nobody knows (10.1.2.3)."
+        blocked = said(
+            "10.1.2.3 is in a private network, and deliveries to it are blocked. To allow it, set NETWORKS=10.0.0.0/8."
+        )
+    assert blocked == (
+        "10.1.2.3 está en una red privada, y las entregas a ella están bloqueadas. "
+        "Para permitirlo, define NETWORKS=10.0.0.0/8."
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from webhook_ui.languages import PSEUDO, spoken
 from webhook_ui.ui import formats
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -86,3 +87,33 @@ def test_a_typed_time_of_day() -> None:
             formats.read_clock(wrong)
     with pytest.raises(ValueError, match="There is no time 24:00"):
         formats.read_clock("24:00")
+
+
+def test_spanish_has_its_own_custom() -> None:
+    with spoken("es"):
+        seconds = (0.4, -12, -7200, 38, 8190)
+        told = [formats.relative(NOW + timedelta(seconds=one), NOW) for one in seconds]
+        assert told == ["ahora", "hace 12 s", "hace 2 h", "en 38 s", "en 2 h 16 min"]
+        assert formats.when(datetime(2026, 3, 2, 23, 30, tzinfo=UTC), NOW, BERLIN) == "3 mar"
+        assert formats.when(datetime(2025, 9, 2, 8, tzinfo=UTC), NOW, BERLIN) == "2 sept 2025"
+        moment = datetime(2026, 3, 2, 8, 14, 5, tzinfo=UTC)
+        assert formats.precise(moment, BERLIN) == "2 mar 2026, 09:14:05 Europe/Berlin, 08:14:05 UTC"
+        assert formats.weekday(date(2026, 11, 24)) == "mar"
+        days = [formats.day_and_time(NOW + timedelta(days=days), NOW, BERLIN) for days in (-1, 0, 1)]
+        assert days == ["ayer, 14:32", "hoy, 14:32", "mañana, 14:32"]
+        assert [formats.count(amount) for amount in (999, 1234, 1234567)] == ["999", "1.234", "1.234.567"]
+        assert [formats.duration(length) for length in (84, 640, 15000, 125000)] == [
+            "84 ms",
+            "0,64 s",
+            "15,0 s",
+            "2 min",
+        ]
+        assert (formats.size(1258291), formats.success(99999, 1)) == ("1,2 MiB", "99,9 %")
+        assert formats.joined(["Título", "URL"]) == "Título y URL"
+        with pytest.raises(ValueError, match="No existe el día 2026-02-30"):
+            formats.read_date("2026-02-30")
+
+
+def test_a_language_without_customs_has_those_of_english() -> None:
+    with spoken(PSEUDO):
+        assert (formats.day(date(2026, 3, 2)), formats.count(1234)) == ("2 Mar 2026", "1,234")

@@ -80,8 +80,8 @@ def test_what_is_left_and_what_waits() -> None:
     assert words.ending(plan(), Left(empty=1), NOW, BERLIN).startswith("ends once")
     assert words.ending(plan(), Left(), NOW, BERLIN) == "nearly done"
     assert words.held(Left(named=(waiting(MOST), waiting(2, "breaker")))) == "1,002 or more wait for 2 webhooks"
-    assert words.waits(waiting(1)) == ("1 delivery waits for ", ": it is paused.")
-    assert words.waits(waiting(MOST))[0] == "1,000 or more deliveries wait for "
+    assert words.waits(waiting(1)) == "1 delivery waits for {webhook}: it is paused."
+    assert words.waits(waiting(MOST)).startswith("1,000 or more deliveries wait for {webhook}: ")
 
 
 def test_a_run_that_has_its_own_pace_is_judged_by_it() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from webhook_ui.errors import Forbidden
+from webhook_ui.languages import tr
 
 
 class Role(StrEnum):
@@ -31,7 +32,14 @@ class Actor:
     def require(self, needed: Role) -> None:
         """Raises Forbidden unless the role covers `needed`."""
         if not self.role.covers(needed):
-            raise Forbidden(f"This needs the role {needed}; {self.name} is {self.role}. An admin can change roles.")
+            raise Forbidden(
+                tr(
+                    "This needs the role {needed}; {name} is {role}. An admin can change roles.",
+                    needed=needed,
+                    name=self.name,
+                    role=self.role,
+                )
+            )
 
 
 SYSTEM = Actor(kind="system", name="webhook-ui", role=Role.admin)

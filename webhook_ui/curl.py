@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from webhook_ui import guard
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import tr
 from webhook_ui.letters import MASK
 
 SHORT_BODY = 100_000  # Linux takes no argument of 128 KiB
@@ -38,12 +39,14 @@ def notes(headers: Sequence[Sequence[str]], at: datetime, now: datetime) -> list
     told: list[str] = []
     hidden = [name for name, value in headers if value == MASK]
     if hidden:
-        told.append(f"Put in the value of {_listed(hidden)} for {MASK}: the log does not keep it.")
+        told.append(
+            tr("Put in the value of {names} for {mask}: the log does not keep it.", names=_listed(hidden), mask=MASK)
+        )
     if any(name.lower() == "webhook-timestamp" for name, _ in headers):
         if now - at > TOLERANCE:
-            told.append("Its timestamp is older than 5 minutes, so who checks the signature refuses it.")
+            told.append(tr("Its timestamp is older than 5 minutes, so who checks the signature refuses it."))
         else:
-            told.append("Its timestamp ages: who checks the signature refuses it after 5 minutes.")
+            told.append(tr("Its timestamp ages: who checks the signature refuses it after 5 minutes."))
     return told
 
 
@@ -69,4 +72,4 @@ def _escape(body: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else tr("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])

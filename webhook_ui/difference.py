@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from webhook_ui.languages import tr, trn
+
 MOST_BYTES = 256 * 1024
 MOST_LISTED = 100
 LONGEST_VALUE = 160
@@ -104,7 +106,10 @@ def _bodies(good: str, this: str) -> tuple[list[Difference], str]:
     if max(len(good), len(this)) > MOST_BYTES:
         return (
             [],
-            f"The bodies differ and are not compared field by field: one is larger than {MOST_BYTES // 1024} KiB.",
+            tr(
+                "The bodies differ and are not compared field by field: one is larger than {size} KiB.",
+                size=MOST_BYTES // 1024,
+            ),
         )
     before, after = _read(good), _read(this)
     if not isinstance(before, dict) or not isinstance(after, dict):
@@ -147,9 +152,9 @@ def _written(value: Any) -> str | None:
     if isinstance(value, _Number):
         return str(value)
     if isinstance(value, dict):
-        return f"an object with {len(value)} {'field' if len(value) == 1 else 'fields'}"
+        return trn("an object with {n} field", "an object with {n} fields", len(value))
     if isinstance(value, list):
-        return f"a list of {len(value)}"
+        return tr("a list of {count}", count=len(value))
     return json.dumps(value, ensure_ascii=False)
 
 

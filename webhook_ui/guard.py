@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import quote
 
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import mark, tr
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -50,30 +51,30 @@ def _table(*rows: tuple[str, str]) -> tuple[tuple[Network, str], ...]:
     return tuple((ip_network(network), words) for network, words in rows)
 
 
-_ITSELF = "is this server itself"
-_PRIVATE = "is in a private network"
-_RESERVED = "is in a reserved network"
-_LINK = "is in a link-local network, where clouds keep their machines' credentials"
-_LISTENERS = "is a multicast address"
-_EXAMPLES = "is in a network for documentation"
+_ITSELF = mark("is this server itself")
+_PRIVATE = mark("is in a private network")
+_RESERVED = mark("is in a reserved network")
+_LINK = mark("is in a link-local network, where clouds keep their machines' credentials")
+_LISTENERS = mark("is a multicast address")
+_EXAMPLES = mark("is in a network for documentation")
 
 # `ipaddress.is_global` differs between versions of Python and is wrong for dozens of addresses, hence own tables.
 _BLOCKED_4 = _table(
     ("127.0.0.0/8", _ITSELF),
-    ("0.0.0.0/8", "means this server itself"),
+    ("0.0.0.0/8", mark("means this server itself")),
     ("10.0.0.0/8", _PRIVATE),
     ("172.16.0.0/12", _PRIVATE),
     ("192.168.0.0/16", _PRIVATE),
-    ("100.64.0.0/10", "is in a provider's shared network"),
+    ("100.64.0.0/10", mark("is in a provider's shared network")),
     ("169.254.0.0/16", _LINK),
-    ("168.63.129.16/32", "is a cloud's own service for its machines"),
+    ("168.63.129.16/32", mark("is a cloud's own service for its machines")),
     ("192.0.0.0/24", _RESERVED),
     ("192.0.2.0/24", _EXAMPLES),
     ("192.31.196.0/24", _RESERVED),
     ("192.52.193.0/24", _RESERVED),
     ("192.88.99.0/24", _RESERVED),
     ("192.175.48.0/24", _RESERVED),
-    ("198.18.0.0/15", "is in a network for measurements"),
+    ("198.18.0.0/15", mark("is in a network for measurements")),
     ("198.51.100.0/24", _EXAMPLES),
     ("203.0.113.0/24", _EXAMPLES),
     ("224.0.0.0/4", _LISTENERS),
@@ -81,9 +82,9 @@ _BLOCKED_4 = _table(
 )
 _BLOCKED_6 = _table(
     ("::1/128", _ITSELF),
-    ("::/128", "means this server itself"),
-    ("64:ff9b::/96", "is in a network that translates to IPv4"),
-    ("64:ff9b:1::/48", "is in a network that translates to IPv4"),
+    ("::/128", mark("means this server itself")),
+    ("64:ff9b::/96", mark("is in a network that translates to IPv4")),
+    ("64:ff9b:1::/48", mark("is in a network that translates to IPv4")),
     ("100::/64", _RESERVED),
     ("fc00::/7", _PRIVATE),
     ("fe80::/10", _LINK),
@@ -91,7 +92,7 @@ _BLOCKED_6 = _table(
     ("ff00::/8", _LISTENERS),
     ("2001::/23", _RESERVED),
     ("2001:db8::/32", _EXAMPLES),
-    ("2002::/16", "is in a network that tunnels to IPv4"),
+    ("2002::/16", mark("is in a network that tunnels to IPv4")),
     ("3fff::/20", _EXAMPLES),
     ("2620:4f:8000::/48", _RESERVED),
     ("::/8", _RESERVED),
@@ -129,11 +130,13 @@ def check_address(address: str | Address, policy: Policy) -> str | None:
     try:
         judged = ip_address(address)
     except ValueError:
-        return f"{_shown(str(address))} is not an IP address."
+        return tr("{address} is not an IP address.", address=_shown(str(address)))
     if isinstance(judged, IPv4Address):
         return _judge_table(judged, policy, _BLOCKED_4)
     if judged.scope_id is not None:
-        return f"{judged} names a network interface of this server, and deliveries to it are blocked."
+        return tr(
+            "{address} names a network interface of this server, and deliveries to it are blocked.", address=judged
+        )
     if judged.ipv4_mapped is not None:
         return _judge_inner(judged, judged.ipv4_mapped, policy)
     if reason := _judge_table(judged, policy, _BLOCKED_6):
@@ -147,23 +150,28 @@ def _judge_table(address: Address, policy: Policy, table: tuple[tuple[Network, s
         return None
     for network, words in table:
         if address in network:
-            return f"{address} {words}, and deliveries to it are blocked. {_way_out(network, policy)}"
+            return tr(
+                "{address} {words}, and deliveries to it are blocked. {way_out}",
+                address=address,
+                words=tr(words),
+                way_out=_way_out(network, policy),
+            )
     if isinstance(address, IPv6Address) and address not in _PUBLIC_6:
-        return f"{address} {_RESERVED}, and deliveries to it are blocked."
+        return tr("{address} {words}, and deliveries to it are blocked.", address=address, words=tr(_RESERVED))
     return None
 
 
 def _judge_inner(outer: IPv6Address, inner: IPv4Address, policy: Policy) -> str | None:
     reason = _judge_table(inner, policy, _BLOCKED_4)
-    return reason and f"{outer} leads to {inner}. {reason}"
+    return reason and tr("{outer} leads to {inner}. {reason}", outer=outer, inner=inner, reason=reason)
 
 
 def _way_out(network: Network, policy: Policy) -> str:
     if network.is_loopback:
-        return "To try it with listen, start with --allow-loopback."
+        return tr("To try it with listen, start with --allow-loopback.")
     if policy.allowed_networks:
-        return f"To allow it, add {network} to {OPTION}."
-    return f"To allow it, set {OPTION}={network}."
+        return tr("To allow it, add {network} to {option}.", network=network, option=OPTION)
+    return tr("To allow it, set {option}={network}.", option=OPTION, network=network)
 
 
 def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
@@ -197,52 +205,61 @@ def check_url(url: str, policy: Policy) -> Target:
     """The target of `url`. Raises Invalid with the field `url`, if it is malformed or may not be reached."""
     scheme, authority, rest = _split(url)
     if policy.require_https and scheme != "https":
-        raise _invalid("The URL must start with https://, because WEBHOOK_UI_REQUIRE_HTTPS is set.")
+        raise _invalid(tr("The URL must start with https://, because WEBHOOK_UI_REQUIRE_HTTPS is set."))
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise _invalid("The part after // must be a host, with a port if needed, for example example.com:8443.")
+        raise _invalid(tr("The part after // must be a host, with a port if needed, for example example.com:8443."))
     host, address = _read_host(match[1])
     port = int(match[2][1:]) if match[2] else {"http": 80, "https": 443}[scheme]
     if not 1 <= port <= 65535:
-        raise _invalid(f"The port {port} does not exist: ports go from 1 to 65535.")
+        raise _invalid(tr("The port {port} does not exist: ports go from 1 to 65535.", port=port))
     if address is not None and (reason := check_address(address, policy)):
         raise _invalid(reason)
     if _LOCAL.fullmatch(host) and all(check_address(itself, policy) for itself in _LOOPBACK):
         way_out = _way_out(_BLOCKED_4[0][0], policy)
-        raise _invalid(f"{host} {_ITSELF}, and deliveries to it are blocked. {way_out}")
+        raise _invalid(
+            tr(
+                "{host} {words}, and deliveries to it are blocked. {way_out}",
+                host=host,
+                words=tr(_ITSELF),
+                way_out=way_out,
+            )
+        )
     resource = quote(rest if rest.startswith("/") else f"/{rest}", safe="/?:@!$&'()*+,;=%~[]")
     return Target(scheme=scheme, host=host, port=port, address=address, resource=resource)
 
 
 def _split(url: str) -> tuple[str, str, str]:
     if len(url) > URL_CHARACTERS:
-        raise _invalid(f"The URL is {len(url)} characters long; at most {URL_CHARACTERS} are allowed.")
+        raise _invalid(
+            tr("The URL is {count} characters long; at most {most} are allowed.", count=len(url), most=URL_CHARACTERS)
+        )
     if any(unicodedata.category(character) in _ODD for character in url):
-        raise _invalid("The URL contains white space or invisible characters. Remove them or write them as %20.")
+        raise _invalid(tr("The URL contains white space or invisible characters. Remove them or write them as %20."))
     if "\\" in url:
-        raise _invalid("The URL contains a backslash. Write / instead.")
+        raise _invalid(tr("The URL contains a backslash. Write / instead."))
     match = _URL.fullmatch(url)
     if match is None:
-        raise _invalid("The URL must start with http:// or https://.")
+        raise _invalid(tr("The URL must start with http:// or https://."))
     scheme, authority, rest = match[1].lower(), match[2], match[3]
     if "@" in authority:
-        raise _invalid("The URL must not contain a user name or password. Send them as a header instead.")
+        raise _invalid(tr("The URL must not contain a user name or password. Send them as a header instead."))
     if "#" in url:
-        raise _invalid("The URL must not contain a fragment (#…): it is never sent to the receiver.")
+        raise _invalid(tr("The URL must not contain a fragment (#…): it is never sent to the receiver."))
     if "%" in authority:
-        raise _invalid("The host of the URL must not contain percent signs.")
+        raise _invalid(tr("The host of the URL must not contain percent signs."))
     return scheme, authority, rest
 
 
 def _read_host(text: str) -> tuple[str, Address | None]:
     host = text.lower()
     if not host:
-        raise _invalid("The URL names no host. Write one after //, for example https://example.com/hook.")
+        raise _invalid(tr("The URL names no host. Write one after //, for example https://example.com/hook."))
     if host.startswith("["):
         try:
             address = IPv6Address(host[1:-1])
         except ValueError:
-            raise _invalid(f"{_shown(host)} is not an IPv6 address.") from None
+            raise _invalid(tr("{host} is not an IPv6 address.", host=_shown(host))) from None
         return str(address), address
     if not host.isascii():
         raise _invalid(f"The host must be written in ASCII{_ascii_form(host)}.")
@@ -250,9 +267,11 @@ def _read_host(text: str) -> tuple[str, Address | None]:
         try:
             return host, IPv4Address(host)
         except ValueError:
-            raise _invalid(f"{_shown(host)} is not an IPv4 address of four numbers from 0 to 255.") from None
+            raise _invalid(
+                tr("{host} is not an IPv4 address of four numbers from 0 to 255.", host=_shown(host))
+            ) from None
     if len(host) > 253 or not _NAME.fullmatch(host):
-        raise _invalid(f"{_shown(host)} is not a valid host name.")
+        raise _invalid(tr("{host} is not a valid host name.", host=_shown(host)))
     return host, None
 
 
@@ -285,14 +304,30 @@ _FORBIDDEN_STARTS = ("webhook-", "content-", "proxy-")
 def check_headers(headers: Mapping[str, str]) -> None:
     """Checks an operator's own delivery headers. Raises Invalid with the field `headers`."""
     if len(headers) > HEADERS:
-        raise Invalid({"headers": f"There are {len(headers)} headers; at most {HEADERS} are allowed."})
+        raise Invalid(
+            {"headers": tr("There are {count} headers; at most {most} are allowed.", count=len(headers), most=HEADERS)}
+        )
     seen: set[str] = set()
     for name, value in headers.items():
-        if reason := _judge_header(name, value) or ("is given twice" if name.lower() in seen else None):
-            raise Invalid({"headers": f"The header {_shown(name) or '(without a name)'} {reason}."})
+        if reason := _judge_header(name, value) or (tr("is given twice") if name.lower() in seen else None):
+            raise Invalid(
+                {
+                    "headers": tr(
+                        "The header {name} {reason}.", name=_shown(name) or tr("(without a name)"), reason=reason
+                    )
+                }
+            )
         seen.add(name.lower())
     if (size := sum(len(name) + len(value) for name, value in headers.items())) > HEADER_BYTES:
-        raise Invalid({"headers": f"The headers have {size} bytes together; at most {HEADER_BYTES} are allowed."})
+        raise Invalid(
+            {
+                "headers": tr(
+                    "The headers have {count} bytes together; at most {most} are allowed.",
+                    count=size,
+                    most=HEADER_BYTES,
+                )
+            }
+        )
 
 
 def is_header(name: str, value: str) -> bool:
@@ -307,13 +342,13 @@ def is_header(name: str, value: str) -> bool:
 
 def _judge_header(name: str, value: str) -> str | None:
     if len(name) > NAME_BYTES:
-        return f"has a name of more than {NAME_BYTES} characters"
+        return tr("has a name of more than {count} characters", count=NAME_BYTES)
     if not _TOKEN.fullmatch(name):
-        return "has a name that HTTP does not allow: use letters, digits and hyphens"
+        return tr("has a name that HTTP does not allow: use letters, digits and hyphens")
     if name.lower() in _FORBIDDEN or name.lower().startswith(_FORBIDDEN_STARTS):
-        return "is set by the delivery itself and cannot be changed"
+        return tr("is set by the delivery itself and cannot be changed")
     if len(value) > VALUE_BYTES:
-        return f"has a value of more than {VALUE_BYTES} characters"
+        return tr("has a value of more than {count} characters", count=VALUE_BYTES)
     if not _VALUE.fullmatch(value):
-        return "has a value that HTTP does not allow: use printable ASCII without blanks around it"
+        return tr("has a value that HTTP does not allow: use printable ASCII without blanks around it")
     return None

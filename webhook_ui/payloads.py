@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import mark, number, tr, tr_known
 
 MAX_DEPTH = 64
 
@@ -26,25 +27,46 @@ _FINE_ESCAPES = re.compile(rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _MALFORMED = re.compile(r"malformed: (?P<reason>.+) \(byte (?P<position>\d+)\)")
 _NOT_A_NUMBER = re.compile(rb"-?(NaN|Infinity)")
-_KINDS = {b'"': "text", b"[": "an array", b"t": "true", b"f": "false", b"n": "null"}
+_A_NUMBER = mark("a number")
+_KINDS = {b'"': mark("text"), b"[": mark("an array"), b"t": "true", b"f": "false", b"n": "null"}
 
 # What pydantic means, said to whoever sends the payload; all else keeps pydantic's own words.
 _PLAIN = {
-    "missing": "This field is required.",
-    "extra_forbidden": "The trigger knows no such field. Remove it or correct its name.",
-    "string_type": "Must be text.",
-    "int_type": "Must be a whole number.",
-    "int_from_float": "Must be a whole number.",
-    "int_parsing_size": "The number is too large.",
-    "float_type": "Must be a number.",
-    "finite_number": "Must be a finite number.",
-    "bool_type": "Must be true or false.",
-    "none_required": "Must be null.",
-    "list_type": "Must be an array.",
-    "dict_type": "Must be an object.",
-    "model_type": "Must be an object.",
-    "model_attributes_type": "Must be an object.",
+    "missing": mark("This field is required."),
+    "extra_forbidden": mark("The trigger knows no such field. Remove it or correct its name."),
+    "string_type": mark("Must be text."),
+    "int_type": mark("Must be a whole number."),
+    "int_from_float": mark("Must be a whole number."),
+    "int_parsing_size": mark("The number is too large."),
+    "float_type": mark("Must be a number."),
+    "finite_number": mark("Must be a finite number."),
+    "bool_type": mark("Must be true or false."),
+    "none_required": mark("Must be null."),
+    "list_type": mark("Must be an array."),
+    "dict_type": mark("Must be an object."),
+    "model_type": mark("Must be an object."),
+    "model_attributes_type": mark("Must be an object."),
 }
+
+
+_USUAL = (
+    mark("Must be greater than or equal to {limit}."),
+    mark("Must be greater than {limit}."),
+    mark("Must be less than or equal to {limit}."),
+    mark("Must be less than {limit}."),
+    mark("Must be a multiple of {step}."),
+    mark("Must be '{choices}'."),
+    mark("String should have at least {count} character."),
+    mark("String should have at least {count} characters."),
+    mark("String should have at most {count} character."),
+    mark("String should have at most {count} characters."),
+    mark("String should match pattern '{pattern}'."),
+    mark("Must be a valid datetime, {reason}."),
+    mark("Must be a valid date in the format YYYY-MM-DD, {reason}."),
+    mark("Must be a valid UUID, {reason}."),
+    mark("Must be a valid URL, {reason}."),
+)
+"""What pydantic says most often besides, with its own words in it."""
 
 
 class Modelled(Protocol):
@@ -59,17 +81,30 @@ class Modelled(Protocol):
 def accept(raw: bytes, *, max_bytes: int) -> str:
     """The payload in `raw`, character for character, without blanks around it. Raises Invalid."""
     if len(raw) > max_bytes:
-        raise _refused(f"The payload has {len(raw):,} bytes; at most {max_bytes:,} are taken. Send less in one event.")
+        raise _refused(
+            tr(
+                "The payload has {count} bytes; at most {most} are taken. Send less in one event.",
+                count=number(len(raw)),
+                most=number(max_bytes),
+            )
+        )
     raw = raw.strip(_BLANKS)
     if not raw:
-        raise _refused('The payload is empty. Give a JSON object, for example {"id": 7}.')
+        raise _refused(tr('The payload is empty. Give a JSON object, for example {"id": 7}.'))
     text = _decode(raw)
     if b"\\" in raw and _SURROGATE.search(_FINE_ESCAPES.sub(b" ", raw)):
-        raise _refused("The payload holds half a character (a lone surrogate such as \\ud83d). Send whole characters.")
+        raise _refused(
+            tr("The payload holds half a character (a lone surrogate such as \\ud83d). Send whole characters.")
+        )
     _check_structure(raw)
     if not raw.startswith(b"{"):
-        found = _KINDS.get(raw[:1], "a number")
-        raise _refused(f'The payload must be a JSON object, but this is {found}. Wrap it, for example {{"value": …}}.')
+        found = tr(_KINDS.get(raw[:1], _A_NUMBER))
+        raise _refused(
+            tr(
+                'The payload must be a JSON object, but this is {found}. Wrap it, for example {{"value": …}}.',
+                found=found,
+            )
+        )
     return text
 
 
@@ -86,8 +121,12 @@ def check_model(trigger: Modelled, text: str) -> None:
         raise Invalid(dict(_faults(error))) from None
     except Exception as error:  # a validator is the plugin author's code
         raise _refused(
-            f"The model of {trigger.name} broke on this payload ({type(error).__name__}: {_cut(str(error))}). "
-            "Correct the validator in the plugin."
+            tr(
+                "The model of {trigger} broke on this payload ({kind}: {error}). Correct the validator in the plugin.",
+                trigger=trigger.name,
+                kind=type(error).__name__,
+                error=_cut(str(error)),
+            )
         ) from error
 
 
@@ -106,11 +145,13 @@ def _cut(text: str) -> str:
 
 def _decode(raw: bytes) -> str:
     if raw.startswith(_BOM):
-        raise _refused("The payload starts with a byte order mark. Send UTF-8 without one.")
+        raise _refused(tr("The payload starts with a byte order mark. Send UTF-8 without one."))
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise _refused(f"The payload is not UTF-8 (byte {error.start + 1}). Encode it as UTF-8.") from None
+        raise _refused(
+            tr("The payload is not UTF-8 (byte {place}). Encode it as UTF-8.", place=error.start + 1)
+        ) from None
 
 
 def _check_structure(raw: bytes) -> None:
@@ -122,7 +163,7 @@ def _check_structure(raw: bytes) -> None:
     except msgspec.DecodeError as error:
         raise _refused(_malformed(raw, str(error))) from None
     if too_deep:
-        raise _refused(f"The payload is nested more than {MAX_DEPTH} levels deep. Make it flatter.")
+        raise _refused(tr("The payload is nested more than {count} levels deep. Make it flatter.", count=MAX_DEPTH))
 
 
 def _is_too_deep(raw: bytes) -> bool:
@@ -140,33 +181,47 @@ def _is_too_deep(raw: bytes) -> bool:
 def _malformed(raw: bytes, message: str) -> str:
     place = _MALFORMED.search(message)
     if place is None:
-        return "The payload is not JSON: it ends too early. Close every quote, bracket and brace."
+        return tr("The payload is not JSON: it ends too early. Close every quote, bracket and brace.")
     position = int(place["position"])
-    number = _NOT_A_NUMBER.match(raw, position - raw[:position].endswith(b"-"))
-    if number:
-        return f"The payload is not JSON: {number[0].decode()} is no JSON number. Send null or text in its place."
+    wrong = _NOT_A_NUMBER.match(raw, position - raw[:position].endswith(b"-"))
+    if wrong:
+        return tr(
+            "The payload is not JSON: {number} is no JSON number. Send null or text in its place.",
+            number=wrong[0].decode(),
+        )
     before = raw[:position]
     line = before.count(b"\n") + 1
     column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
-    return f"The payload is not JSON: {place['reason']} at line {line}, column {column}."
+    return tr(
+        "The payload is not JSON: {reason} at line {line}, column {column}.",
+        reason=place["reason"],
+        line=line,
+        column=column,
+    )
 
 
 def _faults(error: ValidationError) -> Iterator[tuple[str, str]]:
     if error.error_count() > _LISTED_FAULTS:
-        yield "payload", f"{error.error_count():,} values do not fit the trigger's model. Compare it with the example."
+        yield (
+            "payload",
+            tr(
+                "{count} values do not fit the trigger's model. Compare it with the example.",
+                count=number(error.error_count()),
+            ),
+        )
         return
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     for fault in faults[:_SHOWN_FAULTS]:
         yield _cut(".".join(["payload", *map(str, fault["loc"])])), _plain(fault)
     if len(faults) > _SHOWN_FAULTS:
-        yield "payload", f"{len(faults) - _SHOWN_FAULTS} more fields do not fit either."
+        yield "payload", tr("{count} more fields do not fit either.", count=len(faults) - _SHOWN_FAULTS)
 
 
 def _plain(fault: ErrorDetails) -> str:
     if fault["type"] == "json_invalid":  # well-formed, but more than the model's reader can hold
         return _cut(fault["msg"].replace("Invalid JSON", "The trigger's model cannot hold this", 1)) + "."
     if fault["type"] in _PLAIN:
-        return _PLAIN[fault["type"]]
+        return tr(_PLAIN[fault["type"]])
     message = _cut(fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, "))
     message = re.sub(r"^Input should be", "Must be", message)
-    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "…")) else ".")
+    return tr_known(message[:1].upper() + message[1:] + ("" if message.endswith((".", "…")) else "."), _USUAL)

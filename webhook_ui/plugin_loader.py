@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from webhook_ui import patterns, plugin_search
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import tr
 from webhook_ui.plugin_api import MAX_NAME, Trigger
 from webhook_ui.plugin_checks import hook_mistakes, new_manager
 from webhook_ui.plugin_contents import Contents, HookRaised, gather
@@ -92,8 +93,10 @@ class Plugins:
         shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in name[:MAX_NAME])
         near = difflib.get_close_matches(shown, self.triggers, n=3)
         if not near:
-            return f"Unknown trigger {shown}. The Triggers page and `webhook-ui plugin list` show what there is."
-        return f"Unknown trigger {shown}. Did you mean {' or '.join(near)}?"
+            return tr(
+                "Unknown trigger {name}. The Triggers page and `webhook-ui plugin list` show what there is.", name=shown
+            )
+        return tr("Unknown trigger {name}. Did you mean {names}?", name=shown, names=tr(" or ").join(near))
 
 
 def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points: bool = True) -> Plugins:

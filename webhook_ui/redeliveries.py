@@ -17,6 +17,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Invalid
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
+from webhook_ui.languages import carried, short_number, tr
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox import forecast, plans, scope
 from webhook_ui.outbox.forecast import Forecast, Glance
@@ -67,20 +68,20 @@ def check(values: Mapping[str, Any], *, kind: str, now: datetime) -> Order:
 
 async def foresee(database: Database, values: Mapping[str, Any], *, kind: str, actor: Actor) -> Forecast:
     """What `place` would begin if it were done now; changes nothing. Raises Invalid."""
-    forecast, _ = await database.read(_prepare, values, kind, actor)
+    forecast, _ = await database.read(carried(_prepare), values, kind, actor)
     return forecast
 
 
 async def place(database: Database, values: Mapping[str, Any], *, kind: str, actor: Actor) -> Redelivery:
     """Stores a plan: to redeliver or to cancel (`kind`) all that is in its scope. Raises Invalid."""
-    forecast, order = await database.read(_prepare, values, kind, actor)
-    return await database.write(_store, order, forecast, actor)
+    forecast, order = await database.read(carried(_prepare), values, kind, actor)
+    return await database.write(carried(_store), order, forecast, actor)
 
 
 async def preview(database: Database, values: Mapping[str, Any], *, kind: str, actor: Actor) -> Preview:
     """What `foresee` says, as far as a second goes, and some of what is meant. Raises Invalid."""
     actor.require(Role.operator)
-    return await database.read(_preview, values, kind)
+    return await database.read(carried(_preview), values, kind)
 
 
 def change(session: Session, plan_id: int, values: Mapping[str, Any], *, actor: Actor, now: datetime) -> Redelivery:
@@ -90,11 +91,11 @@ def change(session: Session, plan_id: int, values: Mapping[str, Any], *, actor: 
     problems = _unknown(values, EDITABLE)
     state = values.get("state")
     if "state" in values and state not in ("paused", "running"):
-        problems["state"] = "This must be paused or running. To end it for good, delete it."
+        problems["state"] = tr("This must be paused or running. To end it for good, delete it.")
     begun = plan.upper_bound is not None and plan.cron is None
     if begun or plan.kind == "cancel":
         fixed = [name for name in values if name in EDITABLE and name not in ONCE_BEGUN]
-        problems |= dict.fromkeys(fixed, "This plan has begun: only its state and its rate can be changed.")
+        problems |= dict.fromkeys(fixed, tr("This plan has begun: only its state and its rate can be changed."))
     rate = _check_rate(values, problems) if "rate" in values else plan.rate
     merged = scope.of_plan(plan)
     if "within" in values:
@@ -163,7 +164,10 @@ def _check_rate(values: Mapping[str, Any], problems: dict[str, str]) -> float | 
         return None
     number = not isinstance(rate, bool) and isinstance(rate, int | float)
     if not number or not math.isfinite(rate) or not 0 < rate <= FASTEST:
-        problems["rate"] = f"This must be deliveries a second, more than 0 and at most {FASTEST:g}; or leave it out."
+        problems["rate"] = tr(
+            "This must be deliveries a second, more than 0 and at most {most}; or leave it out.",
+            most=short_number(FASTEST),
+        )
         return None
     return float(rate)
 
@@ -171,26 +175,26 @@ def _check_rate(values: Mapping[str, Any], problems: dict[str, str]) -> float | 
 def _check_timing(values: Mapping[str, Any], problems: dict[str, str], now: datetime) -> Timing:
     at, cron, timezone = (values.get(name) for name in ("at", "cron", "timezone"))
     if at is not None and cron is not None:
-        problems["at"] = "Give a time or a crontab, not both."
+        problems["at"] = tr("Give a time or a crontab, not both.")
     elif at is not None:
         return _check_at(at, problems, now)
     elif cron is not None:
         return _check_cron(cron, timezone or DEFAULT_TIMEZONE, problems, now)
     if timezone is not None and cron is None:
-        problems["timezone"] = "This belongs to cron; a time brings its own zone."
+        problems["timezone"] = tr("This belongs to cron; a time brings its own zone.")
     return Timing()
 
 
 def _check_at(at: Any, problems: dict[str, str], now: datetime) -> Timing:
     try:
         if not isinstance(at, datetime):
-            raise ValueError("This must be a time with its zone, for example 2026-11-23T09:00:00Z.")
+            raise ValueError(tr("This must be a time with its zone, for example 2026-11-23T09:00:00Z."))
         at = times.check(at)
     except ValueError as error:
         problems["at"] = str(error)
         return Timing()
     if at <= now:
-        problems["at"] = "This time has passed. Leave it out to begin now, or name a later one."
+        problems["at"] = tr("This time has passed. Leave it out to begin now, or name a later one.")
     return Timing(at=at, next_run_at=at)
 
 
@@ -228,6 +232,6 @@ def _change_timing(plan: Redelivery, values: Mapping[str, Any], problems: dict[s
     wanted = {**present, **named}
     if wanted.get("at") is None and wanted.get("cron") is None:
         field = "at" if "at" in named else "cron" if "cron" in named else "timezone"
-        problems.setdefault(field, "Give a time or a crontab; to run it no more, pause or delete it.")
+        problems.setdefault(field, tr("Give a time or a crontab; to run it no more, pause or delete it."))
         return kept
     return _check_timing(wanted, problems, now)

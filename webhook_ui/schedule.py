@@ -12,9 +12,11 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
+from webhook_ui.languages import mark, tr
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as crontab numbers them
-CRON_FIELDS = ("minute", "hour", "day of month", "month", "day of week")
+CRON_FIELDS = (mark("minute"), mark("hour"), mark("day of month"), mark("month"), mark("day of week"))
 
 
 class Clock:
@@ -78,9 +80,11 @@ def next_time(cron: str, timezone: str, after: datetime) -> datetime:
         found = trigger.get_next_fire_time(None, after.astimezone(UTC) + timedelta(microseconds=1))
     except (ValueError, OverflowError) as error:
         reason = str(error).strip().rstrip(".")
-        raise ValueError(f"This is no crontab: {reason}. Write for example 0 9 * * mon-fri.") from None
+        raise ValueError(
+            tr("This is no crontab: {reason}. Write for example 0 9 * * mon-fri.", reason=reason)
+        ) from None
     if found is None:
-        raise ValueError("There is no such day in any year; choose another one.")
+        raise ValueError(tr("There is no such day in any year; choose another one."))
     following: datetime = found.astimezone(UTC)
     return following
 
@@ -98,15 +102,21 @@ def _readable(cron: str) -> str:
     """`cron` in APScheduler's words: it numbers weekdays otherwise, and overlooks what stands after a name."""
     fields = cron.lower().split()
     if len(fields) != len(CRON_FIELDS):
-        raise ValueError(f"it needs five fields ({', '.join(CRON_FIELDS)}), and has {len(fields)}")
+        raise ValueError(
+            tr(
+                "it needs five fields ({names}), and has {count}",
+                names=", ".join(tr(name) for name in CRON_FIELDS),
+                count=len(fields),
+            )
+        )
     for name, field in zip(CRON_FIELDS, fields, strict=True):
         names = {"month": MONTHS, "day of week": WEEKDAYS}.get(name, ())
         item = rf"(\*|{_one(names)}(-{_one(names)})?)(/[1-9][0-9]?)?"
         if not re.fullmatch(rf"{item}(,{item})*", field):
-            raise ValueError(f"{field[:50]} cannot be read as {name}")
+            raise ValueError(tr("{field} cannot be read as {name}", field=field[:50], name=tr(name)))
     minute, hour, day, month, weekday = fields
     if day != "*" and weekday != "*":
-        raise ValueError("give either a day of the month or a day of the week; programs disagree on what both mean")
+        raise ValueError(tr("give either a day of the month or a day of the week; programs disagree on what both mean"))
     for number, name in enumerate(MONTHS, start=1):
         month = month.replace(name, str(number))
     days = {WEEKDAYS[number % 7] for item in weekday.split(",") for number in _weekday_numbers(item)}
@@ -129,7 +139,10 @@ def _weekday_numbers(item: str) -> range:
         end = int(last) if last.isdigit() else WEEKDAYS.index(last) or 7
     if not start <= end <= 7:
         raise ValueError(
-            f"{days} is no range of weekdays; the week runs from sun (0) to sat (6), or mon (1) to sun (7)"
+            tr(
+                "{days} is no range of weekdays; the week runs from sun (0) to sat (6), or mon (1) to sun (7)",
+                days=days,
+            )
         )
     return range(start, end + 1, int(step or 1))
 
@@ -144,6 +157,6 @@ def _zone(name: str) -> tzinfo:
         return UTC
     if name not in _zones():
         near = difflib.get_close_matches(name, _zones(), n=1, cutoff=0.5)
-        hint = f"Did you mean {near[0]}?" if near else "Write it like Europe/Berlin."
-        raise LookupError(f"There is no such timezone. {hint}")
+        hint = tr("Did you mean {name}?", name=near[0]) if near else tr("Write it like Europe/Berlin.")
+        raise LookupError(tr("There is no such timezone. {hint}", hint=hint))
     return ZoneInfo(name)

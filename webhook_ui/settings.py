@@ -16,6 +16,7 @@ from webhook_ui import guard, plugin_search, plugin_settings
 from webhook_ui.errors import UsageError
 from webhook_ui.indexed_fields import IndexedFields
 from webhook_ui.indexed_fields import parse as parse_fields
+from webhook_ui.languages import mark
 
 PREFIX = "WEBHOOK_UI_"
 LEASE_GRACE = 10.0  # seconds between the longest attempt and the end of its claim
@@ -31,57 +32,65 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True)
 
-    data_dir: Path = Field(Path("data"), description="Folder of the database and the secret key.")
+    data_dir: Path = Field(Path("data"), description=mark("Folder of the database and the secret key."))
     database_url: SecretStr | None = Field(
-        None, description="Default: SQLite, `webhook_ui.db` in `DATA_DIR`. `postgresql://…` for many workers."
+        None, description=mark("Default: SQLite, `webhook_ui.db` in `DATA_DIR`. `postgresql://…` for many workers.")
     )
-    plugins_dir: Path = Field(Path("plugins"), description="Folder of plugin files.")
+    plugins_dir: Path = Field(Path("plugins"), description=mark("Folder of plugin files."))
     secret_key: SecretStr | None = Field(
         None,
-        description="Seals secrets in the database; at least 16 characters. Default: made in `DATA_DIR/secret.key`.",
+        description=mark(
+            "Seals secrets in the database; at least 16 characters. Default: made in `DATA_DIR/secret.key`."
+        ),
         min_length=16,
     )
-    host: str = Field("127.0.0.1", description="Address the dashboard listens at.")
-    port: int = Field(8080, ge=0, le=65535, description="Port the dashboard listens at; 0 takes a free one.")
+    host: str = Field("127.0.0.1", description=mark("Address the dashboard listens at."))
+    port: int = Field(8080, ge=0, le=65535, description=mark("Port the dashboard listens at; 0 takes a free one."))
     public_url: str | None = Field(
-        None, description="Address of the dashboard as browsers see it, when a proxy stands before it."
+        None, description=mark("Address of the dashboard as browsers see it, when a proxy stands before it.")
     )
     allowed_networks: Annotated[tuple[guard.Network, ...], NoDecode] = Field(
-        (), description="Networks (CIDR, comma separated) that deliveries may reach although they are not public."
+        (), description=mark("Networks (CIDR, comma separated) that deliveries may reach although they are not public.")
     )
     outbound_proxy: SecretStr | None = Field(
         None,
-        description="HTTP proxy that makes all deliveries' connections, for example `http://user:password@proxy:3128`. "
-        "Targets are resolved and judged here first. Default: none; the environment's proxies are never used.",
+        description=mark(
+            "HTTP proxy that makes all deliveries' connections, for example `http://user:password@proxy:3128`. "
+            "Targets are resolved and judged here first. Default: none; the environment's proxies are never used."
+        ),
     )
-    require_https: bool = Field(False, description="Refuse webhooks whose URL is not https.")
+    require_https: bool = Field(False, description=mark("Refuse webhooks whose URL is not https."))
     retry_schedule: Annotated[tuple[Seconds, ...], NoDecode] = Field(
         (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400),
-        description="Seconds to wait after each failed attempt; when they are used up, the delivery is given up.",
+        description=mark("Seconds to wait after each failed attempt; when they are used up, the delivery is given up."),
     )
-    retry_jitter: float = Field(0.1, ge=0, le=1, description="Each wait is made longer by up to this part of it.")
-    request_timeout: float = Field(15.0, gt=0, le=300, description="Seconds one attempt may take.")
-    concurrency: int = Field(64, ge=1, le=4096, description="Attempts in flight per dispatcher.")
-    concurrency_per_webhook: int = Field(16, ge=1, le=4096, description="Attempts in flight per webhook.")
+    retry_jitter: float = Field(0.1, ge=0, le=1, description=mark("Each wait is made longer by up to this part of it."))
+    request_timeout: float = Field(15.0, gt=0, le=300, description=mark("Seconds one attempt may take."))
+    concurrency: int = Field(64, ge=1, le=4096, description=mark("Attempts in flight per dispatcher."))
+    concurrency_per_webhook: int = Field(16, ge=1, le=4096, description=mark("Attempts in flight per webhook."))
     lease: float = Field(
-        60.0, gt=0, le=3600, description="Seconds after which a claim of a dispatcher that died is free again."
+        60.0, gt=0, le=3600, description=mark("Seconds after which a claim of a dispatcher that died is free again.")
     )
     retention_days: int = Field(
         90,
         ge=1,
         le=3650,
-        description="Days an event is kept after the last thing that happened to it; what is still open expires.",
+        description=mark("Days an event is kept after the last thing that happened to it; what is still open expires."),
     )
-    max_payload_bytes: int = Field(1024 * 1024, ge=1024, le=64 * 1024 * 1024, description="Largest payload accepted.")
+    max_payload_bytes: int = Field(
+        1024 * 1024, ge=1024, le=64 * 1024 * 1024, description=mark("Largest payload accepted.")
+    )
     indexed_fields: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Fields of payloads by which events can be found: comma separated, `customer.id`, or "
-        "`order.paid:customer.id` for one trigger alone. Of events from then on, and not of the engine's own.",
+        description=mark(
+            "Fields of payloads by which events can be found: comma separated, `customer.id`, or "
+            "`order.paid:customer.id` for one trigger alone. Of events from then on, and not of the engine's own."
+        ),
     )
-    log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
+    log_format: Literal["console", "json"] = Field("console", description=mark("Log lines for people or for machines."))
     auth: Literal["accounts", "none"] = Field(
         "accounts",
-        description="`none`: whoever reaches the port is admin in the browser; only while `HOST` is loopback.",
+        description=mark("`none`: whoever reaches the port is admin in the browser; only while `HOST` is loopback."),
     )
 
     _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)

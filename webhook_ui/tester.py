@@ -17,6 +17,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.composing import Composer
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Conflict, PluginFault
+from webhook_ui.languages import SOURCE, carried, spoken, tr
 from webhook_ui.letters import Letterhead
 from webhook_ui.models import Attempt, Webhook
 from webhook_ui.outbound import Sender
@@ -80,12 +81,13 @@ class Tester:
         Raises NotFound, Invalid for an unknown trigger, Conflict where there is no example or nothing to sign with.
         """
         actor.require(Role.operator)
-        example = await self._database.read(self._prepare, webhook_id, trigger)
+        example = await self._database.read(carried(self._prepare), webhook_id, trigger)
         event_id = ids.new_id()
         async with self._room:
             await self._sender.start()
             head, outgoing, changed = await self._compose(example, event_id)
-            answer = await self._sender.send(outgoing)
+            with spoken(SOURCE):  # what is said of it is stored, and read by others
+                answer = await self._sender.send(outgoing)
         _log(example, event_id, answer)
         trial = Trial(
             webhook_id=webhook_id,
@@ -113,8 +115,11 @@ class Tester:
             for trigger in self._plugins.matching(pattern):
                 return trigger
         raise Conflict(
-            f"No plugin that is loaded offers {' or '.join(webhook.triggers)}, so there is no example to send. "
-            "Load the plugin, or name another trigger."
+            tr(
+                "No plugin that is loaded offers {triggers}, so there is no example to send. Load the "
+                "plugin, or name another trigger.",
+                triggers=tr(" or ").join(webhook.triggers),
+            )
         )
 
     async def _compose(self, example: _Example, event_id: int) -> tuple[Letterhead, Outgoing, bool]:
@@ -143,9 +148,11 @@ class Tester:
                 timeout=webhook.timeout or self._settings.request_timeout,
             )
         except PluginFault as error:
-            raise Conflict(f"Nothing could be sent: {error}") from None
+            raise Conflict(tr("Nothing could be sent: {error}", error=error)) from None
         except ValueError as error:
-            raise Conflict(f"Nothing could be sent: {error}. Rotate the secret, then test again.") from None
+            raise Conflict(
+                tr("Nothing could be sent: {error}. Rotate the secret, then test again.", error=error)
+            ) from None
 
 
 def _log(example: _Example, event_id: int, answer: Answer) -> None:

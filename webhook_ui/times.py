@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from webhook_ui.languages import tr
+
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -22,7 +24,7 @@ def from_text(text: str) -> datetime:
     """An RFC 3339 moment as UTC. Raises ValueError when it has no zone or lies outside 1970 to 2199."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time needs a zone, for example 2026-11-23T09:00:00Z")
+        raise ValueError(tr("a time needs a zone, for example 2026-11-23T09:00:00Z"))
     return check(moment)
 
 
@@ -31,7 +33,7 @@ def check(moment: datetime) -> datetime:
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("a time must lie between 1970 and 2199") from None
+        raise ValueError(tr("a time must lie between 1970 and 2199")) from None
     if not EARLIEST <= moment < LATEST:
-        raise ValueError("a time must lie between 1970 and 2199")
+        raise ValueError(tr("a time must lie between 1970 and 2199"))
     return moment

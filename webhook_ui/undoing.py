@@ -9,6 +9,7 @@ from webhook_ui import webhooks
 from webhook_ui.actors import Actor, Role
 from webhook_ui.errors import Conflict, NotFound
 from webhook_ui.history.changes import find_change
+from webhook_ui.languages import tr
 from webhook_ui.models import Change, Webhook
 from webhook_ui.webhook_fields import Rules
 
@@ -42,15 +43,18 @@ def undo(session: Session, webhook_id: int, change_id: int, *, rules: Rules, act
     actor.require(Role.operator)
     change = find_change(session, "webhook", webhook_id, change_id)
     if change is None:
-        raise NotFound("This change is not on record any more.")
+        raise NotFound(tr("This change is not on record any more."))
     values = former_values(change)
     if not values:
-        raise Conflict("There is nothing in this change that could be undone.")
+        raise Conflict(tr("There is nothing in this change that could be undone."))
     webhook = webhooks.get(session, webhook_id)
     present, after = webhooks.snapshot(webhook), change.after or {}
     others = [name.replace("_", " ") for name in values if present[name] != after[name]]
     if others:
         raise Conflict(
-            f"Changed since: {', '.join(others)}. Nothing was undone. Undo the later change first, or edit the webhook."
+            tr(
+                "Changed since: {names}. Nothing was undone. Undo the later change first, or edit the webhook.",
+                names=", ".join(others),
+            )
         )
     return webhooks.change(session, webhook_id, values, rules=rules, actor=actor, now=now, version=webhook.version)

@@ -8,6 +8,7 @@ from typing import Any
 
 from webhook_ui import guard
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import mark, number, short_number, tr
 from webhook_ui.patterns import PATTERN, matches
 
 MAX_TRIGGERS = 200
@@ -52,16 +53,16 @@ def check_fields(
     if whole:
         for name in ("title", "url", "triggers"):
             if name not in values:
-                problems[name] = MISSING[name]
+                problems[name] = tr(MISSING[name])
     if problems:
         raise Invalid(problems)
     return checked
 
 
 MISSING = {
-    "title": "Give it a title, so that you find it again in the list.",
-    "url": "Give the address the events are sent to, for example https://example.com/hooks.",
-    "triggers": "Choose at least one trigger; without one nothing would ever be sent.",
+    "title": mark("Give it a title, so that you find it again in the list."),
+    "url": mark("Give the address the events are sent to, for example https://example.com/hooks."),
+    "triggers": mark("Choose at least one trigger; without one nothing would ever be sent."),
 }
 
 
@@ -86,13 +87,13 @@ def _checks(rules: Rules, present: Collection[str]) -> dict[str, Callable[[Any],
 def clean_text(value: Any, longest: int, *, lines: bool = False) -> str:
     """`value` stripped. Raises ValueError for what is no text, too long, or holds characters no database can keep."""
     if not isinstance(value, str):
-        raise ValueError("This must be text.")
+        raise ValueError(tr("This must be text."))
     text = value.strip()
     if len(text) > longest:
-        raise ValueError(f"This is longer than {longest} characters; shorten it.")
+        raise ValueError(tr("This is longer than {count} characters; shorten it.", count=longest))
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs") and not (lines and character in "\n\t\r"):
-            raise ValueError("This holds control characters; type it anew.")
+            raise ValueError(tr("This holds control characters; type it anew."))
     return text
 
 
@@ -102,7 +103,7 @@ def tenant(value: Any) -> str | None:
         return None
     name = clean_text(value, 200)
     if not name:
-        raise ValueError("A tenant must not be empty. Leave it out (null) for what belongs to no tenant.")
+        raise ValueError(tr("A tenant must not be empty. Leave it out (null) for what belongs to no tenant."))
     return name
 
 
@@ -111,22 +112,28 @@ def rate(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("This must be a number of deliveries a second.")
+        raise ValueError(tr("This must be a number of deliveries a second."))
     if not LEAST_RATE <= value <= HIGHEST_RATE:
-        raise ValueError(f"This must lie between {LEAST_RATE:.5f} and {HIGHEST_RATE:,.0f} deliveries a second.")
+        raise ValueError(
+            tr(
+                "This must lie between {least} and {most} deliveries a second.",
+                least=number(LEAST_RATE, 5),
+                most=number(HIGHEST_RATE),
+            )
+        )
     return float(value)
 
 
 def _title(value: Any) -> str:
     title = clean_text(value, 200)
     if not title:
-        raise ValueError(MISSING["title"])
+        raise ValueError(tr(MISSING["title"]))
     return title
 
 
 def _url(value: Any, policy: guard.Policy) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(MISSING["url"])
+        raise ValueError(tr(MISSING["url"]))
     url = value.strip()
     guard.check_url(url, policy)
     return url
@@ -134,11 +141,13 @@ def _url(value: Any, policy: guard.Policy) -> str:
 
 def _triggers(value: Any, known: Collection[str], present: Collection[str]) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-        raise ValueError("This must be a list of triggers.")
+        raise ValueError(tr("This must be a list of triggers."))
     if not value:
-        raise ValueError(MISSING["triggers"])
+        raise ValueError(tr(MISSING["triggers"]))
     if len(value) > MAX_TRIGGERS:
-        raise ValueError(f"These are more than {MAX_TRIGGERS} triggers; choose a group such as user.* instead.")
+        raise ValueError(
+            tr("These are more than {count} triggers; choose a group such as user.* instead.", count=MAX_TRIGGERS)
+        )
     for name in value:
         if name not in present:
             _check_trigger(name, known)
@@ -149,36 +158,40 @@ def _check_trigger(name: str, known: Collection[str]) -> None:
     if name in known or (PATTERN.fullmatch(name) and any(matches(name, trigger) for trigger in known)):
         return
     near = difflib.get_close_matches(name, known, n=2)
-    hint = f"Did you mean {' or '.join(near)}?" if near else "The Triggers page lists those there are."
-    raise ValueError(f"There is no trigger {name[:100]!r}. {hint}")
+    hint = (
+        tr("Did you mean {names}?", names=tr(" or ").join(near))
+        if near
+        else tr("The Triggers page lists those there are.")
+    )
+    raise ValueError(tr("There is no trigger {name}. {hint}", name=repr(name[:100]), hint=hint))
 
 
 def _signer(value: Any, known: Collection[str]) -> str:
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"There is no such signer. There are {', '.join(sorted(known))}.")
+        raise ValueError(tr("There is no such signer. There are {names}.", names=", ".join(sorted(known))))
     return value
 
 
 def _switch(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError("This must be true or false.")
+        raise ValueError(tr("This must be true or false."))
     return value
 
 
 def _headers(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise ValueError("This must be an object of header names and values.")
+        raise ValueError(tr("This must be an object of header names and values."))
     if not all(isinstance(name, str) and isinstance(text, str) for name, text in value.items()):
-        raise ValueError("Header names and values must be text.")
+        raise ValueError(tr("Header names and values must be text."))
     guard.check_headers(value)
     return dict(value)
 
 
 def _seconds(value: Any, longest: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("This must be a number of seconds.")
+        raise ValueError(tr("This must be a number of seconds."))
     if not 0 <= value <= longest:
-        raise ValueError(f"This must lie between 0 and {longest:g} seconds.")
+        raise ValueError(tr("This must lie between 0 and {longest} seconds.", longest=short_number(longest)))
     return float(value)
 
 
@@ -186,7 +199,7 @@ def _timeout(value: Any, longest: float) -> float | None:
     if value is None:
         return None
     if (seconds := _seconds(value, longest)) < 1:
-        raise ValueError("A receiver needs at least 1 second to answer.")
+        raise ValueError(tr("A receiver needs at least 1 second to answer."))
     return seconds
 
 
@@ -194,7 +207,7 @@ def _retry_schedule(value: Any) -> list[float] | None:
     if value is None:
         return None
     if not isinstance(value, list | tuple):
-        raise ValueError("This must be a list of seconds, one for each further attempt.")
+        raise ValueError(tr("This must be a list of seconds, one for each further attempt."))
     if len(value) > MAX_RETRIES:
-        raise ValueError(f"These are more than {MAX_RETRIES} further attempts.")
+        raise ValueError(tr("These are more than {count} further attempts.", count=MAX_RETRIES))
     return [_seconds(seconds, LONGEST_WAIT) for seconds in value]

@@ -13,6 +13,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Invalid, NotFound
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Lane, Subscription, Webhook, table
 from webhook_ui.webhook_fields import Rules, check_fields
 from webhook_ui.webhook_fields import rate as check_rate
@@ -38,7 +39,7 @@ def get(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
     """The webhook. Raises NotFound; a deleted one is found only if `deleted` says so."""
     webhook = session.get(Webhook, webhook_id) if 0 < webhook_id < 1 << 63 else None
     if webhook is None or (webhook.deleted_at is not None and not deleted):
-        raise NotFound(f"There is no webhook {webhook_id}. It may have been deleted.")
+        raise NotFound(tr("There is no webhook {id}. It may have been deleted.", id=webhook_id))
     return webhook
 
 
@@ -147,9 +148,11 @@ def restore(session: Session, webhook_id: int, *, actor: Actor, now: datetime) -
     actor.require(Role.operator)
     webhook = _locked(session, webhook_id, deleted=True)
     if webhook.deleted_at is None:
-        raise Conflict(f"Webhook {webhook_id} is not deleted; there is nothing to restore.")
+        raise Conflict(tr("Webhook {id} is not deleted; there is nothing to restore.", id=webhook_id))
     if now - webhook.deleted_at > RESTORABLE:
-        raise NotFound(f"Webhook {webhook_id} was deleted more than {RESTORABLE.days} days ago and is gone.")
+        raise NotFound(
+            tr("Webhook {id} was deleted more than {days} days ago and is gone.", id=webhook_id, days=RESTORABLE.days)
+        )
     webhook.deleted_at = None
     _subscribe(session, webhook)
     _touch(webhook, now)
@@ -186,9 +189,13 @@ def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datet
     until = webhook.old_secret_until
     if until is not None and until > now and not force:
         raise Conflict(
-            f"The secret was rotated {_hours(now - (until - ROTATION))} ago, and the old one signs until "
-            f"{times.to_text(until.replace(microsecond=0))}: receivers may still verify with it. Rotate again after "
-            "that, or with force, which ends the old one at once."
+            tr(
+                "The secret was rotated {span} ago, and the old one signs until {moment}: receivers may "
+                "still verify with it. Rotate again after that, or with force, which ends the old one at "
+                "once.",
+                span=_hours(now - (until - ROTATION)),
+                moment=times.to_text(until.replace(microsecond=0)),
+            )
         )
     before = snapshot(webhook)
     webhook.old_secret, webhook.old_secret_until = webhook.secret, now + ROTATION
@@ -253,8 +260,12 @@ def _locked(session: Session, webhook_id: int, *, deleted: bool = False, lane: b
 def _check_version(webhook: Webhook, version: int | None) -> None:
     if version is not None and version != webhook.version:
         raise Conflict(
-            f"Somebody changed this webhook meanwhile (it is at version {webhook.version}, you saw {version}). "
-            "Load it again, compare, and save."
+            tr(
+                "Somebody changed this webhook meanwhile (it is at version {version}, you saw {seen}). "
+                "Load it again, compare, and save.",
+                version=webhook.version,
+                seen=version,
+            )
         )
 
 
@@ -265,7 +276,9 @@ def _id(webhook: Webhook) -> int:
 def _hours(span: timedelta) -> str:
     minutes = max(int(span.total_seconds() // 60), 1)
     hours = minutes // 60
-    return f"{hours} hour{'' if hours == 1 else 's'}" if hours else f"{minutes} minute{'' if minutes == 1 else 's'}"
+    if hours:
+        return trn("{n} hour", "{n} hours", hours)
+    return trn("{n} minute", "{n} minutes", minutes)
 
 
 def _touch(webhook: Webhook, now: datetime) -> None:

@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from webhook_ui.errors import Throttled
+from webhook_ui.languages import tr, trn
 
 WINDOW = 60.0
 PER_ACCOUNT = 5
@@ -63,7 +64,9 @@ class SignInLimiter:
         waits = [tries.wait for tries in (window.look(key, now) for window, key in windows) if tries.left <= 0]
         if waits:
             seconds = math.ceil(max(waits))
-            raise Throttled(f"Too many tries to sign in. Wait {_seconds(seconds)}, then try again.", seconds)
+            raise Throttled(
+                tr("Too many tries to sign in. Wait {seconds}, then try again.", seconds=_seconds(seconds)), seconds
+            )
         for window, key in windows:
             window.add(key, now)
         return min((window.look(key, now) for window, key in windows), key=lambda tries: tries.left)
@@ -107,4 +110,4 @@ def _address_key(address: str) -> str:
 
 
 def _seconds(number: int) -> str:
-    return "1 second" if number == 1 else f"{number} seconds"
+    return trn("{n} second", "{n} seconds", number)

@@ -6,6 +6,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from webhook_ui.errors import Invalid
+from webhook_ui.languages import tr
 
 SHORTEST = 10
 LONGEST = 1024
@@ -21,13 +22,13 @@ def hash_password(password: str) -> str:
     """The hash to store. Raises Invalid for a password that is too short or too long."""
     password = _normal(password)
     if len(password) < SHORTEST:
-        raise Invalid({"password": f"Use at least {SHORTEST} characters."})
+        raise Invalid({"password": tr("Use at least {count} characters.", count=SHORTEST)})
     if len(password) > LONGEST:
-        raise Invalid({"password": f"Use at most {LONGEST} characters."})
+        raise Invalid({"password": tr("Use at most {count} characters.", count=LONGEST)})
     try:
         return _hasher.hash(password)
     except UnicodeEncodeError:
-        raise Invalid({"password": "Use characters that can be written as UTF-8."}) from None
+        raise Invalid({"password": tr("Use characters that can be written as UTF-8.")}) from None
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:

@@ -13,6 +13,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Invalid, NotFound
+from webhook_ui.languages import tr
 from webhook_ui.models import Account, table
 
 LONGEST_EMAIL = 254
@@ -25,12 +26,12 @@ def check_email(email: str) -> str:
     """
     email = email.strip()
     if len(email) > LONGEST_EMAIL:
-        raise Invalid({"email": f"Use at most {LONGEST_EMAIL} characters."})
+        raise Invalid({"email": tr("Use at most {count} characters.", count=LONGEST_EMAIL)})
     try:
         # under this end any domain may stand, also those that the validator keeps for special use
         checked = validate_email(f"{email}.example", check_deliverability=False).normalized
     except EmailNotValidError:
-        raise Invalid({"email": "This is not an email address. Write it like dana@example.com."}) from None
+        raise Invalid({"email": tr("This is not an email address. Write it like dana@example.com.")}) from None
     return checked.removesuffix(".example").lower()
 
 
@@ -50,7 +51,9 @@ def find_account(session: Session, email: str) -> Account:
     statement = sa.select(Account).where(table(Account).c.email == _key(email))
     account: Account | None = session.execute(statement).scalar_one_or_none()
     if account is None:
-        raise NotFound(f"There is no account {email}. `webhook-ui user list` shows those that are there.")
+        raise NotFound(
+            tr("There is no account {email}. `webhook-ui user list` shows those that are there.", email=email)
+        )
     return account
 
 
@@ -58,7 +61,7 @@ def first_account(session: Session, email: str, password_hash: str, *, now: date
     """The first account, an admin, made by whoever holds the one-time link. Raises Conflict if there is one already."""
     _lock(session)
     if any_account(session):
-        raise Conflict("The first account exists already. Sign in with it, or ask its owner for an account.")
+        raise Conflict(tr("The first account exists already. Sign in with it, or ask its owner for an account."))
     email = check_email(email)
     actor = Actor(kind="person", name=email, role=Role.admin, origin=origin)
     return _add(session, email, Role.admin, password_hash, actor=actor, now=now)
@@ -72,7 +75,7 @@ def create_account(
     _lock(session)
     email = check_email(email)
     if session.execute(sa.select(table(Account).c.id).where(table(Account).c.email == email)).first():
-        raise Invalid({"email": f"There is an account {email} already."})
+        raise Invalid({"email": tr("There is an account {email} already.", email=email)})
     return _add(session, email, role, password_hash, actor=actor, now=now)
 
 
@@ -143,7 +146,7 @@ def _keep_an_admin(session: Session, account: Account) -> None:
         accounts.c.role == Role.admin.value, accounts.c.disabled_at.is_(None), accounts.c.id != account.id
     )
     if account.role == Role.admin and account.disabled_at is None and session.execute(others.limit(1)).first() is None:
-        raise Conflict(f"{account.email} is the only admin left. Make somebody else an admin first.")
+        raise Conflict(tr("{email} is the only admin left. Make somebody else an admin first.", email=account.email))
 
 
 def _add(session: Session, email: str, role: Role, password_hash: str, *, actor: Actor, now: datetime) -> Account:

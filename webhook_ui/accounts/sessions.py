@@ -12,6 +12,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Forbidden
+from webhook_ui.languages import tr
 from webhook_ui.models import Account, SignInSession, table
 
 COOKIE = "webhook_ui_session"
@@ -54,9 +55,9 @@ def sign_in(session: Session, credentials: Credentials, *, origin: str, now: dat
     statement = sa.select(Account).where(table(Account).c.id == credentials.account_id).with_for_update(read=True)
     account = session.execute(statement, execution_options={"populate_existing": True}).scalar_one_or_none()
     if account is None or account.password_hash != credentials.password_hash:
-        raise Conflict("The password was changed a moment ago. Sign in with the new one.")
+        raise Conflict(tr("The password was changed a moment ago. Sign in with the new one."))
     if account.disabled_at is not None:
-        raise Forbidden(f"The account {account.email} is disabled. An admin can enable it.")
+        raise Forbidden(tr("The account {email} is disabled. An admin can enable it.", email=account.email))
     _forget_old(session, now)
     cookie = secrets.token_urlsafe(32)
     session.add(

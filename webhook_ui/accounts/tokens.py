@@ -12,6 +12,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Invalid, NotFound
+from webhook_ui.languages import tr
 from webhook_ui.models import Token, table
 
 PREFIX = "whui_"  # so that scanners for leaked secrets, and people, know one when they see it
@@ -50,7 +51,7 @@ def revoke_token(session: Session, token_id: int, *, actor: Actor, now: datetime
     actor.require(Role.admin)
     token = session.get(Token, token_id) if 0 < token_id < 1 << 63 else None
     if token is None:
-        raise NotFound(f"There is no token {token_id}. `webhook-ui token list` shows those that are there.")
+        raise NotFound(tr("There is no token {id}. `webhook-ui token list` shows those that are there.", id=token_id))
     if token.revoked_at is None:
         before = _snapshot(token)
         token.revoked_at = now
@@ -74,7 +75,9 @@ def token_actor(session: Session, text: str) -> Actor | None:
 def _check_name(name: str) -> str:
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Invalid({"name": f"Name the program that will use it, in 1 to {LONGEST_NAME} printable characters."})
+        raise Invalid(
+            {"name": tr("Name the program that will use it, in 1 to {count} printable characters.", count=LONGEST_NAME)}
+        )
     return name
 
 

@@ -1,15 +1,17 @@
 """From an attempt to its cause in plain words and what to do about it. Pure: no database, no screen, nothing is asked.
 
 `cases` says what is known of an attempt and what an explanation is; `connection` explains attempts that got no answer,
-`statuses` those that got the wrong one, `senders` who it was that answered, `warnings` what is odd about a success.
+`statuses` those that got the wrong one, `senders` who it was that answered, `warnings` what is odd about a success,
+`sentences` says what the engine has stored in the reader's language.
 """
 
 from webhook_ui.explain.cases import Case, Explanation
 from webhook_ui.explain.connection import explain_silence
+from webhook_ui.explain.sentences import said
 from webhook_ui.explain.statuses import explain_status
 from webhook_ui.explain.warnings import warn_of
 
-__all__ = ["Case", "Explanation", "explain"]
+__all__ = ["Case", "Explanation", "explain", "said"]
 
 
 def explain(case: Case) -> Explanation | None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-SAME = "It needs no change here."
+from webhook_ui.languages import mark, tr
+
+SAME = mark("It needs no change here.")
 LONGEST_QUOTE = 160
 _ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff`]+")
 _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,300})", re.IGNORECASE)
@@ -34,9 +36,9 @@ class Case:
     def host(self) -> str:
         """The name or address in the URL."""
         try:
-            return urlsplit(self.url).hostname or "the receiver"
+            return urlsplit(self.url).hostname or tr("the receiver")
         except ValueError:
-            return "the receiver"
+            return tr("the receiver")
 
     @property
     def is_https(self) -> bool:

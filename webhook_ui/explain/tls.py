@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 from webhook_ui.explain.cases import SAME, Case, Explanation, quote
+from webhook_ui.explain.sentences import said
+from webhook_ui.languages import tr
 
 
 def explain_tls(case: Case) -> Explanation:
@@ -15,12 +17,18 @@ def explain_tls(case: Case) -> Explanation:
 def _expired(case: Case) -> Explanation:
     return Explanation(
         code="certificate_expired",
-        title="The receiver's certificate has expired",
-        cause=f"`{case.host}` shows a certificate whose time is over, so the connection was ended before anything was "
-        "sent.",
+        title=tr("The receiver's certificate has expired"),
+        cause=tr(
+            "`{host}` shows a certificate whose time is over, so the connection was ended before anything was sent.",
+            host=case.host,
+        ),
         steps=(
-            f"Ask who runs `{case.host}` to renew it, and to find out why the renewal did not run. {SAME}",
-            "See that the server was reloaded after the renewal: many go on showing the old one until then.",
+            tr(
+                "Ask who runs `{host}` to renew it, and to find out why the renewal did not run. {same}",
+                host=case.host,
+                same=tr(SAME),
+            ),
+            tr("See that the server was reloaded after the renewal: many go on showing the old one until then."),
         ),
     )
 
@@ -28,21 +36,29 @@ def _expired(case: Case) -> Explanation:
 def _not_yet_valid(case: Case) -> Explanation:
     return Explanation(
         code="certificate_early",
-        title="The receiver's certificate is not valid yet",
-        cause=f"The certificate of `{case.host}` begins in the future.",
-        steps=("Check the clock of this server.", f"If it is right, ask who runs `{case.host}` for another one."),
+        title=tr("The receiver's certificate is not valid yet"),
+        cause=tr("The certificate of `{host}` begins in the future.", host=case.host),
+        steps=(
+            tr("Check the clock of this server."),
+            tr("If it is right, ask who runs `{host}` for another one.", host=case.host),
+        ),
     )
 
 
 def _wrong_host(case: Case) -> Explanation:
     return Explanation(
         code="certificate_host",
-        title="The certificate is for another name",
-        cause=f"What answers at `{case.host}` shows a certificate that does not name it, so nothing was sent.",
+        title=tr("The certificate is for another name"),
+        cause=tr(
+            "What answers at `{host}` shows a certificate that does not name it, so nothing was sent.", host=case.host
+        ),
         steps=(
-            "If the URL holds an address, or an old name, write the name that the certificate has.",
-            f"Else ask who runs the receiver for a certificate that covers `{case.host}`. Often it is a proxy that "
-            "does not know this name and shows its default one.",
+            tr("If the URL holds an address, or an old name, write the name that the certificate has."),
+            tr(
+                "Else ask who runs the receiver for a certificate that covers `{host}`. Often it is a "
+                "proxy that does not know this name and shows its default one.",
+                host=case.host,
+            ),
         ),
     )
 
@@ -50,11 +66,14 @@ def _wrong_host(case: Case) -> Explanation:
 def _self_signed(case: Case) -> Explanation:
     return Explanation(
         code="certificate_self_signed",
-        title="The receiver's certificate is signed by itself",
-        cause=f"Nobody vouches for the certificate of `{case.host}`, so nothing was sent.",
+        title=tr("The receiver's certificate is signed by itself"),
+        cause=tr("Nobody vouches for the certificate of `{host}`, so nothing was sent.", host=case.host),
         steps=(
-            "Let the receiver use a certificate of a known authority; Let's Encrypt gives them for nothing.",
-            "If it is your own receiver: name a file with this certificate in `SSL_CERT_FILE` where Webhook UI runs.",
+            tr("Let the receiver use a certificate of a known authority; Let's Encrypt gives them for nothing."),
+            tr(
+                "If it is your own receiver: name a file with this certificate in `SSL_CERT_FILE` "
+                "where Webhook UI runs."
+            ),
         ),
     )
 
@@ -62,12 +81,18 @@ def _self_signed(case: Case) -> Explanation:
 def _unknown_issuer(case: Case) -> Explanation:
     return Explanation(
         code="certificate_issuer",
-        title="The receiver's certificate comes from an authority that is not known here",
-        cause=f"The certificate of `{case.host}` leads to no authority that this server trusts, so nothing was sent.",
+        title=tr("The receiver's certificate comes from an authority that is not known here"),
+        cause=tr(
+            "The certificate of `{host}` leads to no authority that this server trusts, so nothing was sent.",
+            host=case.host,
+        ),
         steps=(
-            "Ask who runs the receiver whether it sends the intermediate certificates too. Browsers find missing ones "
-            "by themselves, so it may look right there.",
-            "If it is your company's own authority: name a file with it in `SSL_CERT_FILE` where Webhook UI runs.",
+            tr(
+                "Ask who runs the receiver whether it sends the intermediate certificates too. "
+                "Browsers find missing ones "
+                "by themselves, so it may look right there."
+            ),
+            tr("If it is your company's own authority: name a file with it in `SSL_CERT_FILE` where Webhook UI runs."),
         ),
     )
 
@@ -75,30 +100,35 @@ def _unknown_issuer(case: Case) -> Explanation:
 def _no_tls(case: Case) -> Explanation:
     return Explanation(
         code="no_tls",
-        title="https is asked for, and the receiver speaks plain HTTP",
-        cause=f"What `{case.host}` said at this port is no TLS.",
-        steps=("Write the port that serves https into the URL, or `http://` where that is meant.",),
+        title=tr("https is asked for, and the receiver speaks plain HTTP"),
+        cause=tr("What `{host}` said at this port is no TLS.", host=case.host),
+        steps=(tr("Write the port that serves https into the URL, or `http://` where that is meant."),),
     )
 
 
 def _tls_version(case: Case) -> Explanation:
     return Explanation(
         code="tls_version",
-        title="The receiver speaks no TLS that is safe",
-        cause=f"`{case.host}` and this server have no version of TLS in common: here it is 1.2 and 1.3, older ones are "
-        "broken.",
-        steps=(f"Ask who runs `{case.host}` to switch on TLS 1.2 or 1.3. {SAME}",),
+        title=tr("The receiver speaks no TLS that is safe"),
+        cause=tr(
+            "`{host}` and this server have no version of TLS in common: here it is 1.2 and 1.3, older ones are broken.",
+            host=case.host,
+        ),
+        steps=(tr("Ask who runs `{host}` to switch on TLS 1.2 or 1.3. {same}", host=case.host, same=tr(SAME)),),
     )
 
 
 def _handshake(case: Case) -> Explanation:
     return Explanation(
         code="tls_handshake",
-        title="The TLS handshake failed",
-        cause=quote(case.message, 600),
+        title=tr("The TLS handshake failed"),
+        cause=quote(said(case.message), 600),
         steps=(
-            "Check that this port serves https.",
-            f"Ask who runs `{case.host}` about its TLS settings: ciphers, and whether it wants a client's certificate.",
+            tr("Check that this port serves https."),
+            tr(
+                "Ask who runs `{host}` about its TLS settings: ciphers, and whether it wants a client's certificate.",
+                host=case.host,
+            ),
         ),
     )
 

@@ -13,6 +13,7 @@ from webhook_ui import ids
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
 from webhook_ui.history.delivery_search import DeliveryFilter, Key, search
+from webhook_ui.languages import tr
 from webhook_ui.models import Attempt, Delivery, Event, Lane, Sending, Webhook, table
 
 __all__ = [
@@ -124,7 +125,7 @@ def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datet
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
     found = session.execute(_ROWS.where(*here), {"now": now}).one_or_none()
     if found is None:
-        raise NotFound(f"There is no delivery {ids.delivery_text(webhook_id, event_id)}.")
+        raise NotFound(tr("There is no delivery {id}.", id=ids.delivery_text(webhook_id, event_id)))
     attempts = session.execute(
         sa.select(Attempt)
         .where(_attempt.c.webhook_id == webhook_id, _attempt.c.event_id == event_id)

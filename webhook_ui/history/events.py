@@ -14,6 +14,7 @@ from sqlmodel import Session
 from webhook_ui import ids
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
+from webhook_ui.languages import tr
 from webhook_ui.models import Delivery, Event, EventField, Idempotency, table
 
 LISTED_BYTES = 16 * 1024  # a list holds no payload that is larger
@@ -127,7 +128,7 @@ def get_event(session: Session, event_id: int) -> EventDetail:
     """One event. Raises NotFound."""
     event = session.get(Event, event_id)
     if event is None:
-        raise NotFound(f"There is no event {ids.event_text(event_id)}.")
+        raise NotFound(tr("There is no event {id}.", id=ids.event_text(event_id)))
     # the moment its key expires leads to it: keys are indexed by that, and not by their events
     expires_at = event.created_at + KEY_LIFE
     key = sa.select(_key.c.key).where(_key.c.expires_at == expires_at, _key.c.event_id == event_id).limit(1)

@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
+from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery, RedeliveryLane, RedeliveryRun, Sending, Webhook, table
 
 RUNS = 20
@@ -108,7 +109,7 @@ def get_redelivery(session: Session, plan_id: int) -> RedeliveryRow:
     """One plan. Raises NotFound."""
     plan = session.get(Redelivery, plan_id) if 0 < plan_id < 1 << 63 else None
     if plan is None:
-        raise NotFound(f"There is no redelivery {plan_id}.")
+        raise NotFound(tr("There is no redelivery {id}.", id=plan_id))
     return _rows(session, [plan], most_titles=None)[0]
 
 

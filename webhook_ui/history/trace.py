@@ -17,6 +17,7 @@ from webhook_ui.errors import Invalid, NotFound
 from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryRow, deliveries_of
 from webhook_ui.history.trace_reasons import Outcome, Reason, held_since, judge, read_case
+from webhook_ui.languages import tr
 from webhook_ui.models import Change, Delivery, Event, Skip, Subscription, Webhook, table
 from webhook_ui.patterns import patterns
 
@@ -92,7 +93,7 @@ def find_event(session: Session, event_id: int) -> Event:
     """The event. Raises NotFound."""
     event = session.get(Event, event_id)
     if event is None:
-        raise NotFound(f"There is no event {ids.event_text(event_id)}.")
+        raise NotFound(tr("There is no event {id}.", id=ids.event_text(event_id)))
     return event
 
 

@@ -10,6 +10,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict
+from webhook_ui.languages import tr
 from webhook_ui.models import Delivery, Webhook, table
 from webhook_ui.outbox import transitions
 
@@ -57,6 +58,8 @@ def _check_held(session: Session, webhook_id: int) -> None:
     )
     if session.execute(running).first() is not None:
         raise Conflict(
-            "This webhook is neither paused nor disabled, so it holds nothing, and nothing was cancelled. Pause it "
-            "first, or cancel single deliveries."
+            tr(
+                "This webhook is neither paused nor disabled, so it holds nothing, and nothing was cancelled. Pause it "
+                "first, or cancel single deliveries."
+            )
         )

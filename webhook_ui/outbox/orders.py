@@ -15,6 +15,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, NotFound
+from webhook_ui.languages import tr
 from webhook_ui.models import Delivery, Webhook, table
 from webhook_ui.outbox import transitions
 
@@ -31,10 +32,10 @@ def redeliver(session: Session, webhook_id: int, event_id: int, *, actor: Actor,
     actor.require(Role.operator)
     row = _locked(session, webhook_id, event_id, now)
     if row.test:
-        raise Conflict("This was a test send, which is made only once. Send another test from its webhook.")
+        raise Conflict(tr("This was a test send, which is made only once. Send another test from its webhook."))
     deleted_at = session.execute(sa.select(_webhook.c.deleted_at).where(_webhook.c.id == webhook_id)).scalar_one()
     if deleted_at is not None:
-        raise Conflict("Its webhook is deleted. Restore the webhook, then redeliver.")
+        raise Conflict(tr("Its webhook is deleted. Restore the webhook, then redeliver."))
     _update(session, row, transitions.reopened(now, redelivery_id=None))
     _record(session, row, "delivery.redelivered", actor, now)
 
@@ -44,7 +45,7 @@ def cancel(session: Session, webhook_id: int, event_id: int, *, actor: Actor, no
     actor.require(Role.operator)
     row = _locked(session, webhook_id, event_id, now)
     if row.closed is not None:
-        raise Conflict(f"This delivery is over ({row.closed}); there is nothing to cancel.")
+        raise Conflict(tr("This delivery is over ({state}); there is nothing to cancel.", state=row.closed))
     _update(session, row, transitions.ended("cancelled", now))
     _record(session, row, "delivery.cancelled", actor, now)
 
@@ -84,9 +85,9 @@ def _locked(session: Session, webhook_id: int, event_id: int, now: datetime) -> 
     statement = sa.select(_delivery).where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
     row = session.execute(statement.with_for_update()).one_or_none()
     if row is None:
-        raise NotFound(f"There is no delivery {ids.delivery_text(webhook_id, event_id)}.")
+        raise NotFound(tr("There is no delivery {id}.", id=ids.delivery_text(webhook_id, event_id)))
     if row.claim is not None and row.due_at > now:
-        raise Conflict("This delivery is in flight: an attempt is being made right now. Wait for its result.")
+        raise Conflict(tr("This delivery is in flight: an attempt is being made right now. Wait for its result."))
     return row
 
 

@@ -17,6 +17,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict, Invalid, NotFound
+from webhook_ui.languages import tr
 from webhook_ui.models import Delivery, Event, Redelivery, RedeliveryLane, Webhook, table
 from webhook_ui.outbox import runs
 from webhook_ui.outbox.forecast import Forecast
@@ -40,7 +41,7 @@ def get(session: Session, plan_id: int) -> Redelivery:
     """The plan. Raises NotFound."""
     plan = session.get(Redelivery, plan_id) if 0 < plan_id < 1 << 63 else None
     if plan is None:
-        raise NotFound(f"There is no redelivery {plan_id}.")
+        raise NotFound(tr("There is no redelivery {id}.", id=plan_id))
     return plan
 
 
@@ -106,7 +107,7 @@ def change(
     """
     actor.require(Role.operator)
     if plan.state in ("done", "cancelled"):
-        raise Conflict(f"This plan is {plan.state}; it can no longer be changed. Make a new one.")
+        raise Conflict(tr("This plan is {state}; it can no longer be changed. Make a new one.", state=plan.state))
     before = snapshot(plan)
     plan.rate, plan.within = rate, within
     plan.at, plan.cron, plan.timezone = timing.at, timing.cron, timing.timezone
@@ -130,7 +131,7 @@ def cancel(session: Session, plan_id: int, *, actor: Actor, now: datetime) -> Re
     if plan.state == "cancelled":
         return plan
     if plan.state == "done" and plan.kind == "cancel":
-        raise Conflict("This plan is done: what it meant is cancelled. To send some of it after all, redeliver it.")
+        raise Conflict(tr("This plan is done: what it meant is cancelled. To send some of it after all, redeliver it."))
     before = snapshot(plan)
     runs.end(session, plan, "cancelled", now)
     plan.state, plan.next_run_at, plan.updated_at, plan.upper_bound = "cancelled", None, now, None
@@ -237,10 +238,14 @@ def _check_webhooks(session: Session, scope: Scope, kind: str) -> None:
     deleted = {row.id: row.deleted_at is not None for row in session.execute(statement)}
     for webhook_id in scope.webhooks:
         if webhook_id not in deleted:
-            raise Invalid({field: f"There is no webhook {webhook_id}."})
+            raise Invalid({field: tr("There is no webhook {id}.", id=webhook_id)})
         if deleted[webhook_id] and kind == "redeliver":
-            which = "This webhook" if field == "webhook_id" else f"Webhook {webhook_id}"
-            raise Invalid({field: f"{which} is deleted. Restore it, then redeliver."})
+            words = (
+                tr("This webhook is deleted. Restore it, then redeliver.")
+                if field == "webhook_id"
+                else tr("Webhook {id} is deleted. Restore it, then redeliver.", id=webhook_id)
+            )
+            raise Invalid({field: words})
 
 
 def _record(

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from webhook_ui import ids, times
+from webhook_ui.languages import tr
 from webhook_ui.models import Attempt, Delivery, Event, Redelivery, table
 from webhook_ui.outbox import transitions
 from webhook_ui.patterns import PATTERN
@@ -73,14 +74,14 @@ def check(values: Mapping[str, Any], *, kind: str) -> tuple[Scope, dict[str, str
             problems[name] = str(error)
     status = found.get("status")
     if status is not None and status not in STATUSES[kind]:
-        problems["status"] = f"This must be {' or '.join(STATUSES[kind])}."
+        problems["status"] = tr("This must be {options}.", options=tr(" or ").join(STATUSES[kind]))
     scope = Scope(**found)
     if scope.webhook_id is not None and scope.webhook_ids is not None:
-        problems["webhook_ids"] = "Give webhook_id for one webhook, or webhook_ids for several, not both."
+        problems["webhook_ids"] = tr("Give webhook_id for one webhook, or webhook_ids for several, not both.")
     if scope.since and scope.until and scope.since >= scope.until:
-        problems["to"] = "This must lie after from; swap the two."
+        problems["to"] = tr("This must lie after from; swap the two.")
     if scope.within and (scope.since or scope.until):
-        problems["within"] = "This is a window before each run; give it, or from and to, not both."
+        problems["within"] = tr("This is a window before each run; give it, or from and to, not both.")
     return scope, problems
 
 
@@ -89,7 +90,7 @@ def window(text: str) -> timedelta:
     match = WINDOW.fullmatch(text)
     length = int(match[1]) * UNITS[match[2]] if match else None
     if length is None or length > LONGEST_WINDOW:
-        raise ValueError("This must be a number of minutes, hours or days up to ten years: 30m, 24h, 7d.")
+        raise ValueError(tr("This must be a number of minutes, hours or days up to ten years: 30m, 24h, 7d."))
     return length
 
 
@@ -160,23 +161,27 @@ def _number(value: Any, least: int, most: int, what: str) -> int:
 
 
 def _webhook_id(value: Any) -> int:
-    return _number(value, 1, 10**18 - 1, "This must be the number of a webhook, for example 14.")
+    return _number(value, 1, 10**18 - 1, tr("This must be the number of a webhook, for example 14."))
 
 
 def _webhook_ids(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_WEBHOOKS:
-        raise ValueError(f"This must be a list of 1 to {MOST_WEBHOOKS} numbers of webhooks, for example [3, 14].")
-    return tuple(dict.fromkeys(_number(one, 1, 10**18 - 1, "Each must be the number of a webhook.") for one in value))
+        raise ValueError(
+            tr("This must be a list of 1 to {count} numbers of webhooks, for example [3, 14].", count=MOST_WEBHOOKS)
+        )
+    return tuple(
+        dict.fromkeys(_number(one, 1, 10**18 - 1, tr("Each must be the number of a webhook.")) for one in value)
+    )
 
 
 def _response_status(value: Any) -> int:
-    return _number(value, 100, 599, "This must be an HTTP status, a number from 100 to 599.")
+    return _number(value, 100, 599, tr("This must be an HTTP status, a number from 100 to 599."))
 
 
 def _trigger(value: Any) -> str:
     text = clean_text(value, 200)
     if not PATTERN.fullmatch(text):
-        raise ValueError("This must be a trigger's name or a group, for example user.created or user.*.")
+        raise ValueError(tr("This must be a trigger's name or a group, for example user.created or user.*."))
     return text
 
 
@@ -189,20 +194,24 @@ def _one_of(options: tuple[str, ...]) -> Callable[[Any], str]:
         if value in options:
             return str(value)
         near = difflib.get_close_matches(value, options, n=1) if isinstance(value, str) else []
-        raise ValueError(f"Did you mean {near[0]}?" if near else f"This must be one of: {', '.join(options)}.")
+        raise ValueError(
+            tr("Did you mean {name}?", name=near[0])
+            if near
+            else tr("This must be one of: {options}.", options=", ".join(options))
+        )
 
     return judge
 
 
 def _moment(value: Any) -> datetime:
     if not isinstance(value, datetime):
-        raise ValueError("This must be a time with its zone, for example 2026-11-23T09:00:00Z, or a day.")
+        raise ValueError(tr("This must be a time with its zone, for example 2026-11-23T09:00:00Z, or a day."))
     return times.check(value)
 
 
 def _within(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("This must be a number of minutes, hours or days, as text: 30m, 24h, 7d.")
+        raise ValueError(tr("This must be a number of minutes, hours or days, as text: 30m, 24h, 7d."))
     window(value)
     return value
 

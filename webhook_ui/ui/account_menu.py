@@ -1,17 +1,21 @@
-"""At the foot of the navigation: who is signed in, and what is theirs: theme, keyboard shortcuts, signing out."""
+"""At the foot of the navigation: who is signed in, and what is theirs: theme, language, keys, signing out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from nicegui import ui
 
+from webhook_ui.actors import Role
+from webhook_ui.languages import LANGUAGES, language, mark, tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import popup
 from webhook_ui.ui.parts import box, foreign, symbol, text
 
-THEMES = (("system", "As the system"), ("light", "Light"), ("dark", "Dark"))
+ROLES = {Role.admin: mark("Admin"), Role.operator: mark("Operator"), Role.viewer: mark("Viewer")}
+THEMES = (("system", mark("As the system")), ("light", mark("Light")), ("dark", mark("Dark")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,7 @@ class AccountActions:
     """What the menu offers; what is None is left out."""
 
     on_theme: Callable[[str], Any] | None = None
+    on_language: Callable[[str], Any] | None = None
     on_keys: Callable[[], Any] | None = None
     on_sign_out: Callable[[], Any] | None = None
 
@@ -36,7 +41,7 @@ class AccountMenu:
 
     def __init__(self, person: Person, actions: AccountActions, theme: str) -> None:
         self._themes: dict[str, ui.menu_item] = {}
-        with box("button", "w-account", label=f"Account: {person.name}") as opener:
+        with box("button", "w-account", label=tr("Account: {name}", name=person.name)) as opener:
             text(formats.initials(person.name), "w-avatar").props["aria-hidden"] = "true"
             with box("span", "w-person"):
                 foreign(person.name, "w-medium")
@@ -54,18 +59,31 @@ class AccountMenu:
             entry.props["aria-checked"] = "true" if name == theme else "false"
 
     def _build_menu(self, actions: AccountActions) -> None:
-        with popup("Account").props('anchor="top left" self="bottom left"'):
+        with popup(tr("Account")).props('anchor="top left" self="bottom left"'):
             if actions.on_theme:
-                text("Theme", "w-menu-head").props["role"] = "presentation"
-                with box("div", label="Theme") as group:
-                    group.props["role"] = "group"
+                with _group(tr("Theme")):
                     for name, label in THEMES:
-                        self._themes[name] = _entry(label, partial(actions.on_theme, name), check=True)
+                        self._themes[name] = _entry(tr(label), partial(actions.on_theme, name), check=True)
+                ui.separator().props["role"] = "separator"
+            if actions.on_language:
+                with _group(tr("Language")):
+                    for code, own_name in LANGUAGES.items():
+                        entry = _entry(own_name, partial(actions.on_language, code), check=True)
+                        entry.props["aria-checked"] = "true" if code == language() else "false"
+                        entry.props["lang"] = code
                 ui.separator().props["role"] = "separator"
             if actions.on_keys:
-                _entry("Keyboard shortcuts", actions.on_keys, icon=icons.KEYBOARD)
+                _entry(tr("Keyboard shortcuts"), actions.on_keys, icon=icons.KEYBOARD)
             if actions.on_sign_out:
-                _entry("Sign out", actions.on_sign_out, icon=icons.SIGN_OUT)
+                _entry(tr("Sign out"), actions.on_sign_out, icon=icons.SIGN_OUT)
+
+
+@contextmanager
+def _group(title: str) -> Iterator[None]:
+    text(title, "w-menu-head").props["role"] = "presentation"
+    with box("div", label=title) as group:
+        group.props["role"] = "group"
+        yield
 
 
 def _entry(label: str, on_click: Callable[[], Any], *, icon: str = "", check: bool = False) -> ui.menu_item:

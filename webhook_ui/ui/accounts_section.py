@@ -11,6 +11,7 @@ from webhook_ui import accounts, times
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import mark, tr, tr_all
 from webhook_ui.models import Account
 from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.actions import act
@@ -18,16 +19,17 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Action, button, more_menu
 from webhook_ui.ui.fields import Field, choice_field, password_field, show_problems, text_field
 from webhook_ui.ui.frames import DialogFrame, confirm
-from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text, time_text
+from webhook_ui.ui.parts import Part, box, foreign, prose, sentence, symbol, text, time_text
 from webhook_ui.ui.tables import ACCOUNTS, Pager, Table
 
 PAGE = 50
 ROLES = {
-    "viewer": "Viewer: looks",
-    "operator": "Operator: changes and sends",
-    "admin": "Admin: accounts and tokens too",
+    "viewer": mark("Viewer: looks"),
+    "operator": mark("Operator: changes and sends"),
+    "admin": mark("Admin: accounts and tokens too"),
 }
-PASSWORD_HINT = "At least 10 characters; hand it over by a safe way"  # noqa: S105 - a hint
+ROLE_WORDS = {"viewer": mark("viewer"), "operator": mark("operator"), "admin": mark("admin")}
+PASSWORD_HINT = mark("At least 10 characters; hand it over by a safe way")
 
 
 class AccountsSection:
@@ -38,13 +40,14 @@ class AccountsSection:
         self._after = self._next = ""
         self._came_from: dict[str, str] = {}
         with box("div", "w-row w-wrap"):
-            prose("Who signs in to the dashboard, and as what.", "w-second w-grow")
-            button("Add account", self._add, icon=icons.ADD, kind="primary")
+            prose(tr("Who signs in to the dashboard, and as what."), "w-second w-grow")
+            button(tr("Add account"), self._add, icon=icons.ADD, kind="primary")
         if tab.services.settings.auth == "none":
             prose(
-                "`WEBHOOK_UI_AUTH` is `none`: whoever reaches the port is admin, and nobody signs in.", "w-pending-ink"
+                tr("`WEBHOOK_UI_AUTH` is `none`: whoever reaches the port is admin, and nobody signs in."),
+                "w-pending-ink",
             )
-        self._table = Table("Accounts", ACCOUNTS, "people")
+        self._table = Table(tr("Accounts"), ACCOUNTS, "people")
         self._rows = Part(self._table.body, lambda _, found: self._fill(found))
         with self._table.element:
             self._pager = Pager(self._back, lambda: self._go(self._next))
@@ -75,53 +78,59 @@ class AccountsSection:
             with row.cell("email"), box("span", "w-row"):
                 foreign(account.email, "w-medium")
                 if account.email == self._tab.actor.name:
-                    text("you", "w-meta")
+                    text(tr("you"), "w-meta")
             with row.cell("role"):
-                text(account.role.capitalize())
+                text(tr(ROLE_WORDS[account.role]).capitalize())
             with row.cell("state"), box("span", "w-row"):
                 off = account.disabled_at is not None
                 symbol(icons.DISABLED if off else icons.SENT, "w-muted" if off else "w-sent-ink")
-                text("Disabled" if off else "Can sign in")
+                text(tr("Disabled") if off else tr("Can sign in"))
             with row.cell("created"):
                 time_text(account.created_at, self._tab.zone).classes("w-muted")
             with row.cell("actions"):
-                more_menu(partial(self._actions, account), name=f"More for {account.email}")
+                more_menu(partial(self._actions, account), name=tr("More for {email}", email=account.email))
 
     def _actions(self, account: Account) -> list[Action]:
         roles = [
-            Action(label=f"Make {role}", on_click=partial(self._change_role, account.email, role), icon=icons.UP)
+            Action(
+                label=tr("Make {role}", role=tr(ROLE_WORDS[role])),
+                on_click=partial(self._change_role, account.email, role),
+                icon=icons.UP,
+            )
             for role in Role
             if role != account.role
         ]
         if account.disabled_at is None:
-            turn = Action(label="Disable", on_click=partial(self._disable, account), icon=icons.DISABLED, danger=True)
+            turn = Action(
+                label=tr("Disable"), on_click=partial(self._disable, account), icon=icons.DISABLED, danger=True
+            )
         else:
-            turn = Action(label="Enable", on_click=partial(self._enable, account.email), icon=icons.ENABLED)
-        password = Action(label="Reset password", on_click=partial(self._reset, account.email), icon=icons.EDIT)
+            turn = Action(label=tr("Enable"), on_click=partial(self._enable, account.email), icon=icons.ENABLED)
+        password = Action(label=tr("Reset password"), on_click=partial(self._reset, account.email), icon=icons.EDIT)
         return [*roles, password, turn]
 
     async def _change_role(self, email: str, role: Role) -> None:
         with self._tab.client:
             if await act(self._tab, accounts.change_role, email, role):
-                toasts.done(f"{email} is {role} now.")
+                toasts.done(tr("{email} is {role} now.", email=email, role=tr(ROLE_WORDS[role])))
 
     async def _enable(self, email: str) -> None:
         with self._tab.client:
             if await act(self._tab, accounts.enable_account, email):
-                toasts.done(f"{email} can sign in.")
+                toasts.done(tr("{email} can sign in.", email=email))
 
     def _disable(self, account: Account) -> ui.dialog:
         async def disable() -> None:
             with self._tab.client:
                 if await act(self._tab, accounts.disable_account, account.email):
-                    toasts.done(f"{account.email} is disabled and signed out.")
+                    toasts.done(tr("{email} is disabled and signed out.", email=account.email))
 
-        mine = " This is your own account: you are signed out." if account.email == self._tab.actor.name else ""
+        mine = tr(" This is your own account: you are signed out.") if account.email == self._tab.actor.name else ""
         with self._tab.client:
             return confirm(
-                f"Disable {account.email}?",
-                f"Whoever is signed in with it is signed out at once. It can be enabled again.{mine}",
-                action="Disable",
+                tr("Disable {email}?", email=account.email),
+                tr("Whoever is signed in with it is signed out at once. It can be enabled again.{own}", own=mine),
+                action=tr("Disable"),
                 on_confirm=disable,
             )
 
@@ -160,7 +169,7 @@ class _Dialog:
                 rest = " ".join(message for name, message in error.fields.items() if name not in self.fields)
                 show_problems(self.frame.summary, list(self.fields.values()), rest)
             except WebhookUIError as error:
-                show_problems(self.frame.summary, [], f"Nothing was changed. {error}")
+                show_problems(self.frame.summary, [], tr("Nothing was changed. {error}", error=error))
             else:
                 self.frame.close()
                 return
@@ -184,12 +193,12 @@ class AccountDialog(_Dialog):
     """Add account."""
 
     def __init__(self, tab: Tab) -> None:
-        super().__init__(tab, "Add account", primary="Add account")
+        super().__init__(tab, tr("Add account"), primary=tr("Add account"))
         with self.frame.body:
-            self.fields["email"] = text_field("Email", kind="email", on_enter=self.save)
-            self.fields["role"] = choice_field("Role", ROLES, "viewer")
+            self.fields["email"] = text_field(tr("Email"), kind="email", on_enter=self.save)
+            self.fields["role"] = choice_field(tr("Role"), tr_all(ROLES), "viewer")
             self.fields["password"] = password_field(
-                hint=PASSWORD_HINT, autocomplete="new-password", on_enter=self.save
+                hint=tr(PASSWORD_HINT), autocomplete="new-password", on_enter=self.save
             )
         self.fields["email"].control.props["autofocus"] = True
 
@@ -198,26 +207,27 @@ class AccountDialog(_Dialog):
         hashed = await self.hash_typed()
         role = Role(self.fields["role"].value)
         await self.write(accounts.create_account, email=email, role=role, password_hash=hashed)
-        toasts.done(f"{email} can sign in now, as {role}.")
+        toasts.done(tr("{email} can sign in now, as {role}.", email=email, role=tr(ROLE_WORDS[role])))
 
 
 class PasswordDialog(_Dialog):
     """Reset password."""
 
     def __init__(self, tab: Tab, email: str) -> None:
-        super().__init__(tab, "Reset password", primary="Set password")
+        super().__init__(tab, tr("Reset password"), primary=tr("Set password"))
         self._email = email
         with self.frame.body:
             with box("p"):
-                text("Another password for ")
-                foreign(email, "w-medium", cut=False)
-                text(". Whoever is signed in with this account has to sign in again.")
+                sentence(
+                    tr("Another password for {email}. Whoever is signed in with this account has to sign in again."),
+                    email=lambda: foreign(email, "w-medium", cut=False),
+                )
             self.fields["password"] = password_field(
-                "New password", hint=PASSWORD_HINT, autocomplete="new-password", on_enter=self.save
+                tr("New password"), hint=tr(PASSWORD_HINT), autocomplete="new-password", on_enter=self.save
             )
         self.fields["password"].control.props["autofocus"] = True
 
     async def store(self) -> None:
         hashed = await self.hash_typed()
         await self.write(accounts.set_password, self._email, hashed)
-        toasts.done(f"{self._email} has a new password.")
+        toasts.done(tr("{email} has a new password.", email=self._email))

@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nicegui import background_tasks
-
 from webhook_ui import times
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.deliveries import DeliveryFilter
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.ui.attempt_counts import SCALES
 from webhook_ui.ui.context import Tab, zone_named
@@ -22,7 +21,7 @@ from webhook_ui.ui.histogram import Histogram
 from webhook_ui.ui.log_address import LogAddress, in_words, judge
 from webhook_ui.ui.log_bar import LogBar
 from webhook_ui.ui.log_filters import LogFilters
-from webhook_ui.ui.parts import box, link, text
+from webhook_ui.ui.parts import box, link, sentence, text
 from webhook_ui.ui.states import nothing_found
 
 PICTURE_SECONDS = 5.0  # between two looks at the figures while things change
@@ -78,7 +77,7 @@ class Activity:
         await self._filters.show(self._address, self._zone())
         self._bar.show(self._address, self._criteria(), self._zone())
         await self._rows.load()
-        background_tasks.create(self._complete(), name="figures of a log")
+        self._tab.begin(self._complete(), name="figures of a log")
 
     async def show(self, log: LogAddress) -> None:
         """Goes to another part of the log, another picture, or marks another row as the open one."""
@@ -88,7 +87,7 @@ class Activity:
             await self._filters.show(log, self._zone())
             self._bar.show(log, self._criteria(), self._zone())
         if (before.span, before.part) != (log.span, log.part):
-            background_tasks.create(self._complete(), name="figures of a log")
+            self._tab.begin(self._complete(), name="figures of a log")
 
     async def refresh(self) -> None:
         """Looks again at the rows; at the figures only now and then."""
@@ -102,21 +101,25 @@ class Activity:
         if log.narrowed:
             words = in_words(log, self._zone())
             nothing_found(
-                f"No delivery with {words}" if words else "No deliveries",
-                "Others may be there without the filter.",
+                tr("No delivery with {filters}", filters=words) if words else tr("No deliveries"),
+                tr("Others may be there without the filter."),
                 lambda: self.go(log.without_filters()),
             )
             return
         with box("section", "w-box w-nothing"):
-            text("No deliveries yet", "w-medium", tag="p")
+            text(tr("No deliveries yet"), "w-medium", tag="p")
             if self._webhook and not self._webhook.enabled:
-                text("While it is disabled, no events are taken for it.", "w-muted", tag="p")
+                text(tr("While it is disabled, no events are taken for it."), "w-muted", tag="p")
                 return
             with box("p", "w-muted"):
-                whose = "one of its triggers" if self._webhook else "a trigger that a webhook listens to"
-                text(f"They appear here as soon as {whose} fires. To try it, ")
-                link("fire one by hand", "/triggers")
-                text(".")
+                sentence(
+                    tr("They appear here as soon as one of its triggers fires. To try it, {fire_one}.")
+                    if self._webhook
+                    else tr(
+                        "They appear here as soon as a trigger that a webhook listens to fires. To try it, {fire_one}."
+                    ),
+                    fire_one=lambda: link(tr("fire one by hand"), "/triggers"),
+                )
 
     async def _complete(self) -> None:
         """What may take longer than the rows: nobody waits for it."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui.database import Database
 from webhook_ui.history.over_time import Minute, by_minute
+from webhook_ui.languages import mark
 
 CELL = timedelta(minutes=15)  # every time zone begins its hours at a multiple of it
 SETTLED = timedelta(minutes=10)  # attempts are counted in the minute they began, once they are over
@@ -29,10 +30,10 @@ class Scale:
 
 
 SCALES = {
-    "1h": Scale(name="1 h", title="Last hour", bar=timedelta(minutes=1), bars=60, unit="1 min"),
-    "24h": Scale(name="24 h", title="Last 24 hours", bar=timedelta(minutes=15), bars=96, unit="15 min"),
-    "7d": Scale(name="7 d", title="Last 7 days", bar=timedelta(hours=2), bars=84, unit="2 h"),
-    "30d": Scale(name="30 d", title="Last 30 days", bar=timedelta(hours=6), bars=120, unit="6 h"),
+    "1h": Scale(name="1 h", title=mark("Last hour"), bar=timedelta(minutes=1), bars=60, unit="1 min"),
+    "24h": Scale(name="24 h", title=mark("Last 24 hours"), bar=timedelta(minutes=15), bars=96, unit="15 min"),
+    "7d": Scale(name="7 d", title=mark("Last 7 days"), bar=timedelta(hours=2), bars=84, unit="2 h"),
+    "30d": Scale(name="30 d", title=mark("Last 30 days"), bar=timedelta(hours=6), bars=120, unit="6 h"),
 }
 
 

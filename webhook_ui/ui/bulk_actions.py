@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from webhook_ui import bulk
 from webhook_ui.bulk import OPPOSITE, Step
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, toasts
 from webhook_ui.ui.bulk_bar import BulkBar, Order
@@ -15,21 +16,47 @@ from webhook_ui.ui.context import Tab, tell
 
 PATIENCE = 1.0  # seconds until something says how far it has come
 MOST_NAMED = 40  # webhooks that one address names
-DONE = {
-    Step.enable: "enabled",
-    Step.disable: "disabled",
-    Step.pause: "paused",
-    Step.resume: "resumed",
-    Step.delete: "deleted",
-    Step.restore: "restored",
+DONE: dict[Step, Callable[[int], str]] = {
+    Step.enable: lambda n: trn("{n} webhook is enabled.", "{n} webhooks are enabled.", n),
+    Step.disable: lambda n: trn("{n} webhook is disabled.", "{n} webhooks are disabled.", n),
+    Step.pause: lambda n: trn("{n} webhook is paused.", "{n} webhooks are paused.", n),
+    Step.resume: lambda n: trn("{n} webhook is resumed.", "{n} webhooks are resumed.", n),
+    Step.delete: lambda n: trn("{n} webhook is deleted.", "{n} webhooks are deleted.", n),
+    Step.restore: lambda n: trn("{n} webhook is restored.", "{n} webhooks are restored.", n),
+}
+ALREADY: dict[Step, Callable[[int], str]] = {
+    Step.enable: lambda n: trn(
+        "Nothing to do: it was enabled already.", "Nothing to do: they were enabled already.", n
+    ),
+    Step.disable: lambda n: trn(
+        "Nothing to do: it was disabled already.", "Nothing to do: they were disabled already.", n
+    ),
+    Step.pause: lambda n: trn("Nothing to do: it was paused already.", "Nothing to do: they were paused already.", n),
+    Step.resume: lambda n: trn(
+        "Nothing to do: it was resumed already.", "Nothing to do: they were resumed already.", n
+    ),
+    Step.delete: lambda n: trn(
+        "Nothing to do: it was deleted already.", "Nothing to do: they were deleted already.", n
+    ),
+    Step.restore: lambda n: trn(
+        "Nothing to do: it was restored already.", "Nothing to do: they were restored already.", n
+    ),
+}
+REFUSED: dict[Step, Callable[[int], str]] = {
+    Step.enable: lambda n: trn("{n} webhook could not be enabled", "{n} webhooks could not be enabled", n),
+    Step.disable: lambda n: trn("{n} webhook could not be disabled", "{n} webhooks could not be disabled", n),
+    Step.pause: lambda n: trn("{n} webhook could not be paused", "{n} webhooks could not be paused", n),
+    Step.resume: lambda n: trn("{n} webhook could not be resumed", "{n} webhooks could not be resumed", n),
+    Step.delete: lambda n: trn("{n} webhook could not be deleted", "{n} webhooks could not be deleted", n),
+    Step.restore: lambda n: trn("{n} webhook could not be restored", "{n} webhooks could not be restored", n),
 }
 DOING = {
-    Step.enable: "Enabling",
-    Step.disable: "Disabling",
-    Step.pause: "Pausing",
-    Step.resume: "Resuming",
-    Step.delete: "Deleting",
-    Step.restore: "Restoring",
+    Step.enable: mark("Enabling {done} of {total}"),
+    Step.disable: mark("Disabling {done} of {total}"),
+    Step.pause: mark("Pausing {done} of {total}"),
+    Step.resume: mark("Resuming {done} of {total}"),
+    Step.delete: mark("Deleting {done} of {total}"),
+    Step.restore: mark("Restoring {done} of {total}"),
 }
 
 
@@ -89,19 +116,20 @@ class BulkWork:
     def _say(self, step: Step, account: _Account, total: int, *, undoing: bool) -> None:
         if account.refused:
             reasons = list(dict.fromkeys(account.refused))
-            more = f" And {len(reasons) - 3} more like these." if len(reasons) > 3 else ""
-            failed = formats.counted(len(account.refused), "webhook")
-            toasts.failed(f"{failed} could not be {DONE[step]}", " ".join(reasons[:3]) + more)
+            few, more = " ".join(reasons[:3]), len(reasons) - 3
+            if more > 0:
+                few = trn("{reasons} And {n} more like these.", "{reasons} And {n} more like these.", more, reasons=few)
+            toasts.failed(REFUSED[step](len(account.refused)), few)
         number = len(account.changed)
         if number:
-            one = number == 1
-            words = f"{formats.counted(number, 'webhook')} {'is' if one else 'are'} {DONE[step]}."
+            words = DONE[step](number)
         elif account.seen and not account.refused:
-            words = f"Nothing to do: {'it was' if total == 1 else 'they were'} {DONE[step]} already."
+            words = ALREADY[step](total)
         else:
             return
         if self._stopped:
-            words += f" Stopped: {formats.count(total - account.seen)} are as they were."
+            rest = formats.count(total - account.seen)
+            words = tr("{words} Stopped: {rest} are as they were.", words=words, rest=rest)
         changed = list(account.changed)
         undo = None if undoing or not changed else lambda: self.take(OPPOSITE[step], changed, undoing=True)
         toasts.done(words, undo)

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
-from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
+from webhook_ui.ui.parts import Part, Status, box, link, mono, sentence, status_pill, text, time_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +41,9 @@ class CardFace:
     trouble: bool = False
 
 
-def cards(name: str = "Webhooks") -> ui.element:
+def cards(name: str = mark("Webhooks")) -> ui.element:
     """The grid that cards stand in: one column below 600 px, then as many as fit."""
-    grid = box("div", "w-cards", label=name)
+    grid = box("div", "w-cards", label=tr(name))
     grid.props["role"] = "region"
     return grid
 
@@ -63,7 +64,7 @@ class WebhookCard:
         self._zone, self._extra = zone, extra
         with box("article", "w-card w-opens") as self.element:
             with box("div", "w-card-top"):
-                self._tick = Tick("Select", on_tick) if on_tick else None
+                self._tick = Tick(tr("Select"), on_tick) if on_tick else None
                 self._title = link("", face.path, "w-card-title w-cut")
                 self._title.props["dir"] = "auto"
                 with self._title:
@@ -86,11 +87,11 @@ class WebhookCard:
 
     def show(self, face: CardFace) -> None:
         if self._tick:
-            self._tick.element.props["aria-label"] = f"Select {face.title}"
+            self._tick.element.props["aria-label"] = tr("Select {title}", title=face.title)
         self._words.set_text(face.title)
         self._title.props["title"] = face.title
         if self._more:
-            self._more.props["aria-label"] = f"More: {face.title}"
+            self._more.props["aria-label"] = tr("More: {title}", title=face.title)
         self._url.set_text(face.url)
         self._url.props["title"] = face.url
         self.element.classes(
@@ -126,8 +127,7 @@ class WebhookCard:
     def _build_foot(self, triggers: tuple[str, ...], created_at: datetime, created: str) -> None:
         text(formats.listed(list(triggers)), "w-cut").props["title"] = ", ".join(triggers)
         with box("span", "w-end w-nowrap"):
-            text("Created ")
-            time_text(created_at, self._zone, shown=created)
+            sentence(tr("Created {moment}"), moment=lambda: time_text(created_at, self._zone, shown=created))
 
 
 def is_bad(sent: int, errors: int) -> bool:
@@ -141,5 +141,9 @@ def _numbers(sent_by_hour: Sequence[int], errors_by_hour: Sequence[int]) -> None
     sparkline(sent_by_hour, errors_by_hour)
     with box("div", "w-card-rate"):
         text(formats.success(sent, errors), "w-error-ink" if bad else "", tag="strong")
-        note = formats.counted(errors, "error") if errors else f"{formats.count(sent)} sent" if sent else "last 24 h"
+        note = tr("last 24 h")
+        if errors:
+            note = trn("{n} error", "{n} errors", errors)
+        elif sent:
+            note = trn("{n} sent", "{n} sent", sent)
         text(note, "w-meta w-nowrap")

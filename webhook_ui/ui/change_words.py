@@ -4,39 +4,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Change
 from webhook_ui.ui import formats
 from webhook_ui.ui.webhook_more import write_rate, write_schedule
 
 FIELDS = {
-    "title": "Title",
-    "url": "URL",
-    "triggers": "Triggers",
-    "enabled": "Enabled",
-    "disabled_reason": "Reason",
-    "paused": "Paused",
-    "description": "Description",
-    "headers": "Headers",
-    "tenant": "Tenant",
-    "ordered": "Ordered",
-    "rate_limit": "Rate limit",
-    "timeout": "Timeout",
-    "retry_schedule": "Retry schedule",
-    "rate": "Rate while it catches up",
+    "title": mark("Title"),
+    "url": mark("URL"),
+    "triggers": mark("Triggers"),
+    "enabled": mark("Enabled"),
+    "disabled_reason": mark("Reason"),
+    "paused": mark("Paused"),
+    "description": mark("Description"),
+    "headers": mark("Headers"),
+    "tenant": mark("Tenant"),
+    "ordered": mark("Ordered"),
+    "rate_limit": mark("Rate limit"),
+    "timeout": mark("Timeout"),
+    "retry_schedule": mark("Retry schedule"),
+    "rate": mark("Rate while it catches up"),
+}
+_PARTS = {
+    "webhook-ui": "Webhook UI",
+    "command line": mark("The command line"),
+    "application": mark("The application"),
 }
 _DEEDS = {
-    "webhook.created": "added the webhook",
-    "webhook.deleted": "deleted the webhook",
-    "webhook.restored": "restored the webhook",
-    "webhook.disabled": "disabled the webhook",
-    "webhook.resumed": "resumed the webhook",
-    "webhook.secret_rotated": "rotated the secret",
+    "webhook.created": mark("added the webhook"),
+    "webhook.deleted": mark("deleted the webhook"),
+    "webhook.restored": mark("restored the webhook"),
+    "webhook.disabled": mark("disabled the webhook"),
+    "webhook.resumed": mark("resumed the webhook"),
+    "webhook.secret_rotated": mark("rotated the secret"),
 }
 _SWITCHES = {
-    ("enabled", True): "enabled the webhook",
-    ("enabled", False): "disabled the webhook",
-    ("paused", True): "paused the webhook",
-    ("paused", False): "resumed the webhook",
+    ("enabled", True): mark("enabled the webhook"),
+    ("enabled", False): mark("disabled the webhook"),
+    ("paused", True): mark("paused the webhook"),
+    ("paused", False): mark("resumed the webhook"),
 }
 
 
@@ -53,21 +59,30 @@ class Difference:
 def who(change: Change) -> str:
     """'dana@acme.example', 'token shop', 'Webhook UI'."""
     if change.actor_kind == "system":
-        return "Webhook UI" if change.actor == "webhook-ui" else f"The {change.actor}"
-    return f"{change.actor_kind} {change.actor}" if change.actor_kind in ("token", "plugin") else change.actor
+        return tr(_PARTS[change.actor]) if change.actor in _PARTS else tr("The {part}", part=change.actor)
+    if change.actor_kind == "token":
+        return tr("token {name}", name=change.actor)
+    return tr("plugin {name}", name=change.actor) if change.actor_kind == "plugin" else change.actor
 
 
 def deed(change: Change) -> str:
     """What was done, as it follows a name: 'changed Title and URL', 'paused the webhook'."""
     if change.action in _DEEDS:
-        return _DEEDS[change.action]
+        return tr(_DEEDS[change.action])
     names = changed_fields(change)
     if names and names[0] in ("enabled", "paused") and set(names) <= {names[0], "disabled_reason"}:
-        return _SWITCHES[names[0], bool((change.after or {})[names[0]])]
+        return tr(_SWITCHES[names[0], bool((change.after or {})[names[0]])])
     if not names:
-        return "changed values of headers"  # the only thing of a webhook that history does not keep
-    words = formats.joined([FIELDS.get(name, name) for name in names[:4]])
-    return f"changed {words}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        return tr("changed values of headers")  # the only thing of a webhook that history does not keep
+    words, more = formats.joined([field_name(name) for name in names[:4]]), len(names) - 4
+    if more > 0:
+        return trn("changed {fields} and {n} more", "changed {fields} and {n} more", more, fields=words)
+    return tr("changed {fields}", fields=words)
+
+
+def field_name(name: str) -> str:
+    """A field as people call it; one that nobody knows any more by its own name."""
+    return tr(FIELDS[name]) if name in FIELDS else name
 
 
 def changed_fields(change: Change) -> list[str]:
@@ -86,7 +101,7 @@ def differences(change: Change) -> list[Difference]:
     before, after = change.before, change.after or {}
     return [
         Difference(
-            name=FIELDS.get(name, name),
+            name=field_name(name),
             before=None if before is None or name not in before else value_text(name, before[name]),
             after=value_text(name, after[name]),
             code=name in ("url", "triggers", "headers"),
@@ -98,13 +113,13 @@ def differences(change: Change) -> list[Difference]:
 def value_text(name: str, value: Any) -> str:
     """A field's value as people read it."""
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return tr("on") if value else tr("off")
     if name == "retry_schedule":
-        return "as the server has it" if value is None else write_schedule(value)
+        return tr("as the server has it") if value is None else write_schedule(value)
     if name == "timeout":
-        return "as the server has it" if value is None else f"{value:g} s"
+        return tr("as the server has it") if value is None else f"{value:g} s"
     if name in ("rate_limit", "rate"):
-        return "none" if value is None else f"{write_rate(value)} a second"
+        return tr("none") if value is None else tr("{rate} a second", rate=write_rate(value))
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(str(one) for one in value) or "none"
-    return "none" if value in (None, "") else str(value)
+        return ", ".join(str(one) for one in value) or tr("none")
+    return tr("none") if value in (None, "") else str(value)

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from nicegui import ui
 
-from webhook_ui.ui import formats, icons
+from webhook_ui.languages import mark, tr, trn
+from webhook_ui.ui import icons
 from webhook_ui.ui.parts import Text, box, link, symbol, text
 
 BARS = 24
@@ -23,9 +24,11 @@ def sparkline(sent: Sequence[int], errors: Sequence[int], *, small: bool = False
 
 
 def _in_words(sent: int, errors: int) -> str:
-    parts = [f"{formats.count(sent)} sent"] if sent else []
-    parts += [formats.counted(errors, "error")] if errors else []
-    return "Last 24 hours: " + (", ".join(parts) or "nothing sent")
+    parts = [trn("{n} sent", "{n} sent", sent)] if sent else []
+    parts += [trn("{n} error", "{n} errors", errors)] if errors else []
+    if not parts:
+        return tr("Last 24 hours: nothing sent")
+    return tr("Last 24 hours: {figures}", figures=", ".join(parts))
 
 
 def _bars(sent: Sequence[int], errors: Sequence[int], width: int, height: int) -> str:
@@ -67,8 +70,8 @@ class Figure:
 class FigureStrip:
     """Up to six figures in a row, three by two below 1280 px; `show` renews them in place."""
 
-    def __init__(self, figures: Sequence[Figure], *, name: str = "Overview") -> None:
-        self.element = box("section", "w-strip", label=name)
+    def __init__(self, figures: Sequence[Figure], *, name: str = mark("Overview")) -> None:
+        self.element = box("section", "w-strip", label=tr(name))
         self._figures: Sequence[Figure] = ()
         self._places: list[_FigurePlace] = []
         self.show(figures)
@@ -118,12 +121,12 @@ class Moment:
 
 
 _MARKS = {"sent": icons.SENT, "error": icons.ERROR, "pending": icons.PENDING, "planned": icons.UNUSED}
-_WORDS = {"sent": "Sent", "error": "Error", "pending": "Pending", "planned": "Planned"}
+_WORDS = {"sent": mark("Sent"), "error": mark("Error"), "pending": mark("Pending"), "planned": mark("Planned")}
 
 
 def time_line(moments: Sequence[Moment], on_choose: Callable[[int], Any] | None = None) -> ui.element:
     """Past attempts with icon, result and duration; planned ones hollow, on a dashed line."""
-    with box("ol", "w-line", label="Attempts") as listing:
+    with box("ol", "w-line", label=tr("Attempts")) as listing:
         for moment in moments:
             with box("li", f"w-line-{moment.state}") as item:
                 if moment.chosen:
@@ -142,7 +145,7 @@ def _moment(moment: Moment, on_choose: Callable[[int], Any] | None) -> None:
         with box("span", "w-row"):
             time = Text("time", moment.time, "" if moment.state == "planned" else "w-medium")
             time.props["title"] = moment.title
-            text(_WORDS[moment.state], "w-hidden")
+            text(tr(_WORDS[moment.state]), "w-hidden")
             text(f"#{moment.number}", "w-meta w-end")
         with box("span", "w-line-result"):
             if moment.result:

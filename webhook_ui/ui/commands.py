@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import context, ui
 
+from webhook_ui.languages import LANGUAGES, mark, tr
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_loader import RegisteredTrigger
 from webhook_ui.ui import icons, toasts, webhook_form
@@ -17,7 +18,13 @@ from webhook_ui.ui.shell import Entry, Shell
 from webhook_ui.ui.shortcuts import ShortcutsHelp, open_help, place_of
 from webhook_ui.ui.stop_bar import StopBar
 
-PAGES, DO = "Pages", "Do"
+PAGES, DO = mark("Pages"), mark("Do")
+LANGUAGE = "lang"  # the preference; `reader` reads its cookie
+_THEMES = {
+    "system": mark("Theme: as the system"),
+    "light": mark("Theme: light"),
+    "dark": mark("Theme: dark"),
+}
 THEME = "theme"  # the preference; `static/theme.js` reads its cookie
 
 
@@ -30,7 +37,10 @@ class Commands:
         self._shell: Shell | None = None
         signs_in = tab.services.settings.auth == "accounts"
         self.account = AccountActions(
-            on_theme=self._choose_theme, on_keys=open_help, on_sign_out=_sign_out if signs_in else None
+            on_theme=self._choose_theme,
+            on_language=self._choose_language,
+            on_keys=open_help,
+            on_sign_out=_sign_out if signs_in else None,
         )
 
     @property
@@ -47,7 +57,7 @@ class Commands:
             ShortcutsHelp(self._tab, [entry.path for entry in self._entries])
 
     def _offer(self) -> list[Command]:
-        pages = [Command(group=PAGES, title=one.title, icon=one.icon, path=one.path) for one in self._entries]
+        pages = [Command(group=tr(PAGES), title=tr(one.title), icon=one.icon, path=one.path) for one in self._entries]
         return [*pages, *self._changes(), *self._own()]
 
     def _changes(self) -> list[Command]:
@@ -55,32 +65,59 @@ class Commands:
         if self._tab.may_write:
             add = partial(webhook_form.add_webhook, self._tab, say_added)
             commands.append(
-                Command(group=DO, title="Add webhook", icon=icons.ADD, run=add, words="new create endpoint")
+                Command(group=tr(DO), title=tr("Add webhook"), icon=icons.ADD, run=add, words=tr("new create endpoint"))
             )
         if self._stop_bar.may_turn and self._stop_bar.stopped:
-            commands.append(Command(group=DO, title="Start sending", icon=icons.RESUME, run=self._stop_bar.start))
+            commands.append(
+                Command(group=tr(DO), title=tr("Start sending"), icon=icons.RESUME, run=self._stop_bar.start)
+            )
         elif self._stop_bar.may_turn:
             commands.append(
-                Command(group=DO, title="Stop sending", icon=icons.STOP, run=self._stop_bar.ask, words="incident halt")
+                Command(
+                    group=tr(DO),
+                    title=tr("Stop sending"),
+                    icon=icons.STOP,
+                    run=self._stop_bar.ask,
+                    words=tr("incident halt"),
+                )
             )
         return commands
 
     def _own(self) -> list[Command]:
         commands = [
             Command(
-                group=DO,
-                title=f"Theme: {label[:1].lower()}{label[1:]}",
+                group=tr(DO),
+                title=tr(title),
                 icon=icons.THEME,
                 run=partial(self._choose_theme, name),
-                words="switch theme colours appearance",
+                words=tr("switch theme colours appearance"),
             )
-            for name, label in THEMES
+            for name, title in _THEMES.items()
             if name != self.theme
         ]
-        commands.append(Command(group=DO, title="Keyboard shortcuts", icon=icons.KEYBOARD, run=open_help, words="help"))
+        commands += [
+            Command(
+                group=tr(DO),
+                title=tr("Language: {language}", language=own_name),
+                icon=icons.THEME,
+                run=partial(self._choose_language, code),
+                words=tr("switch language"),
+            )
+            for code, own_name in LANGUAGES.items()
+            if code != self._tab.language
+        ]
+        commands.append(
+            Command(group=tr(DO), title=tr("Keyboard shortcuts"), icon=icons.KEYBOARD, run=open_help, words=tr("help"))
+        )
         if self.account.on_sign_out:
             commands.append(
-                Command(group=DO, title="Sign out", icon=icons.SIGN_OUT, run=self.account.on_sign_out, words="log out")
+                Command(
+                    group=tr(DO),
+                    title=tr("Sign out"),
+                    icon=icons.SIGN_OUT,
+                    run=self.account.on_sign_out,
+                    words=tr("log out"),
+                )
             )
         return commands
 
@@ -89,12 +126,12 @@ class Commands:
             return []
         return [
             Command(
-                group="Fire",
-                title=f"Fire “{one.trigger.title}”",
+                group=tr("Fire"),
+                title=tr("Fire “{trigger}”", trigger=one.trigger.title),
                 icon=icons.FIRE,
                 run=partial(self._fire, one),
                 note=one.trigger.name,
-                words="trigger event emit",
+                words=tr("trigger event emit"),
             )
             for one in self._tab.services.plugins.triggers.values()
         ]
@@ -102,6 +139,10 @@ class Commands:
     async def _fire(self, one: RegisteredTrigger) -> None:
         with self._tab.client:
             await FireDialog(self._tab, one.trigger, on_fired=_nothing_more).open()
+
+    def _choose_language(self, code: str) -> None:
+        self._tab.prefer(LANGUAGE, code)
+        ui.navigate.reload()  # the page is built anew, in the other language
 
     def _choose_theme(self, name: str) -> None:
         self._tab.prefer(THEME, name)
@@ -112,7 +153,7 @@ class Commands:
 
 async def say_added(webhook: Webhook) -> None:
     """After a webhook was added from anywhere."""
-    toasts.done(f"“{webhook.title}” is added.", way=("Show it", f"/webhooks/{webhook.id}"))
+    toasts.done(tr("“{title}” is added.", title=webhook.title), way=(tr("Show it"), f"/webhooks/{webhook.id}"))
 
 
 async def _nothing_more(*_: Any) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
-from nicegui import Client, ui
+from nicegui import Client, background_tasks, ui
 from sqlmodel import Session
 
 from webhook_ui.accounts import COOKIE, Identity
@@ -16,6 +16,7 @@ from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, WebhookUIError
 from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.host import Host
+from webhook_ui.languages import spoken, tr
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
@@ -59,6 +60,7 @@ class Tab:
     client: Client
     actor: Actor
     zone: ZoneInfo
+    language: str
     preferences: dict[str, str] = field(default_factory=dict)
     on_address: Callable[[str], None] | None = None
     """Set by a page that follows its address without being built again; hears every address before it is shown."""
@@ -69,17 +71,28 @@ class Tab:
         return self.actor.role.covers(Role.operator)
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`Database.read`."""
-        return await self.services.database.read(fn, *args, **kwargs)
+        """`Database.read`, in the reader's language."""
+        return await self.services.database.read(self._spoken(fn), *args, **kwargs)
 
     async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
         """`read`'s answer, or that of another tab which asked the same (`key`) after the same news."""
         return await self.services.shared.ask(key, self.services.live.pulse, read, fresh=fresh)
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`Database.write`; the tab says so when that takes long."""
-        async with progress(self.client, "Working on it"):
-            return await self.services.database.write(fn, *args, **kwargs)
+        """`Database.write`, in the reader's language; the tab says so when that takes long."""
+        async with progress(self.client, tr("Working on it")):
+            return await self.services.database.write(self._spoken(fn), *args, **kwargs)
+
+    def _spoken(self, fn: Callable[P, T]) -> Callable[P, T]:
+        def speak(*args: P.args, **kwargs: P.kwargs) -> T:
+            with spoken(self.language):
+                return fn(*args, **kwargs)
+
+        return speak
+
+    def begin(self, work: Awaitable[None], *, name: str) -> None:
+        """Does `work` beside all else, for this tab: in its language, and its errors are told there."""
+        background_tasks.create(work, name=name, context=self.client)
 
     def follow(self, element: ui.element, look: Look) -> None:
         """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""
@@ -103,7 +116,7 @@ class Tab:
         actor = await self.services.identity.current_actor(cookie)
         if actor is None:
             ui.navigate.to("/login")
-            raise Forbidden("Your session has ended. Sign in again.")
+            raise Forbidden(tr("Your session has ended. Sign in again."))
         self.actor = actor
         return actor
 
@@ -123,7 +136,7 @@ class Tab:
 
 def tell(error: WebhookUIError) -> None:
     """Shows what went wrong with an action, where no field can show it."""
-    toasts.failed("Not done", str(error))
+    toasts.failed(tr("Not done"), str(error))
 
 
 def zone_named(name: str | None) -> ZoneInfo | None:

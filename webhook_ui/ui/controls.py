@@ -7,12 +7,17 @@ from typing import Any, Literal
 
 from nicegui import ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.parts import Text, box, mono, symbol, text
 
 Kind = Literal["plain", "primary", "quiet", "danger"]
-SORTS = (("created", "Creation date", ""), ("updated", "Update date", ""), ("id", "Smart sorting", "by ID"))
-ORDERS = (("asc", "Ascending", icons.UP), ("desc", "Descending", icons.DOWN))
+SORTS = (
+    ("created", mark("Creation date"), ""),
+    ("updated", mark("Update date"), ""),
+    ("id", mark("Smart sorting"), mark("by ID")),
+)
+ORDERS = (("asc", mark("Ascending"), icons.UP), ("desc", mark("Descending"), icons.DOWN))
 
 
 def button(
@@ -59,7 +64,8 @@ def code_block(content: str, *, name: str, copy: bool = True) -> ui.element:
         pre.props["aria-label"] = name
         pre.props["role"] = "region"
         if copy:
-            copy_button(content, f"Copy {name[:1].lower()}{name[1:]}")
+            what = name[:1].lower() + name[1:]
+            copy_button(content, tr("Copy {what}", what=what))
     return block
 
 
@@ -67,7 +73,7 @@ def command(content: str) -> ui.element:
     """One line for the terminal, with its copy button."""
     with box("div", "w-command") as line:
         mono(content, "w-grow", cut=True)
-        copy_button(content, "Copy command")
+        copy_button(content, tr("Copy command"))
     return line
 
 
@@ -126,8 +132,8 @@ class Choices:
 
 def view_toggle(value: Literal["list", "card"], on_change: Callable[[str], Any]) -> Choices:
     """List view, Card view."""
-    options = [("list", "List view", icons.LIST), ("card", "Card view", icons.CARDS)]
-    return Choices("View", options, value, on_change)
+    options = [("list", tr("List view"), icons.LIST), ("card", tr("Card view"), icons.CARDS)]
+    return Choices(tr("View"), options, value, on_change)
 
 
 class SortMenu:
@@ -148,22 +154,22 @@ class SortMenu:
         self.sort, self.order, self.failing_first = sort, order, failing_first
         self._on_change = on_change
         self._entries: dict[str, ui.menu_item] = {}
-        self.button = button("Sort", icon=icons.SORT)
+        self.button = button(tr("Sort"), icon=icons.SORT)
         self.button.props["aria-haspopup"] = "menu"
-        with self.button, popup("Sort"):
-            text("Sort by", "w-menu-head").props["role"] = "presentation"
-            with box("div", label="Sort by") as group:
+        with self.button, popup(tr("Sort")):
+            text(tr("Sort by"), "w-menu-head").props["role"] = "presentation"
+            with box("div", label=tr("Sort by")) as group:
                 group.props["role"] = "group"
                 for key, label, hint in SORTS:
-                    self._entry(key, label, partial(self._choose_sort, key), hint=hint)
+                    self._entry(key, tr(label), partial(self._choose_sort, key), hint=tr(hint))
             ui.separator().props["role"] = "separator"
-            with box("div", label="Direction") as group:
+            with box("div", label=tr("Direction")) as group:
                 group.props["role"] = "group"
                 for key, label, icon in ORDERS:
-                    self._entry(key, label, partial(self._choose_order, key), icon=icon)
+                    self._entry(key, tr(label), partial(self._choose_order, key), icon=icon)
             if on_failing:
                 ui.separator().props["role"] = "separator"
-                entry = self._entry("failing", "Failing first", lambda: on_failing(not self.failing_first))
+                entry = self._entry("failing", tr("Failing first"), lambda: on_failing(not self.failing_first))
                 entry.props["role"] = "menuitemcheckbox"
         self._mark()
 
@@ -216,10 +222,12 @@ class Action:
 
 
 def more_menu(
-    actions: Sequence[Action] | Callable[[], Sequence[Action]], *, name: str = "More", small: bool = True
+    actions: Sequence[Action] | Callable[[], Sequence[Action]], *, name: str = "", small: bool = True
 ) -> ui.button:
     """The three dots and what they offer; a function is asked what that is each time the menu opens."""
+    name = name or tr("More")
     made = icon_button(icons.MORE, name, small=small)
+    made.props["data-more"] = "true"  # `static/shell.js` opens it by a key
     if callable(actions):
         made.props["aria-haspopup"] = "menu"
         made.on_click(lambda _: _toggle_menu(made, name, actions))

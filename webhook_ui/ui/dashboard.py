@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
+from webhook_ui import languages
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.security_headers import Nonces
 from webhook_ui.ui import (
     deliveries_page,
@@ -19,6 +21,7 @@ from webhook_ui.ui import (
     events_page,
     plugin_pages,
     quick_elements,
+    reader,
     redeliveries_page,
     settings_page,
     theme,
@@ -26,7 +29,7 @@ from webhook_ui.ui import (
     webhook_page,
     webhooks_page,
 )
-from webhook_ui.ui.account_menu import Person
+from webhook_ui.ui.account_menu import ROLES, Person
 from webhook_ui.ui.commands import Commands
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
@@ -44,6 +47,7 @@ def install(app: FastAPI, services: Services) -> None:
     """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
     quick_elements.install()
     theme.setup()
+    languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(Nonces)  # before anything that compresses
     nicegui_app.on_page_exception(show_failure)
     nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
@@ -53,7 +57,7 @@ def install(app: FastAPI, services: Services) -> None:
         title="Webhook UI",
         favicon=Path(theme.STATIC) / "favicon.svg",
         dark=None,
-        language="en-US",
+        language=reader.tag(languages.SOURCE),
         reconnect_timeout=RECONNECT_SECONDS,
         tailwind=False,
         show_welcome_message=False,
@@ -64,12 +68,13 @@ def install(app: FastAPI, services: Services) -> None:
 
 def _answer(services: Services) -> Awaitable[None]:
     context.client.page.response_timeout = RESPONSE_SECONDS  # each request has a page object of its own
+    reader.prepare(context.client)
     return _root(services)
 
 
 async def _root(services: Services) -> None:
     tab = await _open_tab(services)
-    person, stop_bar = Person(name=tab.actor.name, role=str(tab.actor.role).capitalize()), StopBar(tab)
+    person, stop_bar = Person(name=tab.actor.name, role=tr(ROLES[tab.actor.role])), StopBar(tab)
     entries = [*ENTRIES, *plugin_pages.entries(services.plugins)]
     commands = Commands(tab, entries, stop_bar)
     theme.choose(context.client, commands.theme)
@@ -141,7 +146,14 @@ async def _open_tab(services: Services) -> Tab:
         raise WebhookUIError("A page was asked for that the door had not let through.")
     zone = zone_named(cookies.get(ZONE_COOKIE)) or ZoneInfo("UTC")
     preferences = {name.removeprefix(PREFERENCE): text for name, text in cookies.items() if name.startswith(PREFERENCE)}
-    return Tab(services=services, client=client, actor=actor, zone=zone, preferences=preferences)
+    return Tab(
+        services=services,
+        client=client,
+        actor=actor,
+        zone=zone,
+        language=reader.language_of(client),
+        preferences=preferences,
+    )
 
 
 async def _learn_zone(tab: Tab, name: object) -> None:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.fields import text_field
@@ -24,7 +25,7 @@ class DateField:
         self._malformed = False
         self._on_change = on_change
         with box("div", "w-date") as self.element:
-            self.control = ui.input(value=value.isoformat() if value else "", placeholder="YYYY-MM-DD")
+            self.control = ui.input(value=value.isoformat() if value else "", placeholder=tr("YYYY-MM-DD"))
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
         self._dress(label)
@@ -130,12 +131,12 @@ class DateField:
 
 def from_field(value: date | None, on_change: Callable[[date | None], Any]) -> DateField:
     """From, inclusive."""
-    return DateField("From", value, on_change, calendar="Choose the first day")
+    return DateField(tr("From"), value, on_change, calendar=tr("Choose the first day"))
 
 
 def till_field(value: date | None, on_change: Callable[[date | None], Any]) -> DateField:
     """To, inclusive."""
-    return DateField("To", value, on_change, calendar="Choose the last day")
+    return DateField(tr("To"), value, on_change, calendar=tr("Choose the last day"))
 
 
 class MomentField:
@@ -150,13 +151,13 @@ class MomentField:
         with box("div", "w-moment") as self.element:
             self._day = DateField(label, local.date() if local else None, lambda _: on_change(), calendar=calendar)
             self._clock = text_field(
-                f"{label}, time",
+                tr("{label}, time", label=label),
                 value=local.strftime("%H:%M") if local else "",
                 placeholder="00:00",
                 max_length=5,
                 on_change=lambda _: on_change(),
             )
-            self._clock.control.props["prefix"] = "at"
+            self._clock.control.props["prefix"] = tr("at")
 
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from webhook_ui import ids
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Unavailable
+from webhook_ui.languages import tr
 from webhook_ui.ui.activity import Activity
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
@@ -22,14 +23,14 @@ SHOWN = frozenset({Kind.attempt, Kind.delivery, Kind.webhook, Kind.anything})
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Deliveries · Webhook UI")
+    ui.page_title(tr("Deliveries · Webhook UI"))
     page = DeliveriesPage(tab)
     try:
         await page.start()
     except Unavailable as error:
         page.root.clear()
-        with page.root, notice("The deliveries cannot be shown now", str(error), role="alert"):
-            button("Try again", ui.navigate.reload)
+        with page.root, notice(tr("The deliveries cannot be shown now"), str(error), role="alert"):
+            button(tr("Try again"), ui.navigate.reload)
         return
     tab.follow(page.root, page.hear)
 
@@ -41,7 +42,7 @@ class DeliveriesPage:
         self._tab = tab
         self._log = LogAddress.read(tab.client.sub_pages_router.current_path)
         with box("div", "w-page") as self.root:
-            with page_header("Deliveries"):
+            with page_header(tr("Deliveries")):
                 pass
             self._activity = Activity(tab, self._log, go=_go, path=_path, reading=self._is_reading)
             self._panel = DeliveryPanel(tab, on_close=self._close_panel, on_step=self._step)
@@ -63,7 +64,7 @@ class DeliveriesPage:
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
-        background_tasks.create(self._turn_to(LogAddress.read(address)), name="deliveries follow their address")
+        self._tab.begin(self._turn_to(LogAddress.read(address)), name="deliveries follow their address")
 
     async def _turn_to(self, log: LogAddress) -> None:
         self._log = log

@@ -7,13 +7,16 @@ from nicegui import ui
 
 from webhook_ui import curl, ids, times
 from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import delivery_words, har_download, icons, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Action, button, more_menu
 from webhook_ui.ui.panel_look import Look
-from webhook_ui.ui.parts import box, foreign, link, mono, status_pill, tag, text, time_text
+from webhook_ui.ui.parts import box, foreign, link, mono, sentence, status_pill, tag, text, time_text
 
-CANCELLING = "Nothing more is sent by itself then. The event and its attempts stay, and Redeliver can send it again."
+CANCELLING = mark(
+    "Nothing more is sent by itself then. The event and its attempts stay, and Redeliver can send it again."
+)
 
 
 def show_title(row: DeliveryRow, retries: int, tab: Tab) -> None:
@@ -23,19 +26,23 @@ def show_title(row: DeliveryRow, retries: int, tab: Tab) -> None:
         status_pill(row.status)  # type: ignore[arg-type]  # one of three, by a CHECK of the table
         mono(row.trigger, "w-strong")
         if row.test:
-            tag("test")
+            tag(tr("test"))
         with box("span", "w-row"):
-            text("to", "w-muted w-plain")
+            text(tr("to"), "w-muted w-plain")
             with link("", f"/webhooks/{row.webhook_id}", "w-plain"):
                 foreign(row.webhook_title)
     with box("p", "w-meta"):
-        text("Event ")
         event = ids.event_text(row.event_id)
-        link(event, f"/events/{event}", "w-mono")
-        text(" · fired ")
-        time_text(row.created_at, tab.zone, shown=delivery_words.short_time(row.created_at, now, tab.zone))
-        text(f" · {row.tries} of {max(retries + 1, row.tries)} attempts")
-        text(f" · round {row.round}" if row.round > 1 else "")
+        sentence(
+            tr("Event {event} · fired {time} · {number} of {count} attempts"),
+            event=lambda: link(event, f"/events/{event}", "w-mono"),
+            time=lambda: time_text(
+                row.created_at, tab.zone, shown=delivery_words.short_time(row.created_at, now, tab.zone)
+            ),
+            number=row.tries,
+            count=max(retries + 1, row.tries),
+        )
+        text(tr(" · round {number}", number=row.round) if row.round > 1 else "")
 
 
 class Actions:
@@ -45,11 +52,11 @@ class Actions:
         self._tab = tab
         self._shown: Look | None = None
         with box("div", "w-row w-wrap w-panel-acts") as self.element:
-            self._redeliver = button("Redeliver", on_redeliver, icon=icons.REDELIVER, kind="primary")
-            self._curl = button("Copy as curl", self._say_copied, icon=icons.CURL)
-            self._cancel = button("Cancel retries", on_cancel, icon=icons.STOP, kind="quiet")
-            self._cancel.props["title"] = CANCELLING
-            self._more = more_menu(self._offer, name="More about this delivery", small=False)
+            self._redeliver = button(tr("Redeliver"), on_redeliver, icon=icons.REDELIVER, kind="primary")
+            self._curl = button(tr("Copy as curl"), self._say_copied, icon=icons.CURL)
+            self._cancel = button(tr("Cancel retries"), on_cancel, icon=icons.STOP, kind="quiet")
+            self._cancel.props["title"] = tr(CANCELLING)
+            self._more = more_menu(self._offer, name=tr("More about this delivery"), small=False)
             self._more.classes("w-end")
 
     def show(self, shown: Look) -> None:
@@ -58,7 +65,7 @@ class Actions:
         row, attempt, writes = shown.detail.row, shown.attempt, self._tab.may_write
         self._redeliver.set_visibility(writes and delivery_words.may_redeliver(row))
         self._cancel.set_visibility(writes and delivery_words.may_cancel(row))
-        self._cancel.set_text("Cancel retries" if row.tries else "Cancel delivery")
+        self._cancel.set_text(tr("Cancel retries") if row.tries else tr("Cancel delivery"))
         sent = attempt is not None and bool(attempt.request_headers)
         self._curl.set_visibility(sent)
         if attempt is not None and sent:
@@ -70,7 +77,7 @@ class Actions:
         attempt = self._shown.attempt if self._shown else None
         if attempt is not None:
             told = curl.notes(attempt.request_headers, attempt.at, times.utcnow())
-            toasts.done(" ".join(["The command is copied.", *told]))
+            toasts.done(" ".join([tr("The command is copied."), *told]))
 
     def _offer(self) -> Sequence[Action]:
         row = self._shown.detail.row if self._shown else None
@@ -79,18 +86,20 @@ class Actions:
         event = ids.event_text(row.event_id)
         return [
             Action(
-                label="Download HAR",
+                label=tr("Download HAR"),
                 icon=icons.DOWN,
                 on_click=lambda: ui.download.from_url(har_download.path_of(row.id)),
             ),
             Action(
-                label="Copy delivery ID",
+                label=tr("Copy delivery ID"),
                 icon=icons.COPY,
                 copy=row.id,
-                on_click=lambda: toasts.done(f"{row.id} is copied."),
+                on_click=lambda: toasts.done(tr("{id} is copied.", id=row.id)),
             ),
-            Action(label="Open event", icon=icons.FIRE, on_click=lambda: ui.navigate.to(f"/events/{event}")),
+            Action(label=tr("Open event"), icon=icons.FIRE, on_click=lambda: ui.navigate.to(f"/events/{event}")),
             Action(
-                label="Open webhook", icon=icons.WEBHOOK, on_click=lambda: ui.navigate.to(f"/webhooks/{row.webhook_id}")
+                label=tr("Open webhook"),
+                icon=icons.WEBHOOK,
+                on_click=lambda: ui.navigate.to(f"/webhooks/{row.webhook_id}"),
             ),
         ]

@@ -13,6 +13,7 @@ from webhook_ui.errors import Invalid
 from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
 from webhook_ui.history.delivery_search import Key
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
@@ -61,7 +62,7 @@ class DeliveryLog:
 
     def _build(self) -> None:
         self._nothing = box("div", "w-holder")
-        self._table = Table("Deliveries", self._columns, "log")
+        self._table = Table(tr("Deliveries"), self._columns, "log")
         with self._table.element:
             with box("button", "w-new-rows") as self._news:
                 symbol(icons.UP)
@@ -70,7 +71,7 @@ class DeliveryLog:
             self._news.on("click", self._show_news)
             with box("div", "w-searched") as self._searched:
                 self._searched_text = text("", "w-muted")
-                button("Search on", self._forward, small=True, icon=icons.SEARCH)
+                button(tr("Search on"), self._forward, small=True, icon=icons.SEARCH)
             self._pager = Pager(self._back, self._forward)
         self._news.move(target_index=0)
         self._news.set_visibility(False)
@@ -147,8 +148,11 @@ class DeliveryLog:
         ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
 
     def _announce(self, newer: int) -> None:
-        count = f"{PAGE} or more" if newer >= PAGE else formats.count(newer)
-        self._news_text.set_text(f"{count} new {'delivery' if newer == 1 else 'deliveries'}")
+        self._news_text.set_text(
+            tr("{count} or more new deliveries", count=PAGE)
+            if newer >= PAGE
+            else trn("{n} new delivery", "{n} new deliveries", newer, n=formats.count(newer))
+        )
         self._news.set_visibility(newer > 0)
 
     async def _at_top(self) -> bool:
@@ -177,7 +181,7 @@ class DeliveryLog:
         self._searched.set_visibility(moment is not None)
         if moment:
             back = formats.absolute(moment, self._tab.zone, seconds=True)
-            self._searched_text.set_text(f"Searched back to {back}. There may be older ones.")
+            self._searched_text.set_text(tr("Searched back to {moment}. There may be older ones.", moment=back))
 
     def _place(self, rows: Sequence[DeliveryRow]) -> bool:
         """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""

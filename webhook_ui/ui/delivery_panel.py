@@ -11,6 +11,7 @@ from nicegui import ui
 
 from webhook_ui import ids, outbox, times
 from webhook_ui.errors import NotFound
+from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, icons, panel_address, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import past_attempts, planned_attempts, show_attempt, show_what_will_be_sent
@@ -37,16 +38,16 @@ class DeliveryPanel:
         self._choice = Choice()
         self._delivery: tuple[int, int] | None = None
         self._looks = self._latest = 0  # how many were begun, and which of them is shown
-        self._frame = PanelFrame("Delivery", on_close=on_close)
+        self._frame = PanelFrame(tr("Delivery"), on_close=on_close)
         with self._frame.tools:
-            icon_button(icons.UP, "Newer delivery", lambda: on_step(STEPS_UP))
-            icon_button(icons.DOWN, "Older delivery", lambda: on_step(STEPS_DOWN))
+            icon_button(icons.UP, tr("Newer delivery"), lambda: on_step(STEPS_UP))
+            icon_button(icons.DOWN, tr("Older delivery"), lambda: on_step(STEPS_DOWN))
         with self._frame.body:
             self._actions = Actions(tab, on_redeliver=self._order_redelivery, on_cancel=self._order_end)
             self._notice = box("div", "w-holder")
             with box("div", "w-split") as self._split:
                 with box("div"):
-                    text("Attempts", tag="h3")
+                    text(tr("Attempts"), tag="h3")
                     self._line = box()
                 self._attempt = Part(box(), lambda *_: self._show_attempt())
 
@@ -124,7 +125,7 @@ class DeliveryPanel:
             if past or coming:
                 time_line([*past, *coming], self._choose)
             else:
-                text("None was made.", "w-muted w-line-none", tag="p")
+                text(tr("None was made."), "w-muted w-line-none", tag="p")
         self._attempt.show(row.id, found.number, found.choice.view)
 
     def _show_missing(self) -> None:
@@ -134,8 +135,11 @@ class DeliveryPanel:
         self._actions.element.set_visibility(False)
         self._split.set_visibility(False)
         with self._frame.head:
-            text("No such delivery", tag="h2")
-        with self._notice, notice("This delivery is not here", "It may be older than what is kept.", kind="info"):
+            text(tr("No such delivery"), tag="h2")
+        with (
+            self._notice,
+            notice(tr("This delivery is not here"), tr("It may be older than what is kept."), kind="info"),
+        ):
             pass
 
     def _show_attempt(self) -> None:
@@ -176,7 +180,7 @@ class DeliveryPanel:
     async def _order_end(self) -> None:
         if self._delivery and await act(self._tab, outbox.cancel, *self._delivery):
             self._frame.keep_focus()
-            toasts.done(f"Cancelled. {CANCELLING}")
+            toasts.done(tr("Cancelled. {consequence}", consequence=tr(CANCELLING)))
             await self.refresh()
 
 

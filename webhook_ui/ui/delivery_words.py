@@ -7,22 +7,29 @@ from http import HTTPStatus
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from webhook_ui.explain import said
 from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_loader import RegisteredTrigger
 from webhook_ui.ui import formats
 
-_HELD = {"stopped": "Held: sending is stopped", "paused": "Held: paused", "disabled": "Held: disabled"}
-_WAITS = {
-    "breaker": "Waits for the probe: its receiver is down",
-    "ordered": "Waits for the one before it",
-    "rate_limit": "Waits for its turn: the rate is limited",
+_HELD = {
+    "stopped": mark("Held: sending is stopped"),
+    "paused": mark("Held: paused"),
+    "disabled": mark("Held: disabled"),
 }
-_NEXT = {"breaker": "after a probe", "ordered": "in turn", "rate_limit": "rate limit"}
+_WAITS = {
+    "breaker": mark("Waits for the probe: its receiver is down"),
+    "ordered": mark("Waits for the one before it"),
+    "rate_limit": mark("Waits for its turn: the rate is limited"),
+}
+_NEXT = {"breaker": mark("after a probe"), "ordered": mark("in turn"), "rate_limit": mark("rate limit")}
+_FAILED = mark("Failed")
 _ENDED = {
-    "cancelled": "Cancelled before it was sent",
-    "expired": "Expired: it had waited as long as events are kept",
-    "gone": "Its webhook is gone",
-    "crashed": "Given up: each time it was tried, the dispatcher broke off",
+    "cancelled": mark("Cancelled before it was sent"),
+    "expired": mark("Expired: it had waited as long as events are kept"),
+    "gone": mark("Its webhook is gone"),
+    "crashed": mark("Given up: each time it was tried, the dispatcher broke off"),
 }
 
 
@@ -30,7 +37,7 @@ _ENDED = {
 class Next:
     """When it is tried again: a moment, or words; `over` when it is given up."""
 
-    words: str = ""
+    words: str = ""  # looked up by `tr` where it is shown
     at: datetime | None = None
     over: bool = False
 
@@ -58,52 +65,52 @@ def result(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
     if row.status == "pending":
         return waits(row, now, zone)
     if row.status == "sent":
-        return "Sent in an earlier round" if row.last_error_class else status_line(row.last_response_status)
-    return row.last_error_message or _ENDED.get(row.closed_reason or "", "Failed")
+        return tr("Sent in an earlier round") if row.last_error_class else status_line(row.last_response_status)
+    return said(row.last_error_message or "") or tr(_ENDED.get(row.closed_reason or "", _FAILED))
 
 
 def waits(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> str:
     """What an open delivery waits for."""
     if row.in_flight:
-        return "Being sent"
+        return tr("Being sent")
     if row.waiting_for in _HELD:
-        return _HELD[row.waiting_for]
+        return tr(_HELD[row.waiting_for])
     if row.waiting_for in _WAITS:
-        return _WAITS[row.waiting_for]
+        return tr(_WAITS[row.waiting_for])
     if row.waiting_for == "retry" and row.lane_until:
-        return f"Waits until {short_time(row.lane_until, now, zone)}, as its receiver asked"
+        return tr("Waits until {time}, as its receiver asked", time=short_time(row.lane_until, now, zone))
     if row.waiting_for == "deliver_at" and row.next_attempt_at:
-        return f"Waits until {short_time(row.next_attempt_at, now, zone, seconds=False)}"
-    return "Waits for the retry" if row.waiting_for == "retry" else "Due now"
+        return tr("Waits until {time}", time=short_time(row.next_attempt_at, now, zone, seconds=False))
+    return tr("Waits for the retry") if row.waiting_for == "retry" else tr("Due now")
 
 
 def next_attempt(row: DeliveryRow, now: datetime) -> Next:
     """When it is tried again."""
     if row.closed_reason:
-        words = {"sent": "", "cancelled": "cancelled"}.get(row.closed_reason, "given up")
+        words = {"sent": "", "cancelled": mark("cancelled")}.get(row.closed_reason, mark("given up"))
         return Next(words=words, over=words == "given up")
     if row.waiting_for in _HELD:
-        return Next(words="held")
+        return Next(words=mark("held"))
     if row.waiting_for in _NEXT:
         return Next(words=_NEXT[row.waiting_for])
     if row.next_attempt_at:
         at = max(row.next_attempt_at, row.lane_until or row.next_attempt_at)
         if at > now:
             return Next(at=at)
-    return Next(words="" if row.waiting_for == "retry" else "now")
+    return Next(words="" if row.waiting_for == "retry" else mark("now"))
 
 
 def attempt(row: DeliveryRow, retries: int) -> str:
     """'4 of 10': the attempt that was made last, or the one that comes if none was or one is under way."""
     coming = row.closed_reason is None and (row.status == "pending" or row.in_flight)
     number = row.tries + 1 if coming else row.tries
-    return f"{number} of {max(retries + 1, number)}" if number else "–"
+    return tr("{number} of {count}", number=number, count=max(retries + 1, number)) if number else "–"
 
 
 def status_line(status: int | None) -> str:
     """'200 OK'."""
     if status is None:
-        return "Sent"
+        return tr("Sent")
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -123,7 +130,7 @@ def short_time(moment: datetime, now: datetime, zone: ZoneInfo, *, seconds: bool
         return formats.clock(moment, zone, seconds=seconds)
     if local.year != today.year:
         return formats.day(local.date())
-    return f"{local.day} {formats.MONTHS[local.month - 1]}, {formats.clock(moment, zone, seconds=False)}"
+    return f"{formats.short_day(local.date())}, {formats.clock(moment, zone, seconds=False)}"
 
 
 def may_redeliver(row: DeliveryRow) -> bool:

@@ -11,6 +11,7 @@ from webhook_ui import ids
 from webhook_ui.history.events import EventFilter
 from webhook_ui.history.trace import Group
 from webhook_ui.indexed_fields import IndexedFields
+from webhook_ui.languages import tr
 from webhook_ui.ui.list_address import clean, midnight, read_day, written_day
 
 PATH = "/events"
@@ -90,7 +91,7 @@ def judge(question: Question, zone: ZoneInfo, indexed: IndexedFields) -> Judged:
     first, first_problem = read_day(question.first)
     last, last_problem = read_day(question.last)
     if first and last and last < first:
-        last, last_problem = None, f"To lies before From ({first.isoformat()})."
+        last, last_problem = None, tr("To lies before From ({day}).", day=first.isoformat())
     event_id, fields, problem = read_search(question.q)
     known = indexed.paths_of(question.trigger) if question.trigger else indexed.paths
     criteria = EventFilter(
@@ -120,7 +121,11 @@ def read_search(q: str) -> tuple[int | None, tuple[tuple[str, str], ...], str | 
         try:
             return ids.event_number(q), (), None
         except ValueError:
-            return None, (), f"An event's id looks like `{EXAMPLE}`, with 13 characters after `evt_`."
+            return (
+                None,
+                (),
+                tr("An event's id looks like `{example}`, with 13 characters after `evt_`.", example=EXAMPLE),
+            )
     fields, place = [], 0
     while found := _CONDITION.match(q, place):
         fields.append((found[1], found[3] if found[2] is None else found[2]))
@@ -130,12 +135,14 @@ def read_search(q: str) -> tuple[int | None, tuple[tuple[str, str], ...], str | 
             None,
             (),
             (
-                "Search for an event's id (`evt_…`) or for a value in the payload: `customer.id=42`, or "
-                '`customer.name="Zoë Park"` where it has blanks. Several must all fit.'
+                tr(
+                    "Search for an event's id (`evt_…`) or for a value in the payload: `customer.id=42`, or "
+                    '`customer.name="Zoë Park"` where it has blanks. Several must all fit.'
+                )
             ),
         )
     if len(fields) > MOST_FIELDS:
-        return None, (), f"At most {MOST_FIELDS} values can be asked for at once."
+        return None, (), tr("At most {count} values can be asked for at once.", count=MOST_FIELDS)
     return None, tuple(dict.fromkeys(fields)), None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.dates import DateField, from_field, till_field
@@ -26,17 +27,20 @@ class EventFilters:
         self._triggers = dict.fromkeys(triggers)
         with box("div", "w-filters") as self.element:
             self.element.props["role"] = "search"
-            self.element.props["aria-label"] = "Events"
+            self.element.props["aria-label"] = tr("Events")
             self._search = search_field(
-                "Search evt_… or customer.id=42", question.q, lambda words: self._tell("q", words), wait_ms=500
+                tr("Search evt_… or customer.id=42"), question.q, lambda words: self._tell("q", words), wait_ms=500
             )
             self._search.props["maxlength"] = 200
-            self._more = button("Filters", self._open, icon=icons.FILTER).classes("w-filters-more")
+            self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
             self._more.props["aria-expanded"] = "false"
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
             self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
             self._trigger = filter_field(
-                "Trigger", self._offers(question.trigger), question.trigger, lambda name: self._tell("trigger", name)
+                tr("Trigger"),
+                self._offers(question.trigger),
+                question.trigger,
+                lambda name: self._tell("trigger", name),
             )
             self._tenant = _tenant_field(question.tenant, lambda name: self._tell("tenant", name))
         self.show(question, judged)
@@ -67,7 +71,7 @@ class EventFilters:
 
     def _offers(self, chosen: str) -> dict[str, str]:
         names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
-        return {"": "All", **{name: name for name in names}}
+        return {"": tr("All"), **{name: name for name in names}}
 
     def _open(self) -> None:
         opened = self._more.props["aria-expanded"] == "true"
@@ -76,7 +80,9 @@ class EventFilters:
 
 def _tenant_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     made = ui.input(value=value).classes("w-filter w-filter-typed")
-    made.props.update({"prefix": "Tenant", "aria-label": "Tenant", "debounce": 500, "maxlength": 200, "dir": "auto"})
+    made.props.update(
+        {"prefix": tr("Tenant"), "aria-label": tr("Tenant"), "debounce": 500, "maxlength": 200, "dir": "auto"}
+    )
     made.props.update({"clearable": True, "clear-icon": icons.CLOSE, "autocomplete": "off"})
     made.on_value_change(lambda event: on_change((event.value or "").strip()))
     return made

@@ -4,7 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
 from webhook_ui import ids, times
@@ -12,6 +12,7 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import NotFound, Unavailable
 from webhook_ui.history.events import EventDetail, get_event
 from webhook_ui.history.trace import Group, count, rows_of
+from webhook_ui.languages import tr
 from webhook_ui.models import Event
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.context import Tab, tell
@@ -20,7 +21,7 @@ from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.event_address import PATH, EventAddress
 from webhook_ui.ui.event_trace import BEGINNING, ORDER, PAGE, USUALLY, Found, TraceView
 from webhook_ui.ui.fire_dialog import FireDialog
-from webhook_ui.ui.parts import box, foreign, link, mono, page_header, tag, text, time_text
+from webhook_ui.ui.parts import box, foreign, link, mono, page_header, sentence, tag, text, time_text
 from webhook_ui.ui.payload_view import SHOWN, PayloadView
 from webhook_ui.ui.states import notice
 
@@ -42,8 +43,8 @@ async def show(tab: Tab, event_id: str) -> None:
             _show_missing(event_id)
     except Unavailable as error:
         root.clear()
-        with root, notice("This event cannot be shown now", str(error), role="alert"):
-            button("Try again", ui.navigate.reload)
+        with root, notice(tr("This event cannot be shown now"), str(error), role="alert"):
+            button(tr("Try again"), ui.navigate.reload)
 
 
 def look(session: Session, event: Event, address: EventAddress) -> Found:
@@ -71,14 +72,16 @@ class EventPage:
         self._event = detail.event
         registered = tab.services.plugins.triggers.get(self._event.trigger)
         title = registered.trigger.title if registered else self._event.trigger
-        ui.page_title(f"{title}, {address.event_id} · Webhook UI")
+        ui.page_title(tr("{title}, {event} · Webhook UI", title=title, event=address.event_id))
         with root:
-            with page_header(title, own=False, note=self._event.trigger, crumb=("Events", PATH), here=address.event_id):
+            with page_header(
+                title, own=False, note=self._event.trigger, crumb=(tr("Events"), PATH), here=address.event_id
+            ):
                 if self._may_fire_again():
-                    button("Fire again", self._fire, icon=icons.FIRE)
+                    button(tr("Fire again"), self._fire, icon=icons.FIRE)
             with box("div", "w-event"):
                 self._trace = TraceView(tab, self._event, address, go=_go, refresh=self.refresh)
-                with box("aside", "w-event-side", label="Event"):
+                with box("aside", "w-event-side", label=tr("Event")):
                     self._show_facts(registered.plugin.where if registered else "")
                     PayloadView(self._event.payload, address.event_id)
             self._panel = DeliveryPanel(tab, on_close=self._close_panel, on_step=self._step)
@@ -101,36 +104,40 @@ class EventPage:
     def _show_facts(self, plugin: str) -> None:
         event, zone, now = self._event, self._tab.zone, times.utcnow()
         with box("section"):
-            text("Event", tag="h2")
+            text(tr("Event"), tag="h2")
             with box("dl", "w-kv"):
-                text("Id", tag="dt")
+                text(tr("Id"), tag="dt")
                 with box("dd", "w-row"):
                     mono(self._address.event_id, cut=True)
-                    copy_button(self._address.event_id, "Copy id")
-                text("Occurred", tag="dt")
+                    copy_button(self._address.event_id, tr("Copy id"))
+                text(tr("Occurred"), tag="dt")
                 with box("dd"):
                     shown = formats.absolute(event.occurred_at, zone, seconds=True)
                     time_text(event.occurred_at, zone, now=now, shown=shown)
-                text("Stored", tag="dt")
+                text(tr("Stored"), tag="dt")
                 with box("dd"):
                     time_text(event.created_at, zone, now=now, shown=self._stored())
-                for name, value in (("By", event.actor), ("Plugin", plugin), ("Tenant", event.tenant or "")):
+                for name, value in (
+                    (tr("By"), event.actor),
+                    (tr("Plugin"), plugin),
+                    (tr("Tenant"), event.tenant or ""),
+                ):
                     if value:
                         text(name, tag="dt")
                         with box("dd"):
                             foreign(value, cut=False)
                 if self._detail.idempotency_key:
-                    text("Key", tag="dt")
+                    text(tr("Key"), tag="dt")
                     with box("dd"):
                         mono(self._detail.idempotency_key, "w-break")
             if event.test:
-                tag("test")
+                tag(tr("test"))
 
     def _stored(self) -> str:
         """'3 ms later', or when."""
         late = (self._event.created_at - self._event.occurred_at).total_seconds()
         if 0 <= late < 60:
-            return f"{formats.duration(late * 1000)} later"
+            return tr("{duration} later", duration=formats.duration(late * 1000))
         return delivery_words.short_time(self._event.created_at, times.utcnow(), self._tab.zone)
 
     def _may_fire_again(self) -> bool:
@@ -159,7 +166,7 @@ class EventPage:
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
         self._address = EventAddress.read(self._address.event_id, path)
-        background_tasks.create(self._turn(), name="event follows its address")
+        self._tab.begin(self._turn(), name="event follows its address")
 
     async def _turn(self) -> None:
         with self._root:
@@ -201,13 +208,14 @@ def _go(address: EventAddress) -> None:
 
 
 def _show_missing(event_id: str) -> None:
-    ui.page_title("No such event · Webhook UI")
-    with page_header("No such event", crumb=("Events", PATH)):
+    ui.page_title(tr("No such event · Webhook UI"))
+    with page_header(tr("No such event"), crumb=(tr("Events"), PATH)):
         pass
     with box("section", "w-box w-nothing"):
         with box("p"):
-            text("There is no event ")
-            foreign(event_id[:40], cut=False)
-            text(". It may be older than what is kept, or the link is not whole.")
+            sentence(
+                tr("There is no event {id}. It may be older than what is kept, or the link is not whole."),
+                id=lambda: foreign(event_id[:40], cut=False),
+            )
         with box("p"):
-            link("Back to the events", PATH)
+            link(tr("Back to the events"), PATH)

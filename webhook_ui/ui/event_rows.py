@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from webhook_ui import ids, times
 from webhook_ui.history.events import BEGINNING, EventRow, Tally
 from webhook_ui.indexed_fields import IndexedFields
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH
@@ -14,7 +15,11 @@ from webhook_ui.ui.parts import box, foreign, link, mono, prose, symbol, tag, te
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tables import Row, Table
 
-_KINDS = (("sent", icons.SENT, "sent"), ("error", icons.ERROR, "error"), ("pending", icons.PENDING, "pending"))
+_KINDS = (
+    ("sent", icons.SENT, mark("sent")),
+    ("error", icons.ERROR, mark("error")),
+    ("pending", icons.PENDING, mark("pending")),
+)
 
 
 def event_row(table: Table, event: EventRow, zone: ZoneInfo) -> Row:
@@ -22,11 +27,15 @@ def event_row(table: Table, event: EventRow, zone: ZoneInfo) -> Row:
     row, now = log_row(table), times.utcnow()
     with row.cell("time"), link("", f"{PATH}/{ids.event_text(event.id)}", "w-open") as way:
         time_text(event.created_at, zone, shown=delivery_words.short_time(event.created_at, now, zone))
-    way.props["aria-label"] = f"Event {event.trigger}, {formats.absolute(event.created_at, zone, seconds=True)}"
+    way.props["aria-label"] = tr(
+        "Event {trigger}, {moment}",
+        trigger=event.trigger,
+        moment=formats.absolute(event.created_at, zone, seconds=True),
+    )
     with row.cell("trigger"), box("div", "w-row"):
         mono(event.trigger, cut=True)
         if event.test:
-            tag("test")
+            tag(tr("test"))
     with row.cell("event"):
         mono(ids.event_text(event.id), "w-second", cut=True)
     with row.cell("tenant"):
@@ -42,7 +51,7 @@ def show_tally(tally: Tally) -> None:
     more = "+" if tally.more else ""
     counts = [(name, icon, word, getattr(tally, name)) for name, icon, word in _KINDS]
     if not any(count for *_, count in counts):
-        text("nobody listened", "w-muted")
+        text(tr("nobody listened"), "w-muted")
         return
     with box("span", "w-tally"):
         for name, icon, word, count in counts:
@@ -50,8 +59,8 @@ def show_tally(tally: Tally) -> None:
                 with box("span", f"w-tally-one w-{name}-ink") as figure:
                     symbol(icon)
                     text(f"{formats.count(count)}{more}")
-                    text(f" {word}", "w-hidden")
-                figure.props["title"] = f"{formats.count(count)}{more} {word}"
+                    text(f" {tr(word)}", "w-hidden")
+                figure.props["title"] = f"{formats.count(count)}{more} {tr(word)}"
 
 
 def explain_unknown(
@@ -59,14 +68,30 @@ def explain_unknown(
 ) -> None:
     """Which fields of a search are not indexed, and how that is mended."""
     known = indexed.paths_of(trigger) if trigger else indexed.paths
-    where = f" for {trigger}" if trigger and set(unknown) & set(indexed.paths) else ""
-    title = f"{formats.joined(list(unknown))} {'is' if len(unknown) == 1 else 'are'} not indexed{where}"
+    of_trigger = bool(trigger and set(unknown) & set(indexed.paths))
+    names, many = formats.joined(list(unknown)), len(unknown)
+    title = (
+        trn(
+            "{names} is not indexed for {trigger}",
+            "{names} are not indexed for {trigger}",
+            many,
+            names=names,
+            trigger=trigger,
+        )
+        if of_trigger
+        else trn("{names} is not indexed", "{names} are not indexed", many, names=names)
+    )
     setting = [*indexed.everywhere, *(f"{name}:{path}" for name, path in indexed.of), *unknown]
-    way_out = "Events cannot be found by that. Name it in the settings and start the server again:"
+    way_out = tr("Events cannot be found by that. Name it in the settings and start the server again:")
     with notice(title, way_out, kind="info") as body:
         with body:
             mono(f"WEBHOOK_UI_INDEXED_FIELDS={','.join(dict.fromkeys(setting))}", "w-break w-block")
-            prose("Only events that are stored from then on are found by it.")
+            prose(tr("Only events that are stored from then on are found by it."))
             if known:
-                prose(f"Indexed{where} now: {', '.join(f'`{path}`' for path in known)}.")
-        button("Clear search", on_clear, icon=icons.CLOSE, small=True)
+                paths = ", ".join(f"`{path}`" for path in known)
+                prose(
+                    tr("Indexed for {trigger} now: {paths}.", trigger=trigger, paths=paths)
+                    if of_trigger
+                    else tr("Indexed now: {paths}.", paths=paths)
+                )
+        button(tr("Clear search"), on_clear, icon=icons.CLOSE, small=True)

@@ -9,6 +9,7 @@ from nicegui import ui
 from webhook_ui import outbox, times
 from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.webhooks import describe
+from webhook_ui.languages import tr
 from webhook_ui.models import Event, Webhook
 from webhook_ui.ui import delivery_words, formats, icons, trace_words, webhook_form
 from webhook_ui.ui.actions import act
@@ -53,11 +54,11 @@ class TraceView:
         self._groups: dict[Group, _GroupView] = {}
         self._next: int | None = None
         self._came_from: dict[str, EventAddress] = {}
-        with box("section", "w-box w-trace", label="Trace") as self.element:
+        with box("section", "w-box w-trace", label=tr("Trace")) as self.element:
             with box("div", "w-trace-head"):
-                text("Who got it, who did not, and why", tag="h2")
-                self._search = search_field("Find a webhook", address.q, self._find)
-                self._search.props["aria-label"] = "Find a webhook"
+                text(tr("Who got it, who did not, and why"), tag="h2")
+                self._search = search_field(tr("Find a webhook"), address.q, self._find)
+                self._search.props["aria-label"] = tr("Find a webhook")
                 self._search.props["maxlength"] = 200
             self._way = Part(box("div", "w-holder"), self._build_way)
             for group in ORDER:
@@ -117,22 +118,30 @@ class TraceView:
         if len(why.names) > 5:
             text(f"+{len(why.names) - 5}", "w-muted")
         if why.next_at:
-            time_text(why.next_at, self._tab.zone, prefix="Next ").classes("w-muted")
+            time_text(why.next_at, self._tab.zone, prefix=tr("Next ")).classes("w-muted")
 
     def _offer(self, row: TraceRow) -> None:
         delivery, writes, title = row.delivery, self._tab.may_write, row.webhook_title
         if delivery is None:
             if writes and row.reason.outcome.value in EDITABLE:
-                button("Edit", lambda: self._edit(row.webhook_id), kind="quiet", small=True, name=f"Edit {title}")
+                button(
+                    tr("Edit"),
+                    lambda: self._edit(row.webhook_id),
+                    kind="quiet",
+                    small=True,
+                    name=tr("Edit {title}", title=title),
+                )
             return
         if writes and delivery_words.may_redeliver(delivery):
-            redeliver = button("Redeliver", lambda: self._redeliver(row.webhook_id), icon=icons.REDELIVER, kind="quiet")
+            redeliver = button(
+                tr("Redeliver"), lambda: self._redeliver(row.webhook_id), icon=icons.REDELIVER, kind="quiet"
+            )
             redeliver.classes("w-small")
         if writes and delivery.waiting_for == "paused":
-            button("Resume", lambda: self._resume(row.webhook_id), icon=icons.RESUME, kind="quiet", small=True)
+            button(tr("Resume"), lambda: self._resume(row.webhook_id), icon=icons.RESUME, kind="quiet", small=True)
         opened = replace(self._address, delivery=delivery.id)
-        way = link("Open", opened.text(), "w-trace-open")
-        way.props["aria-label"] = f"Open delivery to {title}"
+        way = link(tr("Open"), opened.text(), "w-trace-open")
+        way.props["aria-label"] = tr("Open delivery to {title}", title=title)
 
     async def _redeliver(self, webhook_id: int) -> None:
         if await act(self._tab, outbox.redeliver, webhook_id, self._event.id):
@@ -153,16 +162,16 @@ class TraceView:
     def _build_way(self, group: str, q: str) -> None:
         if group:
             with box("p", "w-trace-way"):
-                link("All groups", replace(self._address, group="", cursor="", start=1, delivery="").text())
+                link(tr("All groups"), replace(self._address, group="", cursor="", start=1, delivery="").text())
 
     def _build_nothing(self, empty: bool, q: str, test: bool) -> None:
         if empty and q:
             with box("p", "w-trace-none w-muted"):
-                foreign(f"No webhook has “{q}” in its title or URL.", cut=False)
+                foreign(tr("No webhook has “{words}” in its title or URL.", words=q), cut=False)
         elif empty:
-            text("There is no webhook.", "w-trace-none w-muted", tag="p")
+            text(tr("There is no webhook."), "w-trace-none w-muted", tag="p")
         elif test:
-            text("A test send goes to one webhook, whatever it listens to.", "w-trace-none w-meta", tag="p")
+            text(tr("A test send goes to one webhook, whatever it listens to."), "w-trace-none w-meta", tag="p")
 
     def _find(self, words: str) -> None:
         if words != self._address.q:
@@ -220,7 +229,7 @@ class _GroupView:
     def _build_rest(self, there_is: bool, count: int, q: str) -> None:
         if there_is:
             with box("p", "w-trace-rest"):
-                link(f"All {formats.count(count)}", self._view.all_of(self._group))
+                link(tr("All {count}", count=formats.count(count)), self._view.all_of(self._group))
 
 
 def _is_held(row: TraceRow) -> bool:

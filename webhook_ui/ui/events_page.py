@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, Unavailable
 from webhook_ui.history.events import EventFilter, EventRow, Tally, list_events, tallies
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import event_rows, formats, icons
 from webhook_ui.ui.context import Tab, tell, zone_named
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH, Judged, Question, judge
 from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
-from webhook_ui.ui.parts import Part, box, link, page_header, prose, symbol, text
+from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, symbol, text
 from webhook_ui.ui.states import nothing_found, notice
 from webhook_ui.ui.tables import EVENTS, Pager, Row, Table
 
@@ -57,7 +58,7 @@ def look(session: Session, criteria: EventFilter, cursor: str, newest: int | Non
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Events · Webhook UI")
+    ui.page_title(tr("Events · Webhook UI"))
     page = EventsPage(tab)
     await page.load()
     page.follow()
@@ -75,12 +76,12 @@ class EventsPage:
         self._came_from: dict[str, Question] = {}  # by cursor
         judged = self._judge()
         with box("div", "w-page") as self.root:
-            with page_header("Events"):
+            with page_header(tr("Events")):
                 export_menu("events", self._export_query)
             self._filters = EventFilters(self._question, judged, tab.services.plugins.triggers, self._ask)
             self._notice = Part(box("div", "w-holder"), self._build_notice)
             self._nothing = Part(box("div", "w-holder"), self._build_nothing)
-            self._table = Table("Events", EVENTS, "events")
+            self._table = Table(tr("Events"), EVENTS, "events")
             with self._table.element:
                 with box("button", "w-new-rows") as self._news:
                     symbol(icons.UP)
@@ -194,8 +195,11 @@ class EventsPage:
         return False
 
     def _announce(self, newer: int) -> None:
-        count = f"{PAGE} or more" if newer >= PAGE else formats.count(newer)
-        self._news_text.set_text(f"{count} new {'event' if newer == 1 else 'events'}")
+        self._news_text.set_text(
+            tr("{count} or more new events", count=PAGE)
+            if newer >= PAGE
+            else trn("{n} new event", "{n} new events", newer, n=formats.count(newer))
+        )
         self._news.set_visibility(newer > 0)
 
     async def _show_news(self) -> None:
@@ -212,7 +216,7 @@ class EventsPage:
         self._tab.client.sub_pages_router.is_initial_request = True
         self._question = Question.read(address)
         with self.root:
-            background_tasks.create(self.load(), name="events follow their address")
+            self._tab.begin(self.load(), name="events follow their address")
 
     def _ask(self, **changes: str) -> None:
         self._go(self._question.with_changes(**changes))
@@ -233,8 +237,8 @@ class EventsPage:
 
     def _build_notice(self, problem: str | None, unknown: Sequence[str], trigger: str) -> None:
         if problem:
-            with notice("This search cannot be understood", problem, kind="info"):
-                button("Clear search", self._clear_search, icon=icons.CLOSE, small=True)
+            with notice(tr("This search cannot be understood"), problem, kind="info"):
+                button(tr("Clear search"), self._clear_search, icon=icons.CLOSE, small=True)
         elif unknown:
             event_rows.explain_unknown(unknown, trigger, self._tab.services.settings.indexed, self._clear_search)
 
@@ -246,17 +250,18 @@ class EventsPage:
             return
         if question.narrowed or question.cursor:
             nothing_found(
-                "No events match",
-                "An event is found by its fields if they were indexed when it was stored."
+                tr("No events match"),
+                tr("An event is found by its fields if they were indexed when it was stored.")
                 if self._judge().criteria.fields
-                else "Others may be there without the filters.",
+                else tr("Others may be there without the filters."),
                 lambda: self._go(Question()),
             )
             return
         with box("section", "w-box w-nothing"):
-            text("No events yet", "w-medium", tag="p")
+            text(tr("No events yet"), "w-medium", tag="p")
             with box("p", "w-muted"):
-                text("They appear here as soon as a trigger fires. To try it, ")
-                link("fire one by hand", "/triggers")
-                text(".")
-            prose("They are kept for `WEBHOOK_UI_RETENTION_DAYS`.", "w-meta")
+                sentence(
+                    tr("They appear here as soon as a trigger fires. To try it, {fire}."),
+                    fire=lambda: link(tr("fire one by hand"), "/triggers"),
+                )
+            prose(tr("They are kept for `WEBHOOK_UI_RETENTION_DAYS`."), "w-meta")

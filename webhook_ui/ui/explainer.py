@@ -8,15 +8,22 @@ from webhook_ui import times
 from webhook_ui.explain import Explanation, explain
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.panel_look import Look, case_of
-from webhook_ui.ui.parts import box, link, prose, text, time_text
+from webhook_ui.ui.parts import box, link, prose, sentence, text, time_text
 from webhook_ui.ui.states import notice
 
 _ENDS = {
-    "cancelled": ("Cancelled before it was sent", "Nothing more is sent unless somebody presses Redeliver."),
-    "expired": ("Expired", "It had waited as long as events are kept, so it was closed without being sent."),
-    "gone": ("Its webhook is gone", "The webhook was deleted for good, so there is nobody to send it to."),
+    "cancelled": (
+        mark("Cancelled before it was sent"),
+        mark("Nothing more is sent unless somebody presses Redeliver."),
+    ),
+    "expired": (
+        mark("Expired"),
+        mark("It had waited as long as events are kept, so it was closed without being sent."),
+    ),
+    "gone": (mark("Its webhook is gone"), mark("The webhook was deleted for good, so there is nobody to send it to.")),
 }
 
 
@@ -33,7 +40,11 @@ def show_notice(shown: Look, now: datetime, zone: ZoneInfo, *, may_write: bool) 
         return
     with notice(told.title, kind="pending" if told.warning else "error") as body, body:
         if shown.number < len(shown.detail.attempts):
-            text(f"About attempt {shown.number} of {len(shown.detail.attempts)}.", "w-muted", tag="p")
+            text(
+                tr("About attempt {number} of {count}.", number=shown.number, count=len(shown.detail.attempts)),
+                "w-muted",
+                tag="p",
+            )
         prose(told.cause)
         if not told.warning:
             if shown.neighbours:
@@ -50,8 +61,8 @@ def _show_without_attempt(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> No
     if row.status == "pending":
         _show_waiting(row, now, zone)
         return
-    title, detail = _ENDS.get(row.closed_reason or "", (delivery_words.result(row, now, zone), ""))
-    with notice(title, detail, kind="info"):
+    title, detail = _ENDS.get(row.closed_reason or "", ("", ""))
+    with notice(tr(title) if title else delivery_words.result(row, now, zone), tr(detail), kind="info"):
         pass
 
 
@@ -65,29 +76,34 @@ def _show_neighbours(neighbours: Neighbours, now: datetime, zone: ZoneInfo) -> N
     looked, same = neighbours.looked, neighbours.same
     with box("p"):
         if looked > 1:
-            share = f"All of the last {looked}" if same == looked else f"{same} of the last {looked}"
-            text(f"{share} attempts ended the same way; ")
-        if neighbours.last_good:
-            text("the last good one was at " if looked > 1 else "The last good one was at ")
-            shown = delivery_words.short_time(neighbours.last_good, now, zone)
-            time_text(neighbours.last_good, zone, shown=shown)
-            text(".")
+            all_same = same == looked
+            text(
+                tr("All of the last {count} attempts ended the same way; ", count=looked)
+                if all_same
+                else tr("{same} of the last {count} attempts ended the same way; ", same=same, count=looked)
+            )
+        if good := neighbours.last_good:
+            shown = delivery_words.short_time(good, now, zone)
+            sentence(
+                tr("the last good one was at {time}.") if looked > 1 else tr("The last good one was at {time}."),
+                time=lambda: time_text(good, zone, shown=shown),
+            )
         elif looked >= COUNTED:
-            text(f"none of the last {formats.count(LOOKED_BACK)} was good.")
+            text(tr("none of the last {count} was good.", count=formats.count(LOOKED_BACK)))
         else:
-            text("none has been good so far." if looked > 1 else "It is the first one to this webhook.")
+            text(tr("none has been good so far.") if looked > 1 else tr("It is the first one to this webhook."))
 
 
 def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
     if row.status == "sent":
-        text("A later attempt has arrived.", tag="p")
+        text(tr("A later attempt has arrived."), tag="p")
         return
     coming = delivery_words.next_attempt(row, now)
     with box("p"):
         if told.follows:
             text(f"{told.follows} ")
         if coming.at:
-            time_text(coming.at, zone, now=now, prefix="It is tried again ")
+            time_text(coming.at, zone, now=now, prefix=tr("It is tried again "))
             text(".")
         elif row.closed_reason not in ("gone", "crashed"):  # these are told by their cause
             text(_what_follows(row, coming.words))
@@ -101,25 +117,30 @@ def _show_last_step(shown: Look) -> None:
     if since:
         scope["from"] = times.to_text(since)
     with box("li"):
-        text("Then send a test from the ")
-        link("webhook’s page", f"/webhooks/{row.webhook_id}")
-        text(", and ")
-        link("redeliver what failed", f"/redeliveries?{urlencode(scope)}")
-        text(".")
+        sentence(
+            tr("Then send a test from the {page}, and {redeliver}."),
+            page=lambda: link(tr("webhook’s page"), f"/webhooks/{row.webhook_id}"),
+            redeliver=lambda: link(tr("redeliver what failed"), f"/redeliveries?{urlencode(scope)}"),
+        )
 
 
 def _what_follows(row: DeliveryRow, words: str) -> str:
     if row.in_flight:
-        return "It is being tried again now."
+        return tr("It is being tried again now.")
     if row.test:
-        return "It was a test send: it is never tried again."
+        return tr("It was a test send: it is never tried again.")
     if row.closed_reason == "cancelled":
-        return "It was cancelled: nothing more is sent unless somebody presses Redeliver."
+        return tr("It was cancelled: nothing more is sent unless somebody presses Redeliver.")
     if row.closed_reason:
-        return f"Given up after {formats.counted(row.tries, 'attempt')}. Redeliver sends it again."
+        return trn(
+            "Given up after {n} attempt. Redeliver sends it again.",
+            "Given up after {n} attempts. Redeliver sends it again.",
+            row.tries,
+            n=formats.count(row.tries),
+        )
     return {
-        "held": "The next attempt is held.",
-        "in turn": "It waits for the one before it.",
-        "after a probe": "Its receiver is down; it is tried again once a probe has arrived there.",
-        "rate limit": "It is tried again as soon as the rate limit lets it.",
-    }.get(words, "It is tried again at once.")
+        "held": tr("The next attempt is held."),
+        "in turn": tr("It waits for the one before it."),
+        "after a probe": tr("Its receiver is down; it is tried again once a probe has arrived there."),
+        "rate limit": tr("It is tried again as soon as the rate limit lets it."),
+    }.get(words, tr("It is tried again at once."))

@@ -5,6 +5,7 @@ from functools import partial
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import Action, button, with_menu
 from webhook_ui.ui.log_address import write
@@ -17,9 +18,9 @@ def export_menu(name: str, query: Callable[[], Mapping[str, str]]) -> ui.button:
     actions = [
         Action(label=label, on_click=partial(_download, name, ending, query)) for ending, label in FORMATS.items()
     ]
-    opener = button("Export", icon=icons.DOWNLOAD).classes("w-export")
-    opener.props["title"] = "Export"  # below 600 px it is only an icon
-    return with_menu(opener, "Export", actions)
+    opener = button(tr("Export"), icon=icons.DOWNLOAD).classes("w-export")
+    opener.props["title"] = tr("Export")  # below 600 px it is only an icon
+    return with_menu(opener, tr("Export"), actions)
 
 
 def _download(name: str, ending: str, query: Callable[[], Mapping[str, str]]) -> None:

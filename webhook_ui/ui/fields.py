@@ -5,9 +5,10 @@ from typing import Any, Protocol
 
 from nicegui import ui
 
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import icon_button
-from webhook_ui.ui.parts import box, prose, symbol, text
+from webhook_ui.ui.parts import box, prose, sentence, symbol, text
 
 
 class Faulty(Protocol):
@@ -151,14 +152,16 @@ def text_field(
 
 
 def password_field(
-    label: str = "Password",
+    label: str = "",
     *,
     hint: str = "",
     autocomplete: str = "current-password",
     on_enter: Callable[[], Any] | None = None,
 ) -> Field:
     """A password with a button that shows it."""
-    field = text_field(label, kind="password", autocomplete=autocomplete, hint=hint, on_enter=on_enter)
+    field = text_field(
+        label or tr("Password"), kind="password", autocomplete=autocomplete, hint=hint, on_enter=on_enter
+    )
 
     def toggle() -> None:
         shown = field.control.props["type"] == "text"
@@ -166,7 +169,7 @@ def password_field(
         eye.props["aria-pressed"] = "false" if shown else "true"
 
     with field.control.add_slot("append"):
-        eye = icon_button(icons.SHOW, "Show it", toggle)
+        eye = icon_button(icons.SHOW, tr("Show it"), toggle)
         eye.props["aria-pressed"] = "false"
     return field
 
@@ -228,7 +231,7 @@ def switch(label: str, value: bool, *, detail: str = "", on_change: Callable[[bo
 def search_field(placeholder: str, value: str, on_search: Callable[[str], Any], *, wait_ms: int = 300) -> ui.input:
     """`on_search` hears the text when typing rests, and at once on Enter or when it is cleared."""
     made = ui.input(value=value, placeholder=placeholder).classes("w-search")
-    made.props["aria-label"] = "Search"
+    made.props["aria-label"] = tr("Search")
     made.props["type"] = "search"
     made.props["debounce"] = wait_ms
     made.props["dir"] = "auto"
@@ -259,6 +262,22 @@ def filter_field(
     return made
 
 
+def _name_fields(wrong: Sequence[Faulty], begin: str) -> None:
+    text(begin)
+    sentence(
+        trn("{fields} needs a change.", "{fields} need a change.", len(wrong), fields="{fields}"),
+        fields=lambda: _jumps(wrong),
+    )
+
+
+def _jumps(wrong: Sequence[Faulty]) -> None:
+    for index, field in enumerate(wrong):
+        text("" if index == 0 else tr(" and ") if index == len(wrong) - 1 else ", ")
+        jump = text(field.label, "w-jump", tag="button")
+        jump.props["type"] = "button"
+        jump.on("click", lambda _, field=field: field.focus())
+
+
 def show_problems(summary: ui.element, fields: Sequence[Faulty], general: str = "") -> None:
     """Fills a form's summary with links to the fields that have an error, and puts the focus on the first.
 
@@ -272,14 +291,9 @@ def show_problems(summary: ui.element, fields: Sequence[Faulty], general: str = 
         section.props["role"] = "alert"
         symbol(icons.ERROR)
         with box("p", "w-grow"):
-            text(general or "Nothing was saved yet. ")
-            for index, field in enumerate(wrong):
-                separator = "" if index == 0 else " and " if index == len(wrong) - 1 else ", "
-                text(separator)
-                jump = text(field.label, "w-jump", tag="button")
-                jump.props["type"] = "button"
-                jump.on("click", lambda _, field=field: field.focus())
+            if general:
+                text(general)
             if wrong:
-                text(" needs a change." if len(wrong) == 1 else " need a change.")
+                _name_fields(wrong, begin="" if general else tr("Nothing was saved yet. "))
     if wrong:
         wrong[0].focus()

@@ -11,6 +11,7 @@ from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, count_webhooks, list_webhooks
 from webhook_ui.host import Emission
+from webhook_ui.languages import language, spoken, tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import formats, icons, toasts
@@ -32,6 +33,7 @@ class Hearer:
     title: str
     icon: str
     why_not: str
+    held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,18 +52,15 @@ def hearers(session: Session, trigger: str) -> Hearers:
     return Hearers(named=named, count=count_webhooks(session, criteria) if page.next_cursor else len(named))
 
 
-HELD = "paused: held until Resume"
-
-
 def _judge(webhook: Webhook) -> Hearer:
-    icon, why_not = icons.SENT, ""
+    icon, why_not, held = icons.SENT, "", False
     if not webhook.enabled:
-        icon, why_not = icons.DISABLED, "disabled"
+        icon, why_not = icons.DISABLED, tr("disabled")
     elif webhook.tenant is not None:
-        icon, why_not = icons.FILTER, f"only events of tenant {webhook.tenant}"
+        icon, why_not = icons.FILTER, tr("only events of tenant {tenant}", tenant=webhook.tenant)
     elif webhook.paused:
-        icon, why_not = icons.PAUSED, HELD
-    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not)
+        icon, why_not, held = icons.PAUSED, tr("paused: held until Resume"), True
+    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not, held=held)
 
 
 class FireDialog:
@@ -74,13 +73,13 @@ class FireDialog:
         self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
         self._busy = False
         self._frame = DialogFrame(
-            f"Fire “{trigger.title}”",
-            primary="Fire",
+            tr("Fire “{title}”", title=trigger.title),
+            primary=tr("Fire"),
             on_primary=self._fire,
             icon=icons.FIRE,
             wide=True,
             code=trigger.name,
-            note="Stored as an event like any other",
+            note=tr("Stored as an event like any other"),
         )
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
@@ -106,7 +105,9 @@ class FireDialog:
         self._wait(True)
         try:
             emission = Emission(trigger=self._trigger.name, payload=payload.encode(errors="surrogatepass"))
-            emitted = await self._tab.services.host.emit(emission, actor=await self._tab.current_actor())
+            actor = await self._tab.current_actor()
+            with spoken(language()):  # large payloads are judged on another thread
+                emitted = await self._tab.services.host.emit(emission, actor=actor)
         except Invalid as error:
             self._wait(False)
             self._explain(self._payload.refuse(error.fields))
@@ -127,17 +128,26 @@ class FireDialog:
 
     def _explain(self, general: str) -> None:
         show_problems(
-            self._frame.summary, self._payload.fields, f"Nothing was fired yet. {general} ".replace("  ", " ")
+            self._frame.summary,
+            self._payload.fields,
+            tr("Nothing was fired yet. {details}", details=general).strip() + " ",
         )
 
     def _announce(self, event_id: int, deliveries: int, first: DeliveryRow | None) -> None:
         event = ids.event_text(event_id)
         if first is None:
-            way = ("Show why", f"/events/{event}")
-            toasts.done(f"Fired: {event}. No webhook gets it, so nothing is sent.", way=way)
+            way = (tr("Show why"), f"/events/{event}")
+            toasts.done(tr("Fired: {event}. No webhook gets it, so nothing is sent.", event=event), way=way)
             return
         path = f"/webhooks/{first.webhook_id}?delivery={first.id}"
-        toasts.done(f"Fired: {event} to {formats.counted(deliveries, 'webhook')}.", way=("Show delivery", path))
+        fired = trn(
+            "Fired: {event} to {n} webhook.",
+            "Fired: {event} to {n} webhooks.",
+            deliveries,
+            n=formats.count(deliveries),
+            event=event,
+        )
+        toasts.done(fired, way=(tr("Show delivery"), path))
 
 
 def _first_delivery(session: Session, event_id: int) -> DeliveryRow | None:
@@ -148,27 +158,29 @@ def _first_delivery(session: Session, event_id: int) -> DeliveryRow | None:
 
 def _show_hearers(heard: Hearers) -> None:
     getting = [one for one in heard.named if not one.why_not]
-    held = [one for one in heard.named if one.why_not == HELD]
-    others = [one for one in heard.named if one.why_not not in ("", HELD)]
+    held = [one for one in heard.named if one.held]
+    others = [one for one in heard.named if one.why_not and not one.held]
     with box("section"):
         with box("div", "w-row"):
-            count = formats.counted(len(getting), "webhook") if getting else "no webhook"
-            text(f"Goes to {count}", tag="h3")
+            count = len(getting)
+            goes = trn("Goes to {n} webhook", "Goes to {n} webhooks", count) if count else tr("Goes to no webhook")
+            text(goes, tag="h3")
             if getting:
-                text("really sent, really signed", "w-meta w-end")
+                text(tr("really sent, really signed"), "w-meta w-end")
         if not heard.count:
-            prose("Nobody listens. The event is stored all the same.", "w-muted")
+            prose(tr("Nobody listens. The event is stored all the same."), "w-muted")
         _show_list(getting, "w-hearers w-hearers-two")
     if held:
         with box("section"):
-            text(f"Held for {'this one' if len(held) == 1 else f'these {len(held)}'}", tag="h3")
+            text(trn("Held for this one", "Held for these {n}", len(held)), tag="h3")
             _show_list(held, "w-hearers")
     if others:
         with box("section"):
-            text(f"Not to {'this one' if len(others) == 1 else f'these {len(others)}'}", tag="h3")
+            text(trn("Not to this one", "Not to these {n}", len(others)), tag="h3")
             _show_list(others, "w-hearers")
     if heard.count > len(heard.named):
-        prose(f"And {formats.count(heard.count - len(heard.named))} more that listen.", "w-meta")
+        more = heard.count - len(heard.named)
+        prose(trn("And {n} more that listen.", "And {n} more that listen.", more, n=formats.count(more)), "w-meta")
 
 
 def _show_list(some: Sequence[Hearer], look: str) -> None:
@@ -182,4 +194,4 @@ def _show_list(some: Sequence[Hearer], look: str) -> None:
                 if one.why_not:
                     foreign(one.why_not, "w-muted w-end", cut=False)
     if len(some) > SHOWN:
-        text(f"and {formats.count(len(some) - SHOWN)} more", "w-meta", tag="p")
+        text(tr("and {count} more", count=formats.count(len(some) - SHOWN)), "w-meta", tag="p")

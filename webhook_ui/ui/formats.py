@@ -1,10 +1,20 @@
-"""How the dashboard writes times, durations and numbers. Pure: the present moment and the zone are passed in."""
+"""How the dashboard writes times, durations and numbers, as is the custom of the reader's language.
+
+The present moment and the zone are passed in. English is written here, other languages as Babel knows them.
+"""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import parse_pattern
+
+from webhook_ui.languages import LANGUAGES, SOURCE, language, number, tr
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RELATIVE_FOR = timedelta(days=7)
 """Beyond this, a day says more than a distance. `static/app.js` counts on in the browser and knows the same limit."""
 
@@ -27,8 +37,8 @@ def relative(moment: datetime, now: datetime) -> str:
     """'in 38 s', '12 s ago', '2 h ago', 'now': coarse for what is over, finer for what is to come."""
     seconds = (moment - now).total_seconds()
     if abs(seconds) < 1:
-        return "now"
-    return f"in {span(seconds)}" if seconds > 0 else f"{span(seconds, 1)} ago"
+        return tr("now")
+    return tr("in {span}", span=span(seconds)) if seconds > 0 else tr("{span} ago", span=span(seconds, 1))
 
 
 def when(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -36,12 +46,22 @@ def when(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     if abs(moment - now) < RELATIVE_FOR:
         return relative(moment, now)
     local = moment.astimezone(zone)
-    return day(local.date()) if local.year != now.astimezone(zone).year else f"{local.day} {MONTHS[local.month - 1]}"
+    return day(local.date()) if local.year != now.astimezone(zone).year else short_day(local.date())
 
 
 def day(value: date) -> str:
     """'2 Mar 2026'."""
-    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+    return _written(value, language())
+
+
+def short_day(value: date) -> str:
+    """'2 Mar', where the year is understood."""
+    return _written(value, language(), year=False)
+
+
+def weekday(value: date) -> str:
+    """'Tue'."""
+    return _weekday(value, language())
 
 
 def absolute(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
@@ -51,15 +71,21 @@ def absolute(moment: datetime, zone: ZoneInfo, *, seconds: bool = False) -> str:
 
 def clock(moment: datetime, zone: ZoneInfo, *, seconds: bool = True) -> str:
     """'14:31:58' in `zone`."""
-    return moment.astimezone(zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+    local = moment.astimezone(zone)
+    text = f"{local.hour:02}:{local.minute:02}"
+    return f"{text}:{local.second:02}" if seconds else text
 
 
 def day_and_time(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     """'today, 14:20', 'yesterday, 23:59' or '2 Mar 2026, 09:14'."""
-    distance = (now.astimezone(zone).date() - moment.astimezone(zone).date()).days
-    names = {0: "today", 1: "yesterday", -1: "tomorrow"}
-    if distance in names:
-        return f"{names[distance]}, {clock(moment, zone, seconds=False)}"
+    time_of_day = clock(moment, zone, seconds=False)
+    match (now.astimezone(zone).date() - moment.astimezone(zone).date()).days:
+        case 0:
+            return tr("today, {time}", time=time_of_day)
+        case 1:
+            return tr("yesterday, {time}", time=time_of_day)
+        case -1:
+            return tr("tomorrow, {time}", time=time_of_day)
     return absolute(moment, zone)
 
 
@@ -75,18 +101,18 @@ def duration(milliseconds: float) -> str:
         return f"{round(milliseconds)} ms"
     seconds = milliseconds / 1000
     if seconds < 9.995:
-        return f"{seconds:.2f} s"
-    return f"{seconds:.1f} s" if seconds < 59.95 else span(seconds)
+        return f"{number(seconds, 2)} s"
+    return f"{number(seconds, 1)} s" if seconds < 59.95 else span(seconds)
 
 
-def count(number: int) -> str:
+def count(amount: int) -> str:
     """'196,051'."""
-    return f"{number:,}"
+    return number(amount)
 
 
-def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """'1 webhook', '1,340 webhooks'."""
-    return f"{count(number)} {singular if number == 1 else plural or singular + 's'}"
+def counted(amount: int, singular: str, plural: str | None = None) -> str:
+    """'1 webhook', '1,340 webhooks': in English."""
+    return f"{count(amount)} {singular if amount == 1 else plural or singular + 's'}"
 
 
 def size(octets: int) -> str:
@@ -96,7 +122,7 @@ def size(octets: int) -> str:
         if amount < 1024 or unit == "GiB":
             break
         amount /= 1024
-    return f"{octets} B" if unit == "B" else f"{amount:.1f} {unit}"
+    return f"{octets} B" if unit == "B" else f"{number(amount, 1)} {unit}"
 
 
 def success(sent: int, errors: int) -> str:
@@ -107,7 +133,7 @@ def success(sent: int, errors: int) -> str:
     if not errors:
         return "100 %"
     tenths = sent * 1000 // total
-    return f"{max(tenths, 1 if sent else 0) / 10:.1f} %"
+    return f"{number(max(tenths, 1 if sent else 0) / 10, 1)} %"
 
 
 def initials(name: str) -> str:
@@ -124,7 +150,7 @@ def listed(names: list[str], shown: int = 2) -> str:
 
 def joined(names: list[str]) -> str:
     """'Title', 'Title and URL', 'Title, URL and Triggers'."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else tr("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
 
 
 def read_date(text: str) -> date | None:
@@ -134,11 +160,12 @@ def read_date(text: str) -> date | None:
         return None
     parts = typed.split("-")
     if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts) or len(parts[0]) != 4:
-        raise ValueError("Write the date as YYYY-MM-DD, for example 2026-03-02.")
+        raise ValueError(tr("Write the date as YYYY-MM-DD, for example 2026-03-02."))
     try:
         return date(int(parts[0]), int(parts[1]), int(parts[2]))
     except ValueError:
-        raise ValueError(f"There is no day {typed}. Write the date as YYYY-MM-DD, for example 2026-03-02.") from None
+        missing = tr("There is no day {day}. Write the date as YYYY-MM-DD, for example 2026-03-02.", day=typed)
+        raise ValueError(missing) from None
 
 
 def read_clock(text: str) -> time:
@@ -146,8 +173,25 @@ def read_clock(text: str) -> time:
     typed = text.strip() or "00:00"
     hour, _, minute = typed.partition(":")
     if not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in (hour, minute)):
-        raise ValueError("Write the time as HH:MM, for example 14:30.")
+        raise ValueError(tr("Write the time as HH:MM, for example 14:30."))
     try:
         return time(int(hour), int(minute))
     except ValueError:
-        raise ValueError(f"There is no time {typed}. Write it as HH:MM, for example 14:30.") from None
+        raise ValueError(tr("There is no time {time}. Write it as HH:MM, for example 14:30.", time=typed)) from None
+
+
+@lru_cache(maxsize=2048)
+def _weekday(value: date, code: str) -> str:
+    if code == SOURCE or code not in LANGUAGES:
+        return WEEKDAYS[value.weekday()]
+    return str(Locale.parse(code).days["format"]["abbreviated"][value.weekday()])
+
+
+@lru_cache(maxsize=2048)
+def _written(value: date, code: str, *, year: bool = True) -> str:
+    if code == SOURCE or code not in LANGUAGES:
+        text = f"{value.day} {MONTHS[value.month - 1]}"
+        return f"{text} {value.year}" if year else text
+    locale = Locale.parse(code)
+    pattern = locale.date_formats["medium"] if year else parse_pattern(locale.datetime_skeletons["MMMd"])
+    return str(pattern.apply(value, locale))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import Kind, button, icon_button
 from webhook_ui.ui.parts import box, foreign, mono, prose, text
@@ -36,13 +37,13 @@ class DialogFrame:
                     foreign(title, cut=False)
                     if code:
                         mono(code, "w-muted w-plain")
-                icon_button(icons.CLOSE, "Close", self.close, small=False)
+                icon_button(icons.CLOSE, tr("Close"), self.close, small=False)
             with box("div", "w-dialog-body"):
                 self.summary = box("div", "w-summary")
                 self.body = box("div", "w-form")
             with box("div", "w-dialog-foot"):
                 self.note = text(note, "w-meta w-grow")
-                self.cancel = button("Cancel", self.close, kind="quiet")
+                self.cancel = button(tr("Cancel"), self.close, kind="quiet")
                 self.primary = button(primary, on_primary, icon=icon, kind=kind)
 
     def open(self) -> None:
@@ -73,7 +74,7 @@ class PanelFrame:
             with box("div", "w-panel-head"):
                 self.head = box("div", "w-grow")
                 self.tools = box("div", "w-row")
-                icon_button(icons.CLOSE, "Close", self.close)
+                icon_button(icons.CLOSE, tr("Close"), self.close)
             self.body = box("div", "w-panel-body")
             self.foot = box("div", "w-panel-foot")
 
@@ -125,7 +126,7 @@ def confirm(
             prose(detail, "w-second")
         with box("div", "w-dialog-foot"):
             box("span", "w-grow")
-            button("Cancel", dialog.close, kind="quiet")
+            button(tr("Cancel"), dialog.close, kind="quiet")
             button(action, answer, kind="primary" if kind == "primary" else "plain").classes(
                 "w-filled-danger" if kind == "danger-filled" else ""
             )

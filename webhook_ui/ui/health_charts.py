@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui.history.health import Outcomes
 from webhook_ui.history.statistics import Span, Tally
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.outbox.statistics import BUCKETS
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.controls import button
@@ -16,15 +17,15 @@ from webhook_ui.ui.plots import Line, Tick, bars_over_time, lines_over_time
 
 SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 CLASSES = {
-    "dns": "Name not found",
-    "connect": "No connection",
-    "tls": "No secure connection",
-    "timeout": "No answer in time",
-    "blocked": "Blocked by the guard",
-    "protocol": "No HTTP",
-    "http": "Answered with an error",
-    "plugin": "A plugin failed",
-    "crash": "The dispatcher broke off",
+    "dns": mark("Name not found"),
+    "connect": mark("No connection"),
+    "tls": mark("No secure connection"),
+    "timeout": mark("No answer in time"),
+    "blocked": mark("Blocked by the guard"),
+    "protocol": mark("No HTTP"),
+    "http": mark("Answered with an error"),
+    "plugin": mark("A plugin failed"),
+    "crash": mark("The dispatcher broke off"),
 }
 
 
@@ -43,9 +44,11 @@ class ChartBox:
                 self._note = text("", "w-meta")
                 with box("span", "w-row w-end"):
                     if legend:
-                        text("Sent", "w-legend w-legend-sent")
-                        text("Error", "w-legend w-legend-error")
-                    self._toggle = button("Table", self._turn, kind="quiet", small=True, name=f"Table: {title}")
+                        text(tr("Sent"), "w-legend w-legend-sent")
+                        text(tr("Error"), "w-legend w-legend-error")
+                    self._toggle = button(
+                        tr("Table"), self._turn, kind="quiet", small=True, name=tr("Table: {title}", title=title)
+                    )
             self._place = Part(box("div", "w-chart-place"), lambda *_: self._build())
         self._toggle.props["aria-pressed"] = "false"
 
@@ -70,8 +73,13 @@ def draw_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
     if not sum(sent) + sum(errors):
         _say_nothing()
         return
-    hints = [f"{when(row, zone)}: {formats.count(row.tally.sent)} sent, {_errors(row.tally.error)}" for row in rows]
-    name = f"{formats.count(sum(sent))} sent, {_errors(sum(errors))}, from {when(rows[0], zone)} on"
+    hints = [f"{when(row, zone)}: {_sent(row.tally.sent)}, {_errors(row.tally.error)}" for row in rows]
+    name = tr(
+        "{sent}, {errors}, from {moment} on",
+        sent=_sent(sum(sent)),
+        errors=_errors(sum(errors)),
+        moment=when(rows[0], zone),
+    )
     bars_over_time(sent, errors, hints=hints, ticks=ticks(rows, zone), name=name)
 
 
@@ -82,7 +90,7 @@ def write_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
         for row in reversed(rows)
         if row.tally.sent or row.tally.error
     ]
-    write_table("Sent and errors", ("Time", "Sent", "Error"), cells)
+    write_table(tr("Sent and errors"), (tr("Time"), tr("Sent"), tr("Error")), cells)
 
 
 def draw_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
@@ -95,26 +103,26 @@ def draw_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
         for name, share in SHARES
     ]
     hints = [f"{when(row, zone)}: {' / '.join(percentiles(row.tally))}" for row in rows]
-    name = "Latency over time, p50, p95 and p99; the button Table shows the figures"
+    name = tr("Latency over time, p50, p95 and p99; the button Table shows the figures")
     lines_over_time(lines, hints=hints, ticks=ticks(rows, zone), write=formats.duration, name=name)
 
 
 def write_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
     """The same, newest first."""
     cells = [(when(row, zone), *percentiles(row.tally)) for row in reversed(rows) if sum(row.tally.latency)]
-    write_table("Latency", ("Time", *(name for name, _ in SHARES)), cells)
+    write_table(tr("Latency"), (tr("Time"), *(name for name, _ in SHARES)), cells)
 
 
 def draw_causes(outcomes: Outcomes) -> None:
     """A bar for each class of error."""
     failed = sum(cause.count for cause in outcomes.causes)
     if not failed:
-        text("No attempt failed" if outcomes.attempts else "No attempts in this time", "w-muted", tag="p")
+        text(tr("No attempt failed") if outcomes.attempts else tr("No attempts in this time"), "w-muted", tag="p")
         return
     _bars(
         [
             _Bar(
-                name=CLASSES.get(one.error_class, one.error_class),
+                name=tr(CLASSES[one.error_class]) if one.error_class in CLASSES else one.error_class,
                 count=one.count,
                 total=failed,
                 look="error",
@@ -132,7 +140,7 @@ def write_causes(outcomes: Outcomes) -> None:
         (one.error_class, formats.count(one.count), formats.success(one.count, failed - one.count), one.message)
         for one in outcomes.causes
     ]
-    write_table("Error causes", ("Class", "Attempts", "Share", "The newest says"), cells)
+    write_table(tr("Error causes"), (tr("Class"), tr("Attempts"), tr("Share"), tr("The newest says")), cells)
 
 
 def draw_codes(outcomes: Outcomes) -> None:
@@ -159,7 +167,7 @@ def write_codes(outcomes: Outcomes) -> None:
         (_code(code), formats.count(count), formats.success(count, outcomes.attempts - count))
         for code, count in outcomes.codes
     ]
-    write_table("Response codes", ("Response", "Attempts", "Share"), cells)
+    write_table(tr("Response codes"), (tr("Response"), tr("Attempts"), tr("Share")), cells)
 
 
 def write_table(name: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -228,11 +236,15 @@ def _bars(bars: Sequence[_Bar]) -> None:
 
 
 def _code(code: int | None) -> str:
-    return "No response" if code is None else delivery_words.status_line(code)
+    return tr("No response") if code is None else delivery_words.status_line(code)
+
+
+def _sent(number: int) -> str:
+    return trn("{n} sent", "{n} sent", number)
 
 
 def _errors(number: int) -> str:
-    return formats.counted(number, "error")
+    return trn("{n} error", "{n} errors", number)
 
 
 def _clock(moment: datetime, zone: ZoneInfo) -> str:
@@ -240,9 +252,8 @@ def _clock(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _day(moment: datetime, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone)
-    return f"{local.day} {formats.MONTHS[local.month - 1]}"
+    return formats.short_day(moment.astimezone(zone).date())
 
 
 def _say_nothing() -> None:
-    text("No attempts in this time", "w-muted", tag="p")
+    text(tr("No attempts in this time"), "w-muted", tag="p")

@@ -17,12 +17,13 @@ from webhook_ui.history import health
 from webhook_ui.history.health import Outcomes
 from webhook_ui.history.statistics import Span, Tally
 from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Lane
 from webhook_ui.ui import formats, health_charts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
 from webhook_ui.ui.health_charts import ChartBox
-from webhook_ui.ui.parts import Part, box, foreign, text, time_text
+from webhook_ui.ui.parts import Part, box, foreign, sentence, text, time_text
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_page_address import PERIODS, Address
 
@@ -42,8 +43,8 @@ class Period:
 
 OFFERED = {
     "24h": Period(words="24 h", length=DAY, size=30 * MINUTE),
-    "7d": Period(words="7 days", length=7 * DAY, size=4 * HOUR),
-    "30d": Period(words="30 days", length=30 * DAY, size=12 * HOUR),
+    "7d": Period(words=mark("7 days"), length=7 * DAY, size=4 * HOUR),
+    "30d": Period(words=mark("30 days"), length=30 * DAY, size=12 * HOUR),
 }
 
 
@@ -80,17 +81,19 @@ class HealthSection:
         with box("div", "w-health") as self._body:
             with box("div", "w-health-head"):
                 self._figures = Part(box("div", "w-health-figures"), _show_figures)
-                self._busy = text("Adding up …", "w-meta w-late w-end")
+                self._busy = text(tr("Adding up …"), "w-meta w-late w-end")
                 self._busy.props["role"] = "status"
-                options = [(key, period.words, None) for key, period in OFFERED.items()]
-                self._choices = Choices("Period", options, address.period or PERIODS[0], self._choose)
+                options = [(key, tr(period.words), None) for key, period in OFFERED.items()]
+                self._choices = Choices(tr("Period"), options, address.period or PERIODS[0], self._choose)
             self._lane = Part(box("div", "w-holder"), lambda *_: _show_lane(self._row, tab.zone))
             with box("div", "w-charts"):
                 charts = health_charts
-                self._attempts = ChartBox("Sent and errors", charts.draw_attempts, charts.write_attempts, legend=True)
-                self._latency = ChartBox("Latency", charts.draw_latency, charts.write_latency)
-                self._causes = ChartBox("Error causes", charts.draw_causes, charts.write_causes)
-                self._codes = ChartBox("Response codes", charts.draw_codes, charts.write_codes)
+                self._attempts = ChartBox(
+                    tr("Sent and errors"), charts.draw_attempts, charts.write_attempts, legend=True
+                )
+                self._latency = ChartBox(tr("Latency"), charts.draw_latency, charts.write_latency)
+                self._causes = ChartBox(tr("Error causes"), charts.draw_causes, charts.write_causes)
+                self._codes = ChartBox(tr("Response codes"), charts.draw_codes, charts.write_codes)
         ui.timer(AGAIN_SECONDS, self._refresh, immediate=False)
 
     async def start(self) -> None:
@@ -128,8 +131,8 @@ class HealthSection:
     def _refuse(self, error: Invalid) -> None:
         self._body.set_visibility(False)
         self._refused.clear()
-        with self._refused, notice("This window cannot be shown", " ".join(error.fields.values()), kind="info"):
-            Choices("Period", [("24h", "24 h", None)], "", self._choose)
+        with self._refused, notice(tr("This window cannot be shown"), " ".join(error.fields.values()), kind="info"):
+            Choices(tr("Period"), [("24h", "24 h", None)], "", self._choose)
 
     def _fill(self, seen: Seen, period: Period) -> None:
         self._refused.clear()
@@ -141,10 +144,10 @@ class HealthSection:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
         self._figures.show(tally, seen.before, period, self._row.failing_since)
         self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held)
-        self._attempts.show(seen.spans, zone, note=f"times in {zone.key}")
-        self._latency.show(seen.spans, zone, note="all attempts")
+        self._attempts.show(seen.spans, zone, note=tr("times in {zone}", zone=zone.key))
+        self._latency.show(seen.spans, zone, note=tr("all attempts"))
         looked_at = seen.outcomes
-        of = "" if looked_at.complete else f"of the last {formats.count(looked_at.attempts)} attempts"
+        of = "" if looked_at.complete else _of_the_last(looked_at.attempts)
         self._causes.show(looked_at, note=of)
         self._codes.show(looked_at, note=of)
 
@@ -152,15 +155,21 @@ class HealthSection:
         return self._go(replace(self._address, period="" if key == PERIODS[0] else key))
 
 
+def _of_the_last(attempts: int) -> str:
+    return trn("of the last {n} attempt", "of the last {n} attempts", attempts)
+
+
 def _show_figures(tally: Tally, before: tuple[int, int], period: Period, failing_since: datetime | None) -> None:
     rate = formats.success(tally.sent, tally.error)
-    was = f"{formats.success(*before)} the {period.words} before" if sum(before) else ""
-    _figure("Success", rate, was, trouble=tally.error * 10 > tally.sent + tally.error)
-    _figure("Latency p50 / p95 / p99", " / ".join(health_charts.percentiles(tally)) if tally.latency else "–")
-    failed = formats.counted(tally.error, "error") if tally.error else ""
-    _figure("Attempts", formats.count(tally.sent + tally.error), failed)
+    was = ""
+    if sum(before):
+        was = tr("{rate} the {period} before", rate=formats.success(*before), period=tr(period.words))
+    _figure(tr("Success"), rate, was, trouble=tally.error * 10 > tally.sent + tally.error)
+    _figure(tr("Latency p50 / p95 / p99"), " / ".join(health_charts.percentiles(tally)) if tally.latency else "–")
+    failed = trn("{n} error", "{n} errors", tally.error) if tally.error else ""
+    _figure(tr("Attempts"), formats.count(tally.sent + tally.error), failed)
     if failing_since:
-        _figure("Without success for", formats.span((times.utcnow() - failing_since).total_seconds()), trouble=True)
+        _figure(tr("Without success for"), formats.span((times.utcnow() - failing_since).total_seconds()), trouble=True)
 
 
 def _figure(title: str, value: str, note: str = "", *, trouble: bool = False) -> None:
@@ -180,67 +189,84 @@ def _signs(lane: Lane) -> tuple[Any, ...]:
 def _show_lane(row: WebhookRow, zone: ZoneInfo) -> None:
     """The breaker with its reason and its next probe, and what else the engine holds against the receiver."""
     lane, now = row.lane, times.utcnow()
-    with box("section", "w-box w-part", label="Receiver"):
-        text("Receiver", tag="h2")
+    with box("section", "w-box w-part", label=tr("Receiver")):
+        text(tr("Receiver"), tag="h2")
         with box("dl", "w-kv w-kv-wide w-receiver"):
-            text("Breaker", tag="dt")
+            text(tr("Breaker"), tag="dt")
             with box("dd", "w-all"):
                 text(*_breaker(row))
             if lane.breaker != "closed":
                 _show_open(row, now, zone)
             if lane.not_before and lane.not_before > now:
-                _moment("Asked to wait", lane.not_before, zone, "the receiver's Retry-After: nothing is sent ")
+                _moment(
+                    tr("Asked to wait"),
+                    lane.not_before,
+                    zone,
+                    tr("the receiver's Retry-After: nothing is sent {moment}"),
+                )
             if row.failing_since:
-                _moment("Last success", row.failing_since, zone, "before ")
-            text("Will be disabled", tag="dt")
+                _moment(tr("Last success"), row.failing_since, zone, tr("before {moment}"))
+            text(tr("Will be disabled"), tag="dt")
             with box("dd"):
                 _show_end(row, now, zone)
 
 
 def _breaker(row: WebhookRow) -> tuple[str, str]:
     if not row.webhook.enabled:
-        return "Closed, and the webhook is disabled: nothing is sent", ""
+        return tr("Closed, and the webhook is disabled: nothing is sent"), ""
     return {
-        "closed": ("Closed: deliveries are sent as they fall due", ""),
-        "half_open": ("Half open: a probe is under way", "w-pending-ink w-medium"),
-    }.get(row.lane.breaker, ("Open: one delivery at a time is tried, the others wait", "w-error-ink w-medium"))
+        "closed": (tr("Closed: deliveries are sent as they fall due"), ""),
+        "half_open": (tr("Half open: a probe is under way"), "w-pending-ink w-medium"),
+    }.get(row.lane.breaker, (tr("Open: one delivery at a time is tried, the others wait"), "w-error-ink w-medium"))
 
 
 def _show_open(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
     lane = row.lane
-    text("Reason", tag="dt")
+    text(tr("Reason"), tag="dt")
     with box("dd", "w-break w-all"):
-        foreign(lane.reason or "Most attempts failed", cut=False)
+        foreign(lane.reason or tr("Most attempts failed"), cut=False)
     if lane.opened_at:
-        _moment("Open since", lane.opened_at, zone)
-    text("Next probe", tag="dt")
+        _moment(tr("Open since"), lane.opened_at, zone)
+    text(tr("Next probe"), tag="dt")
     with box("dd"):
-        if lane.probe_at and lane.probe_at > now:
-            time_text(lane.probe_at, zone, now=now)
-        else:
-            text("now")
-        text(f", {formats.counted(lane.probes, 'probe')} failed so far" if lane.probes else ", the first one")
-    text("Waiting", tag="dt")
+        due = lane.probe_at if lane.probe_at and lane.probe_at > now else None
+        sentence(
+            trn(
+                "{moment}, {n} probe failed so far",
+                "{moment}, {n} probes failed so far",
+                lane.probes,
+                moment="{moment}",
+            )
+            if lane.probes
+            else tr("{moment}, the first one"),
+            moment=lambda: time_text(due, zone, now=now) if due else text(tr("now")),
+        )
+    text(tr("Waiting"), tag="dt")
     with box("dd"):
-        text(formats.counted(row.held, "delivery", "deliveries"))
+        text(trn("{n} delivery", "{n} deliveries", row.held))
 
 
 def _show_end(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
     lane = row.lane
     if not row.webhook.enabled:
-        text("It is disabled")
+        text(tr("It is disabled"))
     elif lane.disable_at is None:
-        text("Not in sight" if row.failing_since is None else "Not yet: two failures 12 hours apart start the clock")
+        text(
+            tr("Not in sight")
+            if row.failing_since is None
+            else tr("Not yet: two failures 12 hours apart start the clock")
+        )
     elif lane.disable_at > now:
-        time_text(lane.disable_at, zone, shown=formats.absolute(lane.disable_at, zone))
-        text(", unless something arrives before")
+        end = lane.disable_at
+        sentence(
+            tr("{moment}, unless something arrives before"),
+            moment=lambda: time_text(end, zone, shown=formats.absolute(end, zone)),
+        )
     else:
-        text("With the next attempt that fails")
+        text(tr("With the next attempt that fails"))
 
 
-def _moment(name: str, moment: datetime, zone: ZoneInfo, prefix: str = "") -> None:
+def _moment(name: str, moment: datetime, zone: ZoneInfo, words: str = "{moment}") -> None:
     text(name, tag="dt")
     with box("dd"):
-        if prefix:
-            text(prefix)
-        time_text(moment, zone, shown=formats.absolute(moment, zone))
+        sentence(words, moment=lambda: time_text(moment, zone, shown=formats.absolute(moment, zone)))

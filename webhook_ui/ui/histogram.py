@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.attempt_counts import SCALES, Bar, Scale
 from webhook_ui.ui.controls import Choices, button
@@ -35,18 +36,18 @@ class Histogram:
         self._bars: Sequence[Bar] = ()
         self._scale = SCALES[scale]
         self._window: tuple[datetime | None, datetime | None] = (None, None)
-        with box("section", "w-box w-hist", label="Attempts over time") as self.element:
+        with box("section", "w-box w-hist", label=tr("Attempts over time")) as self.element:
             with box("div", "w-hist-head"):
                 with box("div", "w-hist-title"):
                     self._title = text("", tag="h2")
                     self._note = text("", "w-meta")
                 self._legend = box("div", "w-row w-hist-legend")
                 options = [(key, one.name, None) for key, one in SCALES.items()]
-                self._choices = Choices("How far back", options, scale, on_scale)
-                self._opener = button("Table", self._turn_table, kind="quiet", small=True)
+                self._choices = Choices(tr("How far back"), options, scale, on_scale)
+                self._opener = button(tr("Table"), self._turn_table, kind="quiet", small=True)
                 self._opener.props["aria-expanded"] = "false"
             self._build_plot()
-            self._table = box("div", "w-holder w-hist-table", label="Attempts over time, as a table")
+            self._table = box("div", "w-holder w-hist-table", label=tr("Attempts over time, as a table"))
             self._table.props["role"] = "region"
             self._table.props["tabindex"] = "0"  # it scrolls
         self._name()
@@ -55,14 +56,14 @@ class Histogram:
         with box("div", "w-hist-body"):
             self._marks = box("div", "w-hist-marks")
             self._marks.props["aria-hidden"] = "true"
-            with box("div", "w-hist-plot", label="Attempts, bar by bar") as self._plot:
+            with box("div", "w-hist-plot", label=tr("Attempts, bar by bar")) as self._plot:
                 self._drawing = ui.html("", sanitize=False, tag="span").classes("w-hist-drawing")
                 self._chosen = box("div", "w-hist-window")
             props = self._plot.props
             props["role"] = "listbox"
             props["aria-multiselectable"] = "true"
             props["tabindex"] = "0"
-            props["title"] = "Click a bar or drag over several; with the keyboard arrows, Shift and Enter"
+            props["title"] = tr("Click a bar or drag over several; with the keyboard arrows, Shift and Enter")
             self._plot.on("pick", self._picked, js_handler="event => emit(event.detail)")
             self._times = box("div", "w-hist-times")
             self._times.props["aria-hidden"] = "true"
@@ -83,10 +84,13 @@ class Histogram:
         self._drawing.set_content(draw(bars, self._zone, f"{self._plot.html_id}-"))
         self._legend.clear()
         with self._legend:
-            for name, look, count in (("Sent", "sent", sum(b.sent for b in bars)), ("Error", "error", _errors(bars))):
+            for name, look, count in (
+                (mark("Sent"), "sent", sum(b.sent for b in bars)),
+                (mark("Error"), "error", _errors(bars)),
+            ):
                 with box("span", "w-row w-hist-key"):
                     box("span", f"w-hist-swatch w-hist-{look}").props["aria-hidden"] = "true"
-                    text(f"{name} {formats.count(count)}")
+                    text(f"{tr(name)} {formats.count(count)}")
         self._show_marks()
         self.mark(*self._window)
         if self._opener.props["aria-expanded"] == "true":
@@ -109,8 +113,8 @@ class Histogram:
             self._chosen.style(f"left:{share[0]:.3f}%;width:{share[1] - share[0]:.3f}%")
 
     def _name(self) -> None:
-        self._title.set_text(self._scale.title)
-        self._note.set_text(f"{self._zone.key}, {self._scale.unit} a bar")
+        self._title.set_text(tr(self._scale.title))
+        self._note.set_text(tr("{zone}, {span} a bar", zone=self._zone.key, span=self._scale.unit))
 
     def _picked(self, event: Any) -> Any:
         """`12-15` from the browser: the first and the last bar; empty to take it back."""
@@ -146,11 +150,11 @@ class Histogram:
         filled = [bar for bar in reversed(self._bars) if bar.sent or bar.error]
         with self._table:
             if not filled:
-                text("No attempts in this time.", "w-muted", tag="p")
+                text(tr("No attempts in this time."), "w-muted", tag="p")
                 return
-            with box("table", "w-hist-figures", label="Attempts over time"):
+            with box("table", "w-hist-figures", label=tr("Attempts over time")):
                 with box("thead"), box("tr"):
-                    for title in ("Time", "Sent", "Error"):
+                    for title in (tr("Time"), tr("Sent"), tr("Error")):
                         text(title, tag="th").props["scope"] = "col"
                 with box("tbody"):
                     for bar in filled:
@@ -170,7 +174,12 @@ def draw(bars: Sequence[Bar], zone: ZoneInfo, prefix: str) -> str:
         up = max(bar.sent * above, 1.5) if bar.sent else 0
         down = max(bar.error * below, 1.5) if bar.error else 0
         # not the words of the statuses, which name the options of a filter
-        words = f"{span_words(bar, zone)}: {formats.count(bar.sent)} arrived, {formats.count(bar.error)} failed"
+        words = tr(
+            "{span}: {sent} arrived, {errors} failed",
+            span=span_words(bar, zone),
+            sent=formats.count(bar.sent),
+            errors=formats.count(bar.error),
+        )
         drawn.append(
             f'<g role="option" aria-selected="false" id="{prefix}{number}" aria-label="{words}"><title>{words}</title>'
             f'<rect class="w-hist-hit" x="{number}" y="0" width="1" height="{HEIGHT}"/>'
@@ -212,7 +221,6 @@ def _round_up(count: int) -> int:
 
 
 def _short(moment: datetime, scale: Scale, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone)
     if scale.bar.total_seconds() < 3600:
         return formats.clock(moment, zone, seconds=False)
-    return f"{local.day} {formats.MONTHS[local.month - 1]}"
+    return formats.short_day(moment.astimezone(zone).date())

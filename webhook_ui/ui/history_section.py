@@ -9,6 +9,7 @@ from webhook_ui.errors import Invalid
 from webhook_ui.history import changes
 from webhook_ui.history.changes import ChangePage
 from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Change
 from webhook_ui.ui import change_words, formats, icons, toasts
 from webhook_ui.ui.actions import act
@@ -16,7 +17,7 @@ from webhook_ui.ui.change_words import Difference
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import Part, box, foreign, mono, symbol, text, time_text
+from webhook_ui.ui.parts import Part, box, foreign, mono, sentence, symbol, text, time_text
 from webhook_ui.ui.tables import Pager
 from webhook_ui.ui.webhook_page_address import Address
 
@@ -30,8 +31,8 @@ class HistorySection:
         self._tab, self._row, self._address, self._go = tab, row, address, go
         self._next: str | None = None
         self._came_from: dict[str, Address] = {}  # by cursor
-        with box("section", "w-box w-history", label="History") as self._box:
-            self._list = Part(box("ol", "w-changes", label="Changes"), self._fill)
+        with box("section", "w-box w-history", label=tr("History")) as self._box:
+            self._list = Part(box("ol", "w-changes", label=tr("Changes")), self._fill)
             self._pager = Pager(self._back, self._forward)
 
     async def start(self) -> None:
@@ -74,7 +75,7 @@ class HistorySection:
     def _fill(self, _ids: list[int], rows: list[Change]) -> None:
         if not rows:
             with box("li"):
-                text("Nothing is on record", "w-muted")
+                text(tr("Nothing is on record"), "w-muted")
         for change in rows:
             with box("li"):
                 self._show_change(change)
@@ -89,10 +90,11 @@ class HistorySection:
                 time_text(change.at, zone, now=now)
                 text(f" · {formats.absolute(change.at, zone)}")
                 if change.origin:
-                    text(" · from ")
-                    foreign(change.origin, cut=False)
+                    origin = change.origin
+                    text(" · ")
+                    sentence(tr("from {address}"), address=lambda: foreign(origin, cut=False))
             if self._tab.may_write and undoing.former_values(change):
-                button("Undo", partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
+                button(tr("Undo"), partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
         found = change_words.differences(change)
         if found:
             with box("dl", "w-diff"):
@@ -100,13 +102,17 @@ class HistorySection:
                     _show_difference(difference)
 
     def _ask(self, change: Change) -> Any:
-        names = [change_words.FIELDS[name] for name in undoing.former_values(change)]
-        left = " Values of headers are not on record, so they stay as they are." if _touches_headers(change) else ""
+        names = [change_words.field_name(name) for name in undoing.former_values(change)]
+        detail = tr(
+            "{fields} will be as before. What was changed since in other fields stays.", fields=formats.joined(names)
+        )
+        if _touches_headers(change):
+            detail = f"{detail} {tr('Values of headers are not on record, so they stay as they are.')}"
         with self._tab.client:
             return confirm(
-                "Undo this change?",
-                f"{formats.joined(names)} will be as before. What was changed since in other fields stays.{left}",
-                action="Undo",
+                tr("Undo this change?"),
+                detail,
+                action=tr("Undo"),
                 on_confirm=self._undoing(change, names),
                 kind="primary",
             )
@@ -116,7 +122,8 @@ class HistorySection:
             tab = self._tab
             with tab.client:
                 if await act(tab, undoing.undo, self._row.id, change.id, rules=tab.services.rules):
-                    toasts.done(f"{formats.joined(names)} {'is' if len(names) == 1 else 'are'} as before.")
+                    fields = formats.joined(names)
+                    toasts.done(trn("{fields} is as before.", "{fields} are as before.", len(names), fields=fields))
 
         return undo
 
@@ -139,8 +146,8 @@ def _show_difference(difference: Difference) -> None:
     text(difference.name, tag="dt")
     with box("dd"):
         if difference.before is not None:
-            text("before: ", "w-hidden")
+            text(tr("before: "), "w-hidden")
             write(difference.before, "w-break w-diff-before")
             symbol(icons.ARROW, "w-muted")
-            text("after: ", "w-hidden")
+            text(tr("after: "), "w-hidden")
         write(difference.after, "w-break w-diff-after")

@@ -10,24 +10,31 @@ from zoneinfo import ZoneInfo
 from webhook_ui import times
 from webhook_ui.history.webhook_pages import Sorting
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats
 
 PATH = "/"
 VIEWS = ("list", "card")
-STATES = {"": "All", "enabled": "Enabled", "disabled": "Disabled", "paused": "Paused", "failing": "Failing"}
-LASTS = {"": "All", "sent": "Sent", "error": "Error", "none": "None yet"}
+STATES = {
+    "": mark("All"),
+    "enabled": mark("Enabled"),
+    "disabled": mark("Disabled"),
+    "paused": mark("Paused"),
+    "failing": mark("Failing"),
+}
+LASTS = {"": mark("All"), "sent": mark("Sent"), "error": mark("Error"), "none": mark("None yet")}
 FAILING = ("first", "mixed")  # where failing ones stand
 LONGEST = 200  # characters of a search, and of any other value
 LAST_PAGE = 1_000_000
 
 _NAMES = {"first": "from", "last": "to", "result": "last"}  # those that Python or a reader would mistake
-_SORTS = {"created": "by creation date", "updated": "by update date", "id": "smart sorting, by ID"}
-_ENDED = {"sent": "last result sent", "error": "last result error", "none": "without a result yet"}
+_SORTS = {"created": mark("by creation date"), "updated": mark("by update date"), "id": mark("smart sorting, by ID")}
+_ENDED = {"sent": mark("last result sent"), "error": mark("last result error"), "none": mark("without a result yet")}
 _ENDS = {
-    ("time", "desc"): "newest first",
-    ("time", "asc"): "oldest first",
-    ("id", "desc"): "highest first",
-    ("id", "asc"): "lowest first",
+    ("time", "desc"): mark("newest first"),
+    ("time", "asc"): mark("oldest first"),
+    ("id", "desc"): mark("highest first"),
+    ("id", "asc"): mark("lowest first"),
 }
 
 
@@ -128,7 +135,7 @@ def judge(question: Question, zone: ZoneInfo) -> Judged:
     first, first_problem = read_day(question.first)
     last, last_problem = read_day(question.last)
     if first and last and last < first:
-        last, last_problem = None, f"To lies before From ({first.isoformat()})."
+        last, last_problem = None, tr("To lies before From ({day}).", day=first.isoformat())
     criteria = WebhookFilter(
         created_from=midnight(first, zone) if first else None,
         created_to=midnight(last, zone, days=1) if last else None,
@@ -147,22 +154,23 @@ def filters_in_words(judged: Judged, zone: str = "") -> str:
     criteria, first, last = judged.criteria, judged.first, judged.last
     parts = []
     if criteria.failing:
-        parts.append("failing")
+        parts.append(tr("failing"))
     if criteria.enabled is not None:
-        parts.append("paused" if criteria.paused else "enabled" if criteria.enabled else "disabled")
+        parts.append(tr("paused") if criteria.paused else tr("enabled") if criteria.enabled else tr("disabled"))
     if criteria.last:
-        parts.append(_ENDED[criteria.last])
+        parts.append(tr(_ENDED[criteria.last]))
     if criteria.trigger:
-        parts.append(f"that hear of {criteria.trigger}")
+        parts.append(tr("that hear of {trigger}", trigger=criteria.trigger))
     if criteria.q:
-        parts.append(f"with “{criteria.q}” in title or URL")
-    if first and last:
-        same = first == last
-        parts.append(f"created {'on ' if same else ''}{formats.day(first)}{'' if same else f' – {formats.day(last)}'}")
+        parts.append(tr("with “{words}” in title or URL", words=criteria.q))
+    if first and last and first == last:
+        parts.append(tr("created on {day}", day=formats.day(first)))
+    elif first and last:
+        parts.append(tr("created {first} – {last}", first=formats.day(first), last=formats.day(last)))
     elif first:
-        parts.append(f"created since {formats.day(first)}")
+        parts.append(tr("created since {day}", day=formats.day(first)))
     elif last:
-        parts.append(f"created until {formats.day(last)}")
+        parts.append(tr("created until {day}", day=formats.day(last)))
     if zone and (first or last):
         parts[-1] += f" ({zone})"
     return ", ".join(parts)
@@ -170,8 +178,8 @@ def filters_in_words(judged: Judged, zone: str = "") -> str:
 
 def sorting_in_words(sort: str, order: str, failing: str = "") -> str:
     """'by update date, newest first', 'failing first, then by update date, newest first'."""
-    words = f"{_SORTS[sort]}, {_ENDS['id' if sort == 'id' else 'time', order]}"
-    return f"failing first, then {words}" if failing == "first" else words
+    words = f"{tr(_SORTS[sort])}, {tr(_ENDS['id' if sort == 'id' else 'time', order])}"
+    return tr("failing first, then {sorting}", sorting=words) if failing == "first" else words
 
 
 def _one_of(value: str | None, known: tuple[str, ...]) -> str:

@@ -14,27 +14,28 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.deliveries import DeliveryFilter
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats
 from webhook_ui.wire import ErrorClass
 
-STATUSES = {"": "All", "error": "Error", "pending": "Pending", "sent": "Sent"}
+STATUSES = {"": mark("All"), "error": mark("Error"), "pending": mark("Pending"), "sent": mark("Sent")}
 CAUSES = {
-    "": "All",
-    "dns": "Name not found",
-    "connect": "No connection",
-    "tls": "TLS",
-    "timeout": "Timeout",
-    "blocked": "Blocked",
-    "protocol": "Invalid HTTP",
-    "http": "HTTP status",
-    "plugin": "Plugin",
-    "crash": "Crash",
+    "": mark("All"),
+    "dns": mark("Name not found"),
+    "connect": mark("No connection"),
+    "tls": mark("TLS"),
+    "timeout": mark("Timeout"),
+    "blocked": mark("Blocked"),
+    "protocol": mark("Invalid HTTP"),
+    "http": mark("HTTP status"),
+    "plugin": mark("Plugin"),
+    "crash": mark("Crash"),
 }
 SPANS = ("1h", "24h", "7d", "30d")
 LONGEST = 200
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _STATUS = re.compile(r"[1-5][0-9]{2}")
-_HOW = "Write it as 2026-03-02 or 2026-03-02 14:30."
+_HOW = mark("Write it as 2026-03-02 or 2026-03-02 14:30.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +148,7 @@ def judge(log: LogAddress, zone: ZoneInfo, webhook_id: int | None = None) -> Jud
     since, first_problem = _moment(log.first, zone)
     until, last_problem = _moment(log.last, zone, end=True)
     if since and until and until <= since:
-        until, last_problem = None, "To lies before From."
+        until, last_problem = None, tr("To lies before From.")
     if webhook_id is None and log.webhook:
         webhook_id = int(log.webhook)
     criteria = DeliveryFilter(
@@ -175,7 +176,7 @@ def read_moment(text: str, zone: ZoneInfo, *, end: bool = False) -> datetime | N
         return _at(day, time.min, zone, days=1 if end else 0) if day else None
     match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{1,2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]{1,6})?)?(Z)?", typed)
     if match is None:
-        raise ValueError(_HOW)
+        raise ValueError(tr(_HOW))
     day, clock = formats.read_date(match[1]), formats.read_clock(match[2])
     seconds = timedelta(seconds=float((match[3] or ":0")[1:]))
     return _at(day, clock, ZoneInfo("UTC") if match[4] else zone) + seconds if day else None
@@ -195,13 +196,13 @@ def shown_moment(text: str, zone: ZoneInfo) -> str:
 
 def in_words(log: LogAddress, zone: ZoneInfo, webhook: str = "") -> str:
     """'status Error and trigger order.paid'."""
-    words = [f"status {STATUSES[log.status]}"] if log.status else []
-    words += [f"trigger {log.trigger}"] if log.trigger else []
-    words += [f"webhook {webhook or '#' + log.webhook}"] if log.webhook else []
-    words += [f"cause {CAUSES[log.cause]}"] if log.cause else []
-    words += [f"response {log.response}"] if log.response else []
+    words = [tr("status {name}", name=tr(STATUSES[log.status]))] if log.status else []
+    words += [tr("trigger {name}", name=log.trigger)] if log.trigger else []
+    words += [tr("webhook {name}", name=webhook or "#" + log.webhook)] if log.webhook else []
+    words += [tr("cause {name}", name=tr(CAUSES[log.cause]))] if log.cause else []
+    words += [tr("response {status}", status=log.response)] if log.response else []
     window = window_in_words(log, zone)
-    words += [f"time {window}"] if window else []
+    words += [tr("time {window}", window=window)] if window else []
     return formats.joined(words) if words else ""
 
 
@@ -214,8 +215,8 @@ def window_in_words(log: LogAddress, zone: ZoneInfo) -> str:
         end = formats.clock(until, zone, seconds=False) if same else formats.absolute(until, zone)
         return f"{formats.absolute(since, zone)} – {end}"
     if since:
-        return f"since {formats.absolute(since, zone)}"
-    return f"before {formats.absolute(until, zone)}" if until else ""
+        return tr("since {moment}", moment=formats.absolute(since, zone))
+    return tr("before {moment}", moment=formats.absolute(until, zone)) if until else ""
 
 
 def scope_query(criteria: DeliveryFilter, **more: str) -> dict[str, str]:

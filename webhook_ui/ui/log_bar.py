@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.history.deliveries import DeliveryFilter
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
@@ -24,11 +25,11 @@ class LogBar:
         self._log, self._criteria = LogAddress(), DeliveryFilter()
         with box("div", "w-log-bar"):
             with box("span", "w-window") as self._window:
-                text("Time", "w-muted")
+                text(tr("Time"), "w-muted")
                 self._window_words = text("")
-                icon_button(icons.CLOSE, "Take the time back", lambda: self._ask(first="", last=""))
-            self._clear = button("Clear filters", clear, kind="quiet", small=True)
-            text(f"Times in {tab.zone.key}", "w-meta w-log-zone")
+                icon_button(icons.CLOSE, tr("Take the time back"), lambda: self._ask(first="", last=""))
+            self._clear = button(tr("Clear filters"), clear, kind="quiet", small=True)
+            text(tr("Times in {zone}", zone=tab.zone.key), "w-meta w-log-zone")
             with box("div", "w-acts"):
                 self._orders = box("div", "w-row w-log-orders")
                 export_menu("deliveries", self._export_query)
@@ -57,11 +58,11 @@ class LogBar:
     def _offer(self, found: Doable) -> None:
         if found.failed:
             query = scope_query(self._criteria, new="redeliver", status="error")
-            _way(f"Redeliver failed ({_count(found.failed, found)})", icons.REDELIVER, query)
+            _way(tr("Redeliver failed ({count})", count=_count(found.failed, found)), icons.REDELIVER, query)
         if found.waiting:
             state = {"status": self._criteria.status} if self._criteria.status else {}
             _way(
-                f"Cancel waiting ({_count(found.waiting, found)})",
+                tr("Cancel waiting ({count})", count=_count(found.waiting, found)),
                 icons.CLOSE,
                 scope_query(self._criteria, new="cancel", **state),
             )

@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from sqlmodel import Session
 
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
+from webhook_ui.languages import mark, tr, tr_all
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
@@ -36,23 +37,31 @@ class LogFilters:
         zone = tab.zone
         with box("div", "w-filters w-log-filters") as self.element:
             self.element.props["role"] = "search"
-            self.element.props["aria-label"] = "Deliveries"
-            self._status = filter_field("Status", STATUSES, log.status, lambda key: self._tell("status", key))
-            self._more = button("Filters", self._open, icon=icons.FILTER).classes("w-filters-more")
+            self.element.props["aria-label"] = tr("Deliveries")
+            self._status = filter_field(
+                tr("Status"), tr_all(STATUSES), log.status, lambda key: self._tell("status", key)
+            )
+            self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
             self._more.props["aria-expanded"] = "false"
             self._trigger = filter_field(
-                "Trigger", self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
+                tr("Trigger"), self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
             )
             self._trigger.classes("w-filter-trigger")
             self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
-            self._cause = filter_field("Cause", CAUSES, log.cause, lambda key: self._tell("cause", key))
+            self._cause = filter_field(tr("Cause"), tr_all(CAUSES), log.cause, lambda key: self._tell("cause", key))
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
             with box("div", "w-moments"):
                 self._first = MomentField(
-                    "From", shown_moment(log.first, zone), lambda text: self._tell_time("first", text), calendar=_FIRST
+                    tr("From"),
+                    shown_moment(log.first, zone),
+                    lambda text: self._tell_time("first", text),
+                    calendar=tr(_FIRST),
                 )
                 self._last = MomentField(
-                    "To", shown_moment(log.last, zone), lambda text: self._tell_time("last", text), calendar=_LAST
+                    tr("To"),
+                    shown_moment(log.last, zone),
+                    lambda text: self._tell_time("last", text),
+                    calendar=tr(_LAST),
                 )
         self._times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         self._mark(log, zone)
@@ -88,7 +97,7 @@ class LogFilters:
 
     def _offers(self, chosen: str) -> dict[str, str]:
         names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
-        return {"": "All", **{name: name for name in names}}
+        return {"": tr("All"), **{name: name for name in names}}
 
     def _open(self) -> None:
         opened = self._more.props["aria-expanded"] == "true"
@@ -110,12 +119,12 @@ class WebhookField:
         self._tab, self._on_change = tab, on_change
         self._shown = ""
         self.title = ""
-        self.control = ui.input(placeholder="All").classes("w-filter w-filter-webhook")
+        self.control = ui.input(placeholder=tr("All")).classes("w-filter w-filter-webhook")
         self._offers = box("datalist")
         self._offers.props["id"] = f"{self.control.html_id}-datalist"  # the one the framework's input asks for
         props = self.control.props
-        props["prefix"] = "Webhook"
-        props["aria-label"] = "Webhook"
+        props["prefix"] = tr("Webhook")
+        props["aria-label"] = tr("Webhook")
         props["maxlength"] = 200
         props["debounce"] = 250
         props["autocomplete"] = "off"
@@ -179,10 +188,10 @@ def _with_number(session: Session, number: int) -> str:
 
 
 def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
-    made = ui.input(value=value, placeholder="All").classes("w-filter w-filter-response")
+    made = ui.input(value=value, placeholder=tr("All")).classes("w-filter w-filter-response")
     for name, setting in (
-        ("prefix", "Response"),
-        ("aria-label", "Response"),
+        ("prefix", tr("Response")),
+        ("aria-label", tr("Response")),
         ("maxlength", 3),
         ("inputmode", "numeric"),
         ("autocomplete", "off"),
@@ -201,4 +210,4 @@ def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     return made
 
 
-_FIRST, _LAST = "Choose the first day", "Choose the last day"
+_FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")

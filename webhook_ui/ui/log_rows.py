@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import ids, times
 from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.parts import foreign, link, mono, status_pill, tag, text, time_text
@@ -40,7 +41,11 @@ def fill_row(
     with row.cell("time"):
         with link("", path, "w-open") as way:
             time_text(delivery.created_at, zone, shown=delivery_words.short_time(delivery.created_at, now, zone))
-        way.props["aria-label"] = f"Delivery of {delivery.trigger}, {formats.absolute(delivery.created_at, zone)}"
+        way.props["aria-label"] = tr(
+            "Delivery of {trigger}, {moment}",
+            trigger=delivery.trigger,
+            moment=formats.absolute(delivery.created_at, zone),
+        )
     words = delivery_words.result(delivery, now, zone)
     with row.cell("result"):
         look = {"error": " w-error-ink", "pending": " w-muted"}.get(delivery.status, "")
@@ -48,7 +53,7 @@ def fill_row(
     with row.cell("trigger"):
         mono(delivery.trigger, cut=True)
         if delivery.test:
-            tag("test").classes("w-after")
+            tag(tr("test")).classes("w-after")
     if any(column.key == "webhook" for column in columns):
         with row.cell("webhook"):
             whose = link("", f"/webhooks/{delivery.webhook_id}", "w-log-webhook")
@@ -65,7 +70,7 @@ def fill_row(
         _fill_next(delivery, now, zone)
     if redeliver and delivery_words.may_redeliver(delivery):
         with row.cell("action"):
-            button("Redeliver", redeliver, icon=icons.REDELIVER, kind="quiet", small=True)
+            button(tr("Redeliver"), redeliver, icon=icons.REDELIVER, kind="quiet", small=True)
 
 
 def _fill_next(delivery: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
@@ -73,4 +78,4 @@ def _fill_next(delivery: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
     if coming.at:
         time_text(coming.at, zone, now=now).classes("w-muted")
     else:
-        text(coming.words, "w-strong" if coming.over else "w-muted")
+        text(tr(coming.words), "w-strong" if coming.over else "w-muted")

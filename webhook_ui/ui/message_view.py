@@ -7,6 +7,7 @@ import msgspec
 from nicegui import ui
 
 from webhook_ui import wire
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.parts import Text, box, text
@@ -89,12 +90,14 @@ class MessageView:
                 text(note, "w-meta")
                 with box("span", "w-row w-end"):
                     if self._laid_out:
-                        self._toggle = button("Raw", self._turn, kind="quiet", small=True, name=f"Raw {title.lower()}")
+                        self._toggle = button(
+                            tr("Raw"), self._turn, kind="quiet", small=True, name=tr("Raw {title}", title=title.lower())
+                        )
                         self._toggle.props["aria-pressed"] = "false"
-                    copy_button(whole, f"Copy {title.lower()}")
+                    copy_button(whole, tr("Copy {title}", title=title.lower()))
             self._pre = code_pieces(title)
             if cut:
-                text("The rest is not shown here; Download HAR and Copy as curl have all of it.", "w-meta", tag="p")
+                text(tr("The rest is not shown here; Download HAR and Copy as curl have all of it."), "w-meta", tag="p")
         self._show()
 
     def _turn(self) -> None:
@@ -114,7 +117,7 @@ def size_note(body: str, *, cut: bool = False) -> str:
     """'190 B', 'first 16.0 KiB'."""
     octets = len(body.encode())
     known = formats.size(octets)
-    return f"first {known}" if cut and octets >= wire.STORED_BODY_BYTES else known
+    return tr("first {size}", size=known) if cut and octets >= wire.STORED_BODY_BYTES else known
 
 
 def timing_bars(timings: dict[str, float | None]) -> ui.element:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from webhook_ui.languages import tr
 from webhook_ui.ui.dates import DateField
 from webhook_ui.ui.log_address import read_moment
 
@@ -19,7 +20,7 @@ class MomentField(DateField):
         super().__init__(label, None, lambda _: None, calendar=calendar)
         self.control.value = typed
         self.element.classes("w-moment-field")
-        self.control.props["placeholder"] = "Any time"
+        self.control.props["placeholder"] = tr("Any time")
         self.control.props["maxlength"] = 20
         self.control.props.pop("inputmode", None)
 

@@ -5,9 +5,10 @@ import secrets
 import structlog
 from nicegui import context, ui
 
-from webhook_ui.ui import icons
+from webhook_ui.languages import tr
+from webhook_ui.ui import icons, reader
 from webhook_ui.ui.controls import button, command
-from webhook_ui.ui.parts import box, link, mono, page_header, prose, text
+from webhook_ui.ui.parts import box, link, mono, page_header, prose, sentence
 from webhook_ui.ui.states import notice
 
 log = structlog.get_logger()
@@ -25,18 +26,19 @@ class Pages(ui.sub_pages):
 
 def show_missing(address: str) -> None:
     """The way back from an address that is no page."""
-    ui.page_title("No such page · Webhook UI")
+    ui.page_title(tr("No such page · Webhook UI"))
     with box("div", "w-page"):
-        with page_header("There is no such page"):
+        with page_header(tr("There is no such page")):
             pass
         with box("section", "w-box w-part"):
             with box("p", "w-second"):
-                text("Nothing stands at ")
-                mono(address.partition("?")[0], "w-break")
-                text(". The address may be mistyped, or from another version.")
+                sentence(
+                    tr("Nothing stands at {address}. The address may be mistyped, or from another version."),
+                    address=lambda: mono(address.partition("?")[0], "w-break"),
+                )
             with box("div", "w-row w-wrap"):
-                link("Webhooks", "/", "w-medium")
-                opener = button("Go to…", icon=icons.SEARCH, kind="plain")
+                link(tr("Webhooks"), "/", "w-medium")
+                opener = button(tr("Go to…"), icon=icons.SEARCH, kind="plain")
                 opener.props["data-open"] = "palette"
 
 
@@ -44,15 +46,17 @@ def show_failure(error: Exception) -> str:
     """Says that a page could not be built, with a reference by which the log says why; the reference."""
     reference = secrets.token_hex(4)
     address = context.client.sub_pages_router.current_path.partition("?")[0]
+    if not context.client.head_html.count(reader.WORDS_ID):  # nothing of ours was built before
+        reader.prepare(context.client)
     log.error("page.failed", reference=reference, address=address, exc_info=error)
-    ui.page_title("Error · Webhook UI")
+    ui.page_title(tr("Error · Webhook UI"))
     with box("div", "w-page"):
-        with page_header("This page cannot be shown"):
+        with page_header(tr("This page cannot be shown")):
             pass
-        with notice("Something here went wrong, and not by what you did", role="alert") as body:
-            button("Try again", ui.navigate.reload)
+        with notice(tr("Something here went wrong, and not by what you did"), role="alert") as body:
+            button(tr("Try again"), ui.navigate.reload)
         with body:
-            prose("The server's log says why, under this reference. Sending goes on.")
+            prose(tr("The server's log says why, under this reference. Sending goes on."))
             command(reference)
     return reference
 

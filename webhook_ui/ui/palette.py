@@ -13,7 +13,8 @@ from nicegui import ui
 
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.finding import Found, FoundWebhook, find
-from webhook_ui.ui import formats, icons
+from webhook_ui.languages import tr, trn
+from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Status, box, foreign, link, mono, status_pill, symbol, text
 
@@ -54,12 +55,12 @@ class Palette:
         """`offer` says which pages and actions there are at the moment, `fires` which triggers can be fired."""
         self._tab, self._offer, self._fires = tab, offer, fires
         self._asked = ""
-        with box("dialog", "w-over w-palette", label="Go to"):
+        with box("dialog", "w-over w-palette", label=tr("Go to")):
             with box("div", "w-palette-head"):
                 symbol(icons.SEARCH)
-                field = box("input", "w-palette-field", label="Go to")
-                text("Esc", "w-kbd", tag="kbd")
-            self._list = box("div", "w-palette-list", label="Found")
+                field = box("input", "w-palette-field", label=tr("Go to"))
+                text(tr("Esc"), "w-kbd", tag="kbd")
+            self._list = box("div", "w-palette-list", label=tr("Found"))
             self._none = text("", "w-palette-none", tag="p")
         self._list.props["role"] = "listbox"
         self._none.props["role"] = "status"
@@ -71,7 +72,7 @@ class Palette:
         field.props["spellcheck"] = "false"
         field.props["dir"] = "auto"
         field.props["maxlength"] = str(LONGEST)
-        field.props["placeholder"] = "Page, webhook, #12, evt_…, dlv_…, or what to do"
+        field.props["placeholder"] = tr("Page, webhook, #12, evt_…, dlv_…, or what to do")
         ui.on("palette", lambda event: self._search(event.args))
 
     async def _search(self, asked: object) -> None:
@@ -103,8 +104,14 @@ class Palette:
                     text(group, "w-menu-head").props["aria-hidden"] = "true"
                     for one in some:
                         _build(one)
-        nothing = f"Nothing found for “{words}”. A part of a title or URL finds a webhook; ids are looked up whole."
-        self._none.set_text(problem or (formats.counted(len(commands), "thing") + " found" if commands else nothing))
+        number = len(commands)
+        said = trn("{n} thing found", "{n} things found", number)
+        if not commands:
+            said = tr(
+                "Nothing found for “{words}”. A part of a title or URL finds a webhook; ids are looked up whole.",
+                words=words,
+            )
+        self._none.set_text(problem or said)
         quiet = bool(commands) and not problem
         self._none.classes(add="w-hidden" if quiet else "", remove="" if quiet else "w-hidden")
 
@@ -115,7 +122,7 @@ def _exact(found: Found) -> list[Command]:
         event = found.event
         path = f"/events/{event.id}"
         commands.append(
-            Command(group="Events", title=event.id, icon=icons.FIRE, path=path, note=event.trigger, code=True)
+            Command(group=tr("Events"), title=event.id, icon=icons.FIRE, path=path, note=event.trigger, code=True)
         )
     if found.delivery:
         one = found.delivery
@@ -123,7 +130,7 @@ def _exact(found: Found) -> list[Command]:
         status: Status = "sent" if one.status == "sent" else "error" if one.status == "error" else "pending"
         commands.append(
             Command(
-                group="Deliveries",
+                group=tr("Deliveries"),
                 title=one.id,
                 icon=icons.SEND,
                 path=path,
@@ -142,7 +149,7 @@ def _webhook(one: FoundWebhook) -> Command:
     elif one.paused:
         status = "paused"
     return Command(
-        group="Webhooks",
+        group=tr("Webhooks"),
         title=one.title,
         icon=icons.WEBHOOK,
         path=f"/webhooks/{one.id}",

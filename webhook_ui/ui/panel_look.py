@@ -7,9 +7,10 @@ from sqlmodel import Session
 
 from webhook_ui import wire
 from webhook_ui.difference import Comparison, Side, compare
-from webhook_ui.explain import Case
+from webhook_ui.explain import Case, said
 from webhook_ui.history.deliveries import DeliveryDetail, get_delivery
 from webhook_ui.history.neighbours import GoodAttempt, Neighbours, find_last_good, find_neighbours
+from webhook_ui.languages import tr
 from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words
 from webhook_ui.ui.panel_address import Choice
@@ -77,11 +78,12 @@ def _compare(session: Session, shown: Look, attempt: Attempt) -> Compared:
 
 def _side(attempt: Attempt, body: str) -> Side:
     answered = attempt.response_status is not None
+    failure = said(attempt.error_message or "") or tr("none")
     return Side(
         url=attempt.url,
         request_headers=attempt.request_headers,
         body=body,
-        answer=delivery_words.status_line(attempt.response_status) if answered else attempt.error_message or "none",
+        answer=delivery_words.status_line(attempt.response_status) if answered else failure,
         response_headers=attempt.response_headers if answered else [],
     )
 

@@ -6,11 +6,13 @@ Foreign text only ever becomes a text node or a prop's value here, never markup,
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from string import Formatter
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, icons
 
@@ -33,21 +35,21 @@ Status = Literal[
 ]
 
 _STATUS: dict[str, tuple[str, str, str]] = {
-    "sent": ("sent", icons.SENT, "Sent"),
-    "error": ("error", icons.ERROR, "Error"),
-    "pending": ("pending", icons.PENDING, "Pending"),
-    "enabled": ("on", icons.ENABLED, "Enabled"),
-    "disabled": ("idle", icons.DISABLED, "Disabled"),
-    "paused": ("idle", icons.PAUSED, "Paused"),
-    "failing": ("error", icons.ERROR, "Failing"),
-    "held": ("idle", icons.PAUSED, "Held"),
-    "not_sent": ("idle", icons.DISABLED, "Not sent"),
-    "none": ("idle", icons.UNUSED, "No deliveries yet"),
-    "running": ("pending", icons.REDELIVER, "Running"),
-    "scheduled": ("idle", icons.DATE, "Scheduled"),
-    "done": ("sent", icons.SENT, "Done"),
-    "cancelled": ("idle", icons.CANCELLED, "Cancelled"),
-    "cancelling": ("pending", icons.CANCELLED, "Cancelling"),
+    "sent": ("sent", icons.SENT, mark("Sent")),
+    "error": ("error", icons.ERROR, mark("Error")),
+    "pending": ("pending", icons.PENDING, mark("Pending")),
+    "enabled": ("on", icons.ENABLED, mark("Enabled")),
+    "disabled": ("idle", icons.DISABLED, mark("Disabled")),
+    "paused": ("idle", icons.PAUSED, mark("Paused")),
+    "failing": ("error", icons.ERROR, mark("Failing")),
+    "held": ("idle", icons.PAUSED, mark("Held")),
+    "not_sent": ("idle", icons.DISABLED, mark("Not sent")),
+    "none": ("idle", icons.UNUSED, mark("No deliveries yet")),
+    "running": ("pending", icons.REDELIVER, mark("Running")),
+    "scheduled": ("idle", icons.DATE, mark("Scheduled")),
+    "done": ("sent", icons.SENT, mark("Done")),
+    "cancelled": ("idle", icons.CANCELLED, mark("Cancelled")),
+    "cancelling": ("pending", icons.CANCELLED, mark("Cancelling")),
 }
 
 
@@ -144,8 +146,25 @@ def status_pill(status: Status) -> ui.element:
     look, icon, word = _STATUS[status]
     with box("span", f"w-pill w-pill-{look}") as pill:
         symbol(icon)
-        text(word)
+        text(tr(word))
     return pill
+
+
+def sentence(pattern: str, **pieces: str | int | Callable[[], object]) -> None:
+    """A sentence whose `{names}` are words, or elements that a function builds: their order is the language's."""
+    words = ""
+    for before, name, _, _ in Formatter().parse(pattern):
+        words += before
+        piece = pieces[name] if name else ""
+        if callable(piece):
+            if words:
+                text(words)
+            words = ""
+            piece()
+        else:
+            words += str(piece)
+    if words:
+        text(words)
 
 
 def tag(name: str) -> Text:
@@ -179,7 +198,7 @@ def page_header(
     with box("header", "w-head w-head-sub" if crumb else "w-head"):
         with box("div", "w-head-title"):
             if crumb:
-                with box("nav", "w-crumb", label="Breadcrumb"):
+                with box("nav", "w-crumb", label=tr("Breadcrumb")):
                     link(crumb[0], crumb[1])
                     if here:
                         text(f" / {here}")

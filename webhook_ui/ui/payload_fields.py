@@ -11,16 +11,24 @@ from typing import Any, Literal
 
 import msgspec
 
+from webhook_ui.languages import mark, tr
+
 Kind = Literal["text", "whole", "number", "choice", "json"]
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_FORMATS = {"email": "e-mail", "date-time": "date and time", "date": "date", "uri": "URL", "uuid": "UUID"}
+_FORMATS = {
+    "email": mark("e-mail"),
+    "date-time": mark("date and time"),
+    "date": mark("date"),
+    "uri": mark("URL"),
+    "uuid": mark("UUID"),
+}
 _PLAIN: dict[str, tuple[Kind, str]] = {
-    "string": ("text", "text"),
-    "integer": ("whole", "integer"),
-    "number": ("number", "number"),
-    "boolean": ("choice", "true or false"),
+    "string": ("text", mark("text")),
+    "integer": ("whole", mark("integer")),
+    "number": ("number", mark("number")),
+    "boolean": ("choice", mark("true or false")),
 }
 
 
@@ -47,7 +55,7 @@ def fields_of(schema: Mapping[str, Any]) -> list[PayloadField]:
 def _field(name: str, part: Any, schema: Mapping[str, Any], required: bool) -> PayloadField:
     kind, note, options = _judge(part, schema)
     if not required:
-        note += ", optional"
+        note = tr("{note}, optional", note=note)
     return PayloadField(name=name, kind=kind, note=note, required=required, options=options)
 
 
@@ -56,12 +64,12 @@ def _judge(part: Any, schema: Mapping[str, Any]) -> tuple[Kind, str, dict[str, s
     values = [part["const"]] if "const" in part else part.get("enum")
     if isinstance(values, list) and values:
         options = {json.dumps(value, ensure_ascii=False): _shown(value) for value in values}
-        return "choice", f"one of {len(options)}", options
-    kind, note = _PLAIN.get(part.get("type", ""), ("json", "JSON"))
+        return "choice", tr("one of {count}", count=len(options)), options
+    kind, note = _PLAIN.get(part.get("type", ""), ("json", mark("JSON")))
     if kind == "text":
         note = _FORMATS.get(part.get("format", ""), note)
     options = {"true": "true", "false": "false"} if part.get("type") == "boolean" else {}
-    return kind, note, options
+    return kind, tr(note), options
 
 
 def _resolved(part: Any, schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,7 +99,7 @@ def split(payload: str) -> dict[str, str]:
     try:
         parts = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        raise ValueError("This is not a JSON object.") from None
+        raise ValueError(tr("This is not a JSON object.")) from None
     return {name: bytes(raw).decode() for name, raw in parts.items()}
 
 
@@ -120,7 +128,7 @@ def to_json(field: PayloadField, typed: str) -> str:
         try:
             msgspec.json.decode(typed, type=msgspec.Raw)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-            raise ValueError("This is not JSON. Text needs quotes; close every bracket and brace.") from None
+            raise ValueError(tr("This is not JSON. Text needs quotes; close every bracket and brace.")) from None
         return typed.strip()
     stripped = typed.strip()
     form = {"whole": _WHOLE, "number": _NUMBER}.get(field.kind)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import icons, payload_fields
 from webhook_ui.ui.controls import Choices, button
@@ -10,7 +11,7 @@ from webhook_ui.ui.parts import box, text
 from webhook_ui.ui.payload_fields import PayloadField
 
 LEFT_OUT = ""
-NO_FORM = "The form cannot show this: {}. Correct it here, or keep to JSON."
+NO_FORM = mark("The form cannot show this: {problem}. Correct it here, or keep to JSON.")
 
 
 class PayloadForm:
@@ -25,22 +26,22 @@ class PayloadForm:
         self._view = "form" if self._specs else "json"
         with box("div", "w-row"):
             if self._specs:
-                views = [("form", "Form", None), ("json", "JSON", None)]
-                self._choices: Choices | None = Choices("Payload as", views, "form", self._turn)
+                views = [("form", tr("Form"), None), ("json", tr("JSON"), None)]
+                self._choices: Choices | None = Choices(tr("Payload as"), views, "form", self._turn)
             else:
                 self._choices = None
-            back = button("Back to the example", self.reset, icon=icons.UNDO, kind="quiet", small=True)
+            back = button(tr("Back to the example"), self.reset, icon=icons.UNDO, kind="quiet", small=True)
             back.classes("w-end")
         self._form = box("div", "w-two")
         with self._form:
             for spec in self._specs:
                 self._fields[spec.name] = (spec, _build(spec))
             if not all(spec.required for spec in self._specs):
-                text("What is optional and left empty is left out.", "w-meta w-all", tag="p")
+                text(tr("What is optional and left empty is left out."), "w-meta w-all", tag="p")
         self._editor = box("div")
         with self._editor:
             rows = min(max(self._example.count("\n") + 2, 6), 16)
-            self._json = area_field("Payload", note="JSON", rows=rows, code=True)
+            self._json = area_field(tr("Payload"), note=tr("JSON"), rows=rows, code=True)
         self.reset()
 
     @property
@@ -98,14 +99,14 @@ class PayloadForm:
         try:
             parts = payload_fields.split(payload)
         except ValueError as error:
-            self._json.error = f"{error} Correct it, then the form can show it."
+            self._json.error = tr("{problem} Correct it, then the form can show it.", problem=error)
             return False
         filled: dict[str, str] = {}
         for name, (spec, _) in self._fields.items():
             if name in parts:
                 shown = payload_fields.to_text(spec, parts[name])
                 if shown is None:
-                    self._json.error = NO_FORM.format(f"{name} is not {_said(spec)}")
+                    self._json.error = tr(NO_FORM, problem=tr("{name} is not {kind}", name=name, kind=_said(spec)))
                     return False
                 filled[name] = shown
         self._raw, self._filled = parts, filled
@@ -135,12 +136,12 @@ class PayloadForm:
 
 
 def _said(spec: PayloadField) -> str:
-    return {"text": "text of one line", "whole": "a number", "number": "a number"}.get(spec.kind, f"{spec.note}")
+    return {"text": tr("text of one line"), "whole": tr("a number"), "number": tr("a number")}.get(spec.kind, spec.note)
 
 
 def _build(spec: PayloadField) -> Field:
     if spec.kind == "choice":
-        options = {LEFT_OUT: "Choose one" if spec.required else "Left out", **spec.options}
+        options = {LEFT_OUT: tr("Choose one") if spec.required else tr("Left out"), **spec.options}
         return choice_field(spec.name, options, LEFT_OUT, note=spec.note)
     if spec.kind == "json":
         field = area_field(spec.name, note=spec.note, rows=4, code=True)

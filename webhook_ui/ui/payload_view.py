@@ -2,6 +2,7 @@
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.message_view import code_pieces, fill, json_pieces, lay_out
@@ -21,21 +22,21 @@ class PayloadView:
         size = formats.size(len(payload.encode()))
         with box("section", "w-message"):
             with box("div", "w-row"):
-                text("Payload", tag="h2")
-                text(size if self._whole else f"the beginning of {size}", "w-meta")
+                text(tr("Payload"), tag="h2")
+                text(size if self._whole else tr("the beginning of {size}", size=size), "w-meta")
                 with box("span", "w-row w-end"):
                     self._build_tools()
-            self._pre = code_pieces("Payload")
+            self._pre = code_pieces(tr("Payload"))
         self._show()
 
     def _build_tools(self) -> None:
         if self._laid_out:
-            self._toggle = button("Raw", self._turn, kind="quiet", small=True, name="Raw payload")
+            self._toggle = button(tr("Raw"), self._turn, kind="quiet", small=True, name=tr("Raw payload"))
             self._toggle.props["aria-pressed"] = "false"
         if self._whole:
-            copy_button(self._payload, "Copy payload")
+            copy_button(self._payload, tr("Copy payload"))
         else:
-            button("Download", self._download, icon=icons.DOWN, kind="quiet", small=True)
+            button(tr("Download"), self._download, icon=icons.DOWN, kind="quiet", small=True)
 
     def _turn(self) -> None:
         self._raw = not self._raw

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.plugin_loader import Plugin, Plugins
 from webhook_ui.plugin_problems import raised
 from webhook_ui.plugin_types import Page, call_by_name
@@ -52,7 +53,8 @@ def _showing(plugin: Plugin, page: Page) -> Show:
             except Exception as error:
                 log.exception("page.failed", plugin=plugin.name, page=page.path)
                 body.clear()
-                with body, notice("This page could not be built", role="alert") as detail, detail:
-                    foreign(f"The plugin {plugin.name} raised {raised(error)}", cut=False)
+                with body, notice(tr("This page could not be built"), role="alert") as detail, detail:
+                    words = tr("The plugin {plugin} raised {error}", plugin=plugin.name, error=raised(error))
+                    foreign(words, cut=False)
 
     return show

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
 from webhook_ui.changes import Changed, Kind
@@ -13,6 +13,7 @@ from webhook_ui.database import moment
 from webhook_ui.errors import Forbidden, Invalid, Unavailable
 from webhook_ui.history import redeliveries as history
 from webhook_ui.history.redeliveries import RedeliveryPage, Stage
+from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.left import Left, left
 from webhook_ui.ui import icons
@@ -34,15 +35,15 @@ FOLLOWED = frozenset({Kind.redelivery, Kind.webhook, Kind.anything})
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Redeliveries · Webhook UI")
+    ui.page_title(tr("Redeliveries · Webhook UI"))
     root = box("div", "w-page")
     page = _Page(tab, root, Address.read(context.client.sub_pages_router.current_path))
     try:
         await page.start()
     except Unavailable as error:
         root.clear()
-        with root, notice("Redeliveries cannot be shown now", str(error), role="alert"):
-            button("Try again", ui.navigate.reload)
+        with root, notice(tr("Redeliveries cannot be shown now"), str(error), role="alert"):
+            button(tr("Try again"), ui.navigate.reload)
 
 
 async def count_in(shell: Shell, tab: Tab) -> None:
@@ -76,14 +77,16 @@ class _Page:
         self._next: str | None = None
         self._came_from: dict[str, Address] = {}  # by cursor
         with root:
-            with page_header("Redeliveries"):
+            with page_header(tr("Redeliveries")):
                 if tab.may_write:
-                    button("Cancel deliveries", self._asks("cancel"), icon=icons.CANCELLED, kind="danger")
-                    button("New redelivery", self._asks("redeliver"), icon=icons.ADD, kind="primary").classes("w-lead")
+                    button(tr("Cancel deliveries"), self._asks("cancel"), icon=icons.CANCELLED, kind="danger")
+                    button(tr("New redelivery"), self._asks("redeliver"), icon=icons.ADD, kind="primary").classes(
+                        "w-lead"
+                    )
             self._nothing = box("div", "w-holder")
             self._at_work = AtWork(tab, self._way)
-            self._planned = PlanTable("Planned", PLANNED, self._way, partial(fill_planned, zone=tab.zone))
-            self._over = PlanTable("History", ENDED, self._way, partial(fill_ended, zone=tab.zone))
+            self._planned = PlanTable(tr("Planned"), PLANNED, self._way, partial(fill_planned, zone=tab.zone))
+            self._over = PlanTable(tr("History"), ENDED, self._way, partial(fill_ended, zone=tab.zone))
             with box("div", "w-box") as self._pages:
                 self._pager = Pager(self._back, self._forward)
             self._panel = RedeliveryPanel(tab, on_close=lambda: _go(replace(self._address, plan=None)))
@@ -130,7 +133,7 @@ class _Page:
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
-        background_tasks.create(self._turn_to(Address.read(path)), name="address")
+        self._tab.begin(self._turn_to(Address.read(path)), name="address")
 
     async def _turn_to(self, address: Address) -> None:
         self._address = address
@@ -198,11 +201,14 @@ def _go(address: Address) -> None:
 
 def _say_nothing(may_write: bool) -> None:
     with box("section", "w-box w-nothing"):
-        text("No redeliveries yet", "w-medium", tag="p")
+        text(tr("No redeliveries yet"), "w-medium", tag="p")
         prose(
-            "A redelivery sends many failed deliveries again: now, at a time, or again and again by a crontab, as fast "
-            "as you choose. Before it begins you see how many it takes.",
+            tr(
+                "A redelivery sends many failed deliveries again: now, at a time, or again and again "
+                "by a crontab, as fast "
+                "as you choose. Before it begins you see how many it takes."
+            ),
             "w-muted",
         )
         if may_write:
-            button("New redelivery", lambda: _go(Address(new="redeliver")), icon=icons.ADD)
+            button(tr("New redelivery"), lambda: _go(Address(new="redeliver")), icon=icons.ADD)

@@ -5,6 +5,7 @@ from typing import Any
 
 from webhook_ui import redeliveries, times
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery
 from webhook_ui.ui import redelivery_words, toasts
 from webhook_ui.ui.context import Tab
@@ -22,7 +23,9 @@ class EditDialog:
         self._tab, self._plan, self._on_saved = tab, plan, on_saved
         self._busy = False
         self._when: WhenFields | None = None
-        self._frame = DialogFrame(f"Edit redelivery #{plan.id}", primary="Save", on_primary=self._save, wide=True)
+        self._frame = DialogFrame(
+            tr("Edit redelivery #{id}", id=plan.id), primary=tr("Save"), on_primary=self._save, wide=True
+        )
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
             self._pace = pace_field(plan.rate, lambda: None)
@@ -30,7 +33,7 @@ class EditDialog:
             if plan.cron is not None or plan.upper_bound is None:
                 self._add_times(plan)
             else:
-                text("It has begun, so its times cannot be changed.", "w-meta", tag="p")
+                text(tr("It has begun, so its times cannot be changed."), "w-meta", tag="p")
 
     def open(self) -> None:
         self._frame.open()
@@ -38,8 +41,11 @@ class EditDialog:
     def _add_times(self, plan: Redelivery) -> None:
         if plan.within is not None:
             lengths = dict.fromkeys([*WINDOWS, plan.within])
-            options = {length: f"Last {redelivery_words.within(length)} before each run" for length in lengths}
-            self._within = choice_field("Time of the event", options, plan.within)
+            options = {
+                length: tr("Last {length} before each run", length=redelivery_words.within(length))
+                for length in lengths
+            }
+            self._within = choice_field(tr("Time of the event"), options, plan.within)
             self._fields["within"] = self._within
         self._when = WhenFields(
             self._tab, self._show_runs, at=plan.at, cron=plan.cron, timezone=plan.timezone, now=False
@@ -71,7 +77,7 @@ class EditDialog:
             show_problems(self._frame.summary, [], str(error))
             return
         self._frame.close()
-        toasts.done(f"Redelivery #{self._plan.id} is changed.")
+        toasts.done(tr("Redelivery #{id} is changed.", id=self._plan.id))
         await self._on_saved()
 
     def _read(self) -> tuple[dict[str, Any], dict[str, str]]:
@@ -95,7 +101,8 @@ class EditDialog:
         for name, field in self._fields.items():
             field.error = problems.get(name)
         general = " ".join(message for name, message in problems.items() if name not in self._fields)
-        show_problems(self._frame.summary, list(self._fields.values()), f"{general or 'Nothing was saved yet.'} ")
+        general = general or tr("Nothing was saved yet.")
+        show_problems(self._frame.summary, list(self._fields.values()), f"{general} ")
 
     def _wait(self, busy: bool) -> None:
         self._busy = busy

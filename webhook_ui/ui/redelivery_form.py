@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nicegui import background_tasks
-
 from webhook_ui import redeliveries
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Redelivery
 from webhook_ui.redeliveries import Preview
 from webhook_ui.ui import formats, icons, redelivery_words, toasts
@@ -23,7 +22,7 @@ from webhook_ui.ui.redelivery_when import NOW, WhenFields, pace_field, read_pace
 from webhook_ui.ui.webhooks_field import offer_webhooks
 
 REST_SECONDS = 0.4  # from the last change until it is counted again
-TITLES: dict[Kind, str] = {"redeliver": "New redelivery", "cancel": "Cancel deliveries"}
+TITLES: dict[Kind, str] = {"redeliver": mark("New redelivery"), "cancel": mark("Cancel deliveries")}
 
 
 class RedeliveryForm:
@@ -45,7 +44,7 @@ class RedeliveryForm:
         self._preview: Preview | None = None
         self._counting = self._again = self._busy = False
         self._change = 0  # how many there were, so that only what rests is counted
-        self._frame = PanelFrame(TITLES[kind], on_close=on_close, scrim=True)
+        self._frame = PanelFrame(tr(TITLES[kind]), on_close=on_close, scrim=True)
         self._when: WhenFields | None = None
         self._pace: Field | None = None
 
@@ -54,18 +53,18 @@ class RedeliveryForm:
         named = [read_number(text) for text in split_webhooks(scope.get("webhook_id", ""))]
         offer = await self._tab.read(offer_webhooks, "", [number for number in named if number is not None])
         with self._frame.head:
-            text(TITLES[self._kind], "w-title", tag="h2")
+            text(tr(TITLES[self._kind]), "w-title", tag="h2")
         with self._frame.body:
             self._build(scope, offer)
         with self._frame.foot:
             self._note = text("", "w-meta w-grow")
-            button("Cancel" if self._kind == "redeliver" else "Back", self._frame.close, kind="quiet")
-            self._order = button("Count", self._submit, kind="primary" if self._kind == "redeliver" else "plain")
+            button(tr("Cancel") if self._kind == "redeliver" else tr("Back"), self._frame.close, kind="quiet")
+            self._order = button(tr("Count"), self._submit, kind="primary" if self._kind == "redeliver" else "plain")
             if self._kind == "cancel":
                 self._order.classes("w-filled-danger")
         self._frame.open()
         self._show_order()
-        background_tasks.create(self._count_at_rest(self._change, 0), name="dry run")
+        self._tab.begin(self._count_at_rest(self._change, 0), name="dry run")
 
     def hide(self) -> None:
         """Closes it without calling back; it is of no more use then."""
@@ -75,14 +74,14 @@ class RedeliveryForm:
 
     def _build(self, scope: Mapping[str, str], offer: Mapping[str, str]) -> None:
         self._summary = box("div", "w-summary")
-        text("What", tag="h3")
+        text(tr("What"), tag="h3")
         with box("div", "w-form"):
             self._scope = ScopeFields(self._tab, self._kind, scope, offer, self._changed)
-        self._seen = Part(box("section", "w-preview", label="Dry run"), self._show_preview)
+        self._seen = Part(box("section", "w-preview", label=tr("Dry run")), self._show_preview)
         self._seen.element.props["aria-live"] = "polite"
         self._seen.show(None, None, True)
         if self._kind == "redeliver":
-            text("How fast and when", tag="h3")
+            text(tr("How fast and when"), tag="h3")
             with box("div", "w-form"):
                 self._pace = pace_field(None, self._changed)
                 self._when = WhenFields(self._tab, self._changed)
@@ -105,7 +104,7 @@ class RedeliveryForm:
 
     def _changed(self) -> None:
         self._change += 1
-        background_tasks.create(self._count_at_rest(self._change, REST_SECONDS), name="dry run")
+        self._tab.begin(self._count_at_rest(self._change, REST_SECONDS), name="dry run")
 
     async def _count_at_rest(self, change: int, rest: float) -> None:
         await asyncio.sleep(rest)
@@ -158,9 +157,9 @@ class RedeliveryForm:
         if preview:
             show_preview(preview, self._tab.zone)
         elif waiting:
-            text("Counting…", "w-muted", tag="p")
+            text(tr("Counting…"), "w-muted", tag="p")
         else:
-            text(trouble or "Counted once the fields above and below are right.", "w-muted", tag="p")
+            text(trouble or tr("Counted once the fields above and below are right."), "w-muted", tag="p")
 
     def _show_order(self, values: Mapping[str, Any] | None = None) -> None:
         """What the button does, with its number; and when that begins."""
@@ -175,7 +174,11 @@ class RedeliveryForm:
         )
         self._order.set_enabled(seen is not None and (not now or seen.forecast.matched > 0))
         zone, clock = self._tab.zone, self._preview.at if self._preview else None
-        first_run = f"First run {redelivery_words.coming(first, clock, zone)} {zone.key}" if first and clock else ""
+        first_run = (
+            tr("First run {moment} {zone}", moment=redelivery_words.coming(first, clock, zone), zone=zone.key)
+            if first and clock
+            else ""
+        )
         self._note.set_text(first_run)
 
     async def _submit(self) -> None:
@@ -189,13 +192,18 @@ class RedeliveryForm:
             await self._place(values)
             return
         seen = self._preview
-        many = formats.counted(seen.glance.forecast.matched if seen else 0, "delivery", "deliveries")
+        many = seen.glance.forecast.matched if seen else 0
+        number = formats.count(many)
         with self._tab.client:
             confirm(
-                f"Cancel {'at least ' if _more(seen) else ''}{many}?",
-                "They are not sent. What is in flight ends as it does. A redelivery of many leaves out what was "
-                "cancelled; each can still be redelivered by itself.",
-                action="Cancel deliveries",
+                trn("Cancel at least {n} delivery?", "Cancel at least {n} deliveries?", many, n=number)
+                if _more(seen)
+                else trn("Cancel {n} delivery?", "Cancel {n} deliveries?", many, n=number),
+                tr(
+                    "They are not sent. What is in flight ends as it does. A redelivery of many leaves out what was "
+                    "cancelled; each can still be redelivered by itself."
+                ),
+                action=tr("Cancel deliveries"),
                 on_confirm=lambda: self._place(values),
             )
 
@@ -226,7 +234,9 @@ class RedeliveryForm:
         for name, field in fields.items():
             field.error = problems.get(name)
         general = " ".join(message for name, message in problems.items() if name not in fields)
-        show_problems(self._summary, list(fields.values()), f"Nothing was done yet. {general}".strip() + " ")
+        show_problems(
+            self._summary, list(fields.values()), tr("Nothing was done yet. {details}", details=general).strip() + " "
+        )
 
 
 def _more(preview: Preview | None) -> bool:
@@ -236,18 +246,26 @@ def _more(preview: Preview | None) -> bool:
 
 def _order_words(kind: Kind, now: bool, count: int | None, more: bool) -> str:
     if count is None:
-        return "Redeliver" if kind == "redeliver" and now else "Plan redelivery" if kind == "redeliver" else "Cancel"
+        return (
+            tr("Redeliver")
+            if kind == "redeliver" and now
+            else tr("Plan redelivery")
+            if kind == "redeliver"
+            else tr("Cancel")
+        )
     number = f"{formats.count(count)}{'+' if more else ''}"
     if kind == "cancel":
-        return f"Cancel {number} {'delivery' if count == 1 and not more else 'deliveries'}" if count else "Cancel none"
+        many = max(count, 2) if more else count
+        return trn("Cancel {n} delivery", "Cancel {n} deliveries", many, n=number) if count else tr("Cancel none")
     if not now:
-        return "Plan redelivery"
-    return f"Redeliver {number} failed" if count else "Redeliver none"
+        return tr("Plan redelivery")
+    return trn("Redeliver {n} failed", "Redeliver {n} failed", count, n=number) if count else tr("Redeliver none")
 
 
 def _placed_words(plan: Redelivery) -> str:
+    number = formats.count(plan.matched)
     if plan.kind == "cancel":
-        return f"Cancelling {formats.counted(plan.matched, 'delivery', 'deliveries')}."
+        return trn("Cancelling {n} delivery.", "Cancelling {n} deliveries.", plan.matched, n=number)
     if plan.state == "scheduled":
-        return "The redelivery is planned."
-    return f"Redelivering {formats.counted(plan.matched, 'delivery', 'deliveries')}."
+        return tr("The redelivery is planned.")
+    return trn("Redelivering {n} delivery.", "Redelivering {n} deliveries.", plan.matched, n=number)

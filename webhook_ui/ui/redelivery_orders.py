@@ -1,6 +1,7 @@
 """What can be done to a plan: pause, resume, cancel. Asks first where it cannot be taken back."""
 
 from webhook_ui import redeliveries
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox import plans
 from webhook_ui.ui import formats, icons, toasts
@@ -18,9 +19,9 @@ class PlanOrders:
         self._tab, self._small = tab, small
         self._plan: Redelivery | None = None
         with box("div", "w-row") as self.element:
-            self._pause = button("Pause", lambda: self._turn("paused"), icon=icons.PAUSE, small=small)
-            self._resume = button("Resume", lambda: self._turn("running"), icon=icons.RESUME, small=small)
-            self._cancel = button("Cancel", self._ask, kind="plain", small=small)
+            self._pause = button(tr("Pause"), lambda: self._turn("paused"), icon=icons.PAUSE, small=small)
+            self._resume = button(tr("Resume"), lambda: self._turn("running"), icon=icons.RESUME, small=small)
+            self._cancel = button(tr("Cancel"), self._ask, kind="plain", small=small)
 
     def show(self, plan: Redelivery) -> None:
         """What the plan is now."""
@@ -32,7 +33,7 @@ class PlanOrders:
         self._pause.set_visibility(writes and plan.state in ("running", "scheduled"))
         self._resume.set_visibility(writes and plan.state == "paused")
         self._cancel.set_visibility(writes and (alive or takes_back(plan)))
-        self._cancel.set_text("Cancel" if alive else "Cancel what is unsent")
+        self._cancel.set_text(tr("Cancel") if alive else tr("Cancel what is unsent"))
         self.element.set_visibility(writes and (alive or takes_back(plan)))
 
     async def _turn(self, state: str) -> None:
@@ -49,7 +50,11 @@ class PlanOrders:
     async def _end(self, plan: Redelivery) -> None:
         if await act(self._tab, plans.cancel, plan.id):
             with self._tab.client:
-                toasts.done(f"{_noun(plan)} #{plan.id} is cancelled.")
+                toasts.done(
+                    tr("Redelivery #{id} is cancelled.", id=plan.id)
+                    if plan.kind == "redeliver"
+                    else tr("Bulk cancel #{id} is cancelled.", id=plan.id)
+                )
 
 
 def takes_back(plan: Redelivery) -> bool:
@@ -57,28 +62,32 @@ def takes_back(plan: Redelivery) -> bool:
     return plan.state == "done" and plan.kind == "redeliver" and plan.done > 0
 
 
-def _noun(plan: Redelivery) -> str:
-    return "Redelivery" if plan.kind == "redeliver" else "Bulk cancel"
-
-
 def _verb(plan: Redelivery) -> str:
-    return "Cancel redelivery" if plan.kind == "redeliver" else "Stop cancelling"
+    return tr("Cancel redelivery") if plan.kind == "redeliver" else tr("Stop cancelling")
 
 
 def _question(plan: Redelivery) -> str:
-    return f"Cancel redelivery #{plan.id}?" if plan.kind == "redeliver" else f"Stop cancelling (#{plan.id})?"
+    return (
+        tr("Cancel redelivery #{id}?", id=plan.id)
+        if plan.kind == "redeliver"
+        else tr("Stop cancelling (#{id})?", id=plan.id)
+    )
 
 
 def _meaning(plan: Redelivery) -> str:
     """What it does, by how far the plan has come."""
     if plan.kind == "cancel":
-        return (
-            f"{formats.counted(plan.done, 'delivery', 'deliveries')} cancelled so far stay cancelled; the rest is sent."
+        return trn(
+            "{n} delivery cancelled so far stay cancelled; the rest is sent.",
+            "{n} deliveries cancelled so far stay cancelled; the rest is sent.",
+            plan.done,
+            n=formats.count(plan.done),
         )
     if plan.started_at is None:
-        return "It never runs. No delivery is changed."
-    again = " It does not run again." if plan.cron else ""
-    return (
+        return tr("It never runs. No delivery is changed.")
+    again = tr(" It does not run again.") if plan.cron else ""
+    reopened = tr(
         "What it has reopened and is not sent yet is cancelled. What was sent stays sent, and what had been waiting "
-        f"for a retry before goes on by itself.{again}"
+        "for a retry before goes on by itself."
     )
+    return reopened + again

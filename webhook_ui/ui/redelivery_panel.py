@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -11,13 +12,14 @@ from webhook_ui import schedule, times
 from webhook_ui.database import moment
 from webhook_ui.errors import NotFound
 from webhook_ui.history.redeliveries import RedeliveryRow, Stage, get_redelivery, list_runs
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import RedeliveryRun
-from webhook_ui.outbox.left import Left, left
+from webhook_ui.outbox.left import Left, Waiting, left
 from webhook_ui.ui import formats, icons, redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.frames import PanelFrame
-from webhook_ui.ui.parts import Part, Status, box, foreign, link, status_pill, text, time_text
+from webhook_ui.ui.parts import Part, Status, box, foreign, link, sentence, status_pill, text, time_text
 from webhook_ui.ui.redelivery_edit import EditDialog
 from webhook_ui.ui.redelivery_orders import PlanOrders
 from webhook_ui.ui.redelivery_progress import Progress
@@ -50,18 +52,18 @@ class RedeliveryPanel:
         self._tab = tab
         self._plan_id: int | None = None
         self._row: RedeliveryRow | None = None
-        self._frame = PanelFrame("Redelivery", on_close=on_close)
+        self._frame = PanelFrame(tr("Redelivery"), on_close=on_close)
         self._head = Part(self._frame.head, lambda *_: self._show_head())
         with self._frame.body:
             with box("div", "w-row w-wrap") as self._actions:
                 self._orders = PlanOrders(tab)
-                self._edit = button("Edit", self._open_edit, icon=icons.EDIT)
+                self._edit = button(tr("Edit"), self._open_edit, icon=icons.EDIT)
             self._progress = Progress(tab.zone)
             self._left = Part(box("div", "w-holder"), self._show_left)
             self._facts = Part(box("div"), lambda *_: self._show_facts())
             self._next = Part(box("div", "w-holder w-runs"), self._show_next)
             with box("section", "w-stack") as self._history:
-                text("Runs", tag="h3")
+                text(tr("Runs"), tag="h3")
                 self._runs = Part(box("div", "w-holder"), self._show_runs)
 
     @property
@@ -119,8 +121,8 @@ class RedeliveryPanel:
         self._head = Part(self._frame.head, lambda *_: self._show_head())
         self._frame.body.set_visibility(False)
         with self._frame.head:
-            text(f"There is no redelivery #{plan_id}", tag="h2")
-            text("The link may be old: what is over is kept as long as events are.", "w-meta", tag="p")
+            text(tr("There is no redelivery #{id}", id=plan_id), tag="h2")
+            text(tr("The link may be old: what is over is kept as long as events are."), "w-meta", tag="p")
 
     def _show_head(self) -> None:
         if self._row is None:
@@ -131,22 +133,23 @@ class RedeliveryPanel:
             text(f"#{plan.id}", "w-muted w-plain")
             named = self._row.webhooks
             if named is None:
-                text(redelivery_words.ALL, "w-strong")
+                text(tr(redelivery_words.ALL), "w-strong")
             elif len(named) > 1:
-                text(f"{len(named)} webhooks", "w-strong")
+                text(trn("{n} webhook", "{n} webhooks", len(named)), "w-strong")
             else:
                 self._show_webhook(self._row, named[0], "w-strong")
         foreign(redelivery_words.scope(plan, now, zone), "w-second", cut=False)
         if named and len(named) > 1:
-            with box("ul", "w-plan-webhooks", label="Webhooks"):
+            with box("ul", "w-plan-webhooks", label=tr("Webhooks")):
                 for number in named:
                     with box("li"):
                         self._show_webhook(self._row, number)
         with box("p", "w-meta"):
-            text("By ")
-            foreign(plan.actor, cut=False)
-            text(", ")
-            time_text(plan.created_at, zone, now=now)
+            sentence(
+                tr("By {actor}, {time}"),
+                actor=lambda: foreign(plan.actor, cut=False),
+                time=lambda: time_text(plan.created_at, zone, now=now),
+            )
 
     @staticmethod
     def _show_webhook(row: RedeliveryRow, number: int, classes: str = "") -> None:
@@ -156,16 +159,13 @@ class RedeliveryPanel:
     def _show_left(self, waiting: Left) -> None:
         if not waiting.named and not waiting.others:
             return
-        with notice("It waits for these webhooks, and comes back to them", kind="pending") as body, body, box("ul"):
+        with notice(tr("It waits for these webhooks, and comes back to them"), kind="pending") as body, body, box("ul"):
             for one in waiting.named:
-                before, after = redelivery_words.waits(one)
                 with box("li"):
-                    text(before)
-                    with link("", f"/webhooks/{one.webhook_id}"):
-                        foreign(one.title, cut=False)
-                    text(after)
+                    sentence(redelivery_words.waits(one), webhook=partial(_show_waiting, one))
             if waiting.others > 0:
-                text(f"And {formats.counted(waiting.others, 'more webhook')}.", tag="li")
+                more = formats.count(waiting.others)
+                text(trn("And {n} more webhook.", "And {n} more webhooks.", waiting.others, n=more), tag="li")
 
     def _show_facts(self) -> None:
         if self._row is None:
@@ -173,10 +173,12 @@ class RedeliveryPanel:
         plan, now, zone = self._row.plan, times.utcnow(), self._tab.zone
         with box("dl", "w-kv"):
             if plan.kind == "redeliver":
-                _fact("Pace", redelivery_words.pace(plan.rate).capitalize())
-            _fact("When", redelivery_words.schedule(plan, zone) if plan.cron else _once(plan.at, now, zone.key, zone))
+                _fact(tr("Pace"), redelivery_words.pace(plan.rate).capitalize())
+            _fact(
+                tr("When"), redelivery_words.schedule(plan, zone) if plan.cron else _once(plan.at, now, zone.key, zone)
+            )
             if plan.next_run_at and not plan.cron:  # those of a crontab are listed below
-                text("Next run", tag="dt")
+                text(tr("Next run"), tag="dt")
                 with box("dd"):
                     time_text(plan.next_run_at, zone, shown=redelivery_words.coming(plan.next_run_at, now, zone))
                     text(f" {zone.key}")
@@ -188,14 +190,14 @@ class RedeliveryPanel:
         show_runs(moments, words=redelivery_words.cron(crontab) or crontab, timezone=timezone)
 
     def _show_runs(self, runs: Sequence[Any], done: Sequence[int]) -> None:
-        table, zone, now = Table("Runs", RUNS, "runs"), self._tab.zone, times.utcnow()
+        table, zone, now = Table(tr("Runs"), RUNS, "runs"), self._tab.zone, times.utcnow()
         for (_, began, ended, matched, _, outcome), count in zip(runs, done, strict=True):
             row = table.row()
             with row.cell("state"):
                 if outcome in OUTCOMES:
                     status_pill(OUTCOMES[outcome])
                 else:
-                    text("Taken over by the next", "w-muted")
+                    text(tr("Taken over by the next"), "w-muted")
             with row.cell("title"):
                 time_text(began, zone, shown=redelivery_words.coming(began, now, zone))
             with row.cell("took"):
@@ -209,10 +211,19 @@ class RedeliveryPanel:
                 EditDialog(self._tab, self._row.plan, on_saved=self.refresh).open()
 
 
+def _show_waiting(one: Waiting) -> None:
+    with link("", f"/webhooks/{one.webhook_id}"):
+        foreign(one.title, cut=False)
+
+
 def _fact(name: str, value: str) -> None:
     text(name, tag="dt")
     text(value, tag="dd")
 
 
 def _once(at: datetime | None, now: datetime, zone_name: str, zone: Any) -> str:
-    return f"Once, {redelivery_words.coming(at, now, zone)} {zone_name}" if at else "Once, at once"
+    return (
+        tr("Once, {moment} {zone}", moment=redelivery_words.coming(at, now, zone), zone=zone_name)
+        if at
+        else tr("Once, at once")
+    )

@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
+from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.left import Left
 from webhook_ui.ui import redelivery_words
@@ -15,7 +16,7 @@ class Progress:
     def __init__(self, zone: ZoneInfo) -> None:
         self._zone = zone
         with box("div", "w-progress") as self.element:
-            with box("div", "w-progress-track", label="Progress") as self._track:
+            with box("div", "w-progress-track", label=tr("Progress")) as self._track:
                 self._bar = box("div", "w-progress-bar")
             with box("div", "w-row w-wrap w-progress-line"):
                 self._done = text("", "w-strong")

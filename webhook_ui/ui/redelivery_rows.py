@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.redeliveries import RedeliveryRow
+from webhook_ui.languages import short_number, tr
 from webhook_ui.outbox.left import Left
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.log_rows import FOLLOW
-from webhook_ui.ui.parts import Part, box, foreign, link, status_pill, text, time_text
+from webhook_ui.ui.parts import Part, box, foreign, link, sentence, status_pill, text, time_text
 from webhook_ui.ui.redelivery_orders import PlanOrders
 from webhook_ui.ui.redelivery_progress import Progress
 from webhook_ui.ui.tables import Column, Row, Table
@@ -28,8 +29,8 @@ class AtWork:
     def __init__(self, tab: Tab, way: Ways) -> None:
         self._tab, self._way = tab, way
         self._blocks: dict[int, _Block] = {}
-        with box("section", "w-box w-plans", label="Running") as self.element:
-            text("Running", tag="h2")
+        with box("section", "w-box w-plans", label=tr("Running")) as self.element:
+            text(tr("Running"), tag="h2")
             self._list = box("ul")
 
     def show(self, rows: Sequence[RedeliveryRow], lefts: Mapping[int, Left]) -> None:
@@ -74,11 +75,12 @@ class _Block:
         foreign(what, "w-second", cut=False)
 
     def _show_foot(self, number: int, actor: str, began: datetime | None) -> None:
-        text(f"#{number}, by ")
-        foreign(actor, cut=False)
-        if began:
-            text(", began ")
-            time_text(began, self._zone)
+        sentence(
+            tr("#{id}, by {actor}, began {time}") if began else tr("#{id}, by {actor}"),
+            id=number,
+            actor=lambda: foreign(actor, cut=False),
+            time=lambda: time_text(began, self._zone) if began else None,
+        )
 
 
 class PlanTable:
@@ -122,7 +124,7 @@ def fill_planned(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) ->
     plan, now = found.plan, times.utcnow()
     _fill_what(row, found, way, zone)
     with row.cell("pace"):
-        text("no limit" if plan.rate is None else f"{plan.rate:g} / s", "w-muted")
+        text(tr("no limit") if plan.rate is None else f"{short_number(plan.rate)} / s", "w-muted")
     with row.cell("schedule"):
         words = redelivery_words.schedule(plan, zone)
         text(words, "w-cut w-muted").props["title"] = words
@@ -130,7 +132,7 @@ def fill_planned(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) ->
         if plan.next_run_at:
             time_text(plan.next_run_at, zone, shown=redelivery_words.coming(plan.next_run_at, now, zone))
         else:
-            text("not while paused", "w-muted")
+            text(tr("not while paused"), "w-muted")
 
 
 def fill_ended(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) -> None:
@@ -147,7 +149,7 @@ def fill_ended(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) -> N
                 "w-muted"
             )
         else:
-            text("never ran", "w-muted")
+            text(tr("never ran"), "w-muted")
 
 
 def _fill_what(row: Row, found: RedeliveryRow, way: str, zone: ZoneInfo) -> None:
@@ -158,6 +160,6 @@ def _fill_what(row: Row, found: RedeliveryRow, way: str, zone: ZoneInfo) -> None
     with row.cell("title"):
         with link("", way, "w-open w-cut") as opener:
             foreign(title, "w-medium")
-        opener.props["aria-label"] = f"Plan {plan.id}: {title}, {what}"
+        opener.props["aria-label"] = tr("Plan {id}: {title}, {what}", id=plan.id, title=title, what=what)
     with row.cell("what"):
         foreign(what, "w-second")

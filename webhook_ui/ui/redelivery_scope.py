@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from webhook_ui.languages import mark, tr, tr_all
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.dates import MomentField
@@ -29,25 +30,27 @@ class ScopeFields:
             named = split_webhooks(scope.get("webhook_id", ""))
             self._webhooks = WebhooksField(tab, offer, named, on_change)
             triggers = _triggers(tab, scope.get("trigger", ""))
-            self._trigger = choice_field("Trigger", triggers, scope.get("trigger", ""), on_change=lambda _: on_change())
+            self._trigger = choice_field(
+                tr("Trigger"), triggers, scope.get("trigger", ""), on_change=lambda _: on_change()
+            )
             if kind == "cancel":
                 status = scope.get("status", "")
-                self._status = _choice("Status", STATUSES, status, on_change)
-            self._class = _choice("Kind of error", CLASSES, scope.get("error_class", ""), on_change)
+                self._status = _choice(tr("Status"), STATUSES, status, on_change)
+            self._class = _choice(tr("Kind of error"), CLASSES, scope.get("error_class", ""), on_change)
             self._response = text_field(
-                "Response status", value=scope.get("response_status", ""), placeholder="Any", max_length=3,
+                tr("Response status"), value=scope.get("response_status", ""), placeholder=tr("Any"), max_length=3,
                 on_change=lambda _: on_change(),
             )  # fmt: skip
             self._tenant = text_field(
-                "Tenant", value=scope.get("tenant", ""), placeholder="Any", max_length=200,
+                tr("Tenant"), value=scope.get("tenant", ""), placeholder=tr("Any"), max_length=200,
                 on_change=lambda _: on_change(),
             )  # fmt: skip
             window, windows = _windows(kind, scope)
-            self._window = choice_field("Time of the event", windows, window, on_change=self._choose_window)
+            self._window = choice_field(tr("Time of the event"), windows, window, on_change=self._choose_window)
         with box("div", "w-two") as self._range:
-            self._since = self._moment("From", scope.get("from", ""), end=False)
-            self._until = self._moment("To", scope.get("to", ""), end=True)
-            prose(f"By the clocks of {tab.zone.key}; To is not included", "w-hint w-all")
+            self._since = self._moment(tr("From"), scope.get("from", ""), end=False)
+            self._until = self._moment(tr("To"), scope.get("to", ""), end=True)
+            prose(tr("By the clocks of {zone}; To is not included", zone=tab.zone.key), "w-hint w-all")
         self._range.set_visibility(window == RANGE)
 
     @property
@@ -78,7 +81,7 @@ class ScopeFields:
         status = (self._response.value or "").strip()
         values["response_status"] = int(status) if status.isascii() and status.isdigit() else None
         if status and values["response_status"] is None:
-            problems["response_status"] = "This must be an HTTP status, a number from 100 to 599."
+            problems["response_status"] = tr("This must be an HTTP status, a number from 100 to 599.")
         window = self._window.value
         if window and window != RANGE:
             values["within"] = window
@@ -91,7 +94,7 @@ class ScopeFields:
 
     def _moment(self, label: str, typed: str, *, end: bool) -> MomentField:
         value: datetime | None = read_moment(typed, self._zone, end=end) if typed else None
-        calendar = "Choose the last day" if end else "Choose the first day"
+        calendar = tr("Choose the last day") if end else tr("Choose the first day")
         made = MomentField(label, value, self._zone, self._on_change, calendar=calendar)
         if typed and value is None:
             made.enter(typed)
@@ -102,12 +105,13 @@ class ScopeFields:
         self._on_change()
 
 
-STATUSES = {"": "All that is open", "pending": "Pending", "error": "Error, waits for a retry"}
-CLASSES = {"": "Any", **redelivery_words.ERROR_CLASSES}
+STATUSES = {"": mark("All that is open"), "pending": mark("Pending"), "error": mark("Error, waits for a retry")}
+CLASSES = {"": mark("Any"), **redelivery_words.ERROR_CLASSES}
 
 
 def _choice(label: str, options: Mapping[str, str], value: str, on_change: Callable[[], Any]) -> Field:
     # a value that a link has and that is none of them is shown, and refused where it is judged
+    options = tr_all(options)
     return choice_field(label, {**options, value: options.get(value, value)}, value, on_change=lambda _: on_change())
 
 
@@ -115,14 +119,18 @@ def _triggers(tab: Tab, chosen: str) -> dict[str, str]:
     """All, each group and each trigger that plugins offer, and what is chosen although none does any more."""
     names = list(tab.services.plugins.triggers)
     groups = {f"{name.rsplit('.', 1)[0]}.*" for name in names}
-    return {"": "All", **{name: name for name in sorted({*names, *groups, *([chosen] if chosen else [])})}}
+    return {"": tr("All"), **{name: name for name in sorted({*names, *groups, *([chosen] if chosen else [])})}}
 
 
 def _windows(kind: Kind, scope: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Which window is chosen, and which there are to choose from."""
     given = scope.get("within", "")
     chosen = RANGE if scope.get("from") or scope.get("to") else given
-    before = " before each run" if kind == "redeliver" else ""
     lengths = [*WINDOWS, *([given] if given and given not in WINDOWS else [])]
-    options = {"": "Any time", **{text: f"Last {redelivery_words.within(text)}{before}" for text in lengths}}
-    return chosen, {**options, RANGE: "From … to …"}
+    options = {"": tr("Any time"), **{text: _last(text, repeated=kind == "redeliver") for text in lengths}}
+    return chosen, {**options, RANGE: tr("From … to …")}
+
+
+def _last(text: str, *, repeated: bool) -> str:
+    length = redelivery_words.within(text)
+    return tr("Last {length} before each run", length=length) if repeated else tr("Last {length}", length=length)

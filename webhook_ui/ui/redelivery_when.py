@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webhook_ui import schedule, times
+from webhook_ui.languages import tr
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
@@ -22,11 +23,11 @@ EXAMPLE = "30 2 * * mon-fri"
 def pace_field(rate: float | None, on_change: Callable[[], Any]) -> Field:
     """Deliveries a second; empty: as fast as it goes."""
     return text_field(
-        "Pace",
+        tr("Pace"),
         value=write_rate(rate),
-        note="deliveries a second",
-        placeholder="As fast as it goes",
-        hint="At the most; a webhook's own rate limit holds all the same",
+        note=tr("deliveries a second"),
+        placeholder=tr("As fast as it goes"),
+        hint=tr("At the most; a webhook's own rate limit holds all the same"),
         on_change=lambda _: on_change(),
     )
 
@@ -36,7 +37,7 @@ def read_pace(field: Field) -> float | None:
     try:
         return read_rate(field.value or "")
     except ValueError:
-        raise ValueError("Write deliveries a second as a number, for example 5 or 0.5; empty: no limit.") from None
+        raise ValueError(tr("Write deliveries a second as a number, for example 5 or 0.5; empty: no limit.")) from None
 
 
 class WhenFields:
@@ -54,30 +55,30 @@ class WhenFields:
     ) -> None:
         """Without `now`, which is for plans that are there already, it is at a time or again and again."""
         self._tab, self._on_change = tab, on_change
-        offer = [(NOW, "Now", None)] if now else []
-        offer += [(AT, "At a time", None), (CRON, "Again and again", None)]
+        offer = [(NOW, tr("Now"), None)] if now else []
+        offer += [(AT, tr("At a time"), None), (CRON, tr("Again and again"), None)]
         chosen = CRON if cron else AT if at or not now else NOW
-        self._choice = Choices("When", offer, chosen, self._choose)
+        self._choice = Choices(tr("When"), offer, chosen, self._choose)
         with box("div", "w-when") as self._at_box:
             later = at or times.utcnow().replace(second=0, microsecond=0) + timedelta(hours=1)
-            self._at = MomentField("Day", later, tab.zone, on_change, calendar="Choose the day")
-            text(f"By the clocks of {tab.zone.key}", "w-hint")
+            self._at = MomentField(tr("Day"), later, tab.zone, on_change, calendar=tr("Choose the day"))
+            text(tr("By the clocks of {zone}", zone=tab.zone.key), "w-hint")
         with box("div", "w-when") as self._cron_box:
             with box("div", "w-two"):
                 self._cron = text_field(
-                    "Crontab",
+                    tr("Crontab"),
                     value=cron or "",
                     placeholder=EXAMPLE,
                     code=True,
                     max_length=100,
-                    hint="Minute, hour, day of month, month, day of week",
+                    hint=tr("Minute, hour, day of month, month, day of week"),
                     on_change=lambda _: on_change(),
                 )
                 self._zone = text_field(
-                    "Time zone",
+                    tr("Time zone"),
                     value=timezone or tab.zone.key,
                     max_length=100,
-                    hint="Whose clocks it goes by, for example Europe/Berlin",
+                    hint=tr("Whose clocks it goes by, for example Europe/Berlin"),
                     on_change=lambda _: on_change(),
                 )
             self._runs = Part(box("div", "w-runs"), self._show_runs)
@@ -102,7 +103,7 @@ class WhenFields:
             return {}, {}
         crontab, zone = (self._cron.value or "").strip(), (self._zone.value or "").strip()
         if not crontab:
-            return {}, {"cron": f"Say when, for example {EXAMPLE}."}
+            return {}, {"cron": tr("Say when, for example {example}.", example=EXAMPLE)}
         return {"cron": crontab, "timezone": zone or self._tab.zone.key}, {}
 
     def show(self, values: Mapping[str, Any]) -> datetime | None:
@@ -124,7 +125,7 @@ class WhenFields:
             at = self._at.read()
         except ValueError as error:
             return {}, {"at": str(error)}
-        return ({"at": at}, {}) if at else ({}, {"at": "Choose the day, for example 2026-03-02."})
+        return ({"at": at}, {}) if at else ({}, {"at": tr("Choose the day, for example 2026-03-02.")})
 
     def _choose(self, _: str) -> None:
         self._reveal()
@@ -144,7 +145,7 @@ class WhenFields:
 def show_runs(moments: Sequence[datetime], *, words: str, timezone: str) -> None:
     """The crontab in words and the moments at which it runs next, by its own clocks."""
     zone, now = ZoneInfo(timezone), times.utcnow()
-    text(f"{words}, {timezone}. Next runs:", "w-second", tag="p")
+    text(tr("{words}, {timezone}. Next runs:", words=words, timezone=timezone), "w-second", tag="p")
     with box("ol"):
         for number, moment in enumerate(moments):
             with box("li", "w-row"):

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.redeliveries import TITLES, RedeliveryRow
+from webhook_ui.languages import mark, short_number, tr, trn
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.forecast import duration
 from webhook_ui.outbox.left import MOST, Left, Waiting
@@ -12,33 +13,46 @@ from webhook_ui.ui import formats
 from webhook_ui.ui.delivery_words import status_line
 from webhook_ui.ui.parts import Status
 
-ALL = "All webhooks"
+ALL = mark("All webhooks")
 APART, TOGETHER = "\u2068", "\u2069"  # around words whose direction is their own
 ERROR_CLASSES = {
-    "dns": "Name not found",
-    "connect": "No connection",
-    "tls": "TLS",
-    "timeout": "Timeout",
-    "blocked": "Blocked by the guard",
-    "protocol": "Not HTTP",
-    "http": "HTTP status",
-    "plugin": "Plugin",
-    "crash": "Dispatcher broke off",
+    "dns": mark("Name not found"),
+    "connect": mark("No connection"),
+    "tls": mark("TLS"),
+    "timeout": mark("Timeout"),
+    "blocked": mark("Blocked by the guard"),
+    "protocol": mark("Not HTTP"),
+    "http": mark("HTTP status"),
+    "plugin": mark("Plugin"),
+    "crash": mark("Dispatcher broke off"),
+}
+_CANCELS = {
+    "": mark("Cancel all that is open"),
+    "pending": mark("Cancel pending"),
+    "error": mark("Cancel retries"),
 }
 _UNITS = {"m": "min", "h": "h", "d": "d"}
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_DAYS = (
+    mark("Sunday"),
+    mark("Monday"),
+    mark("Tuesday"),
+    mark("Wednesday"),
+    mark("Thursday"),
+    mark("Friday"),
+    mark("Saturday"),
+)
 _NAMES = {day[:3].lower(): number for number, day in enumerate(_DAYS)}
 _REASONS = {
-    "stopped": "sending is stopped",
-    "paused": "it is paused",
-    "disabled": "it is disabled",
-    "breaker": "its receiver is down, and one delivery at a time is tried",
+    "stopped": mark("sending is stopped"),
+    "paused": mark("it is paused"),
+    "disabled": mark("it is disabled"),
+    "breaker": mark("its receiver is down, and one delivery at a time is tried"),
 }
 _SHORT = {
-    "stopped": "sending is stopped",
-    "paused": "webhook paused",
-    "disabled": "webhook disabled",
-    "breaker": "receiver down",
+    "stopped": mark("sending is stopped"),
+    "paused": mark("webhook paused"),
+    "disabled": mark("webhook disabled"),
+    "breaker": mark("receiver down"),
 }
 OBSERVED = (20, 5.0)  # deliveries done, and seconds, after which a run's own pace says more than what was foreseen
 
@@ -54,18 +68,19 @@ def title(row: RedeliveryRow) -> str:
     """The webhook it is for; of several how many, which no narrow column cuts off, and the first of them."""
     named = row.webhooks
     if named is None:
-        return ALL
+        return tr(ALL)
     titles = [webhook_title(row, number) for number in named[:TITLES]]
     if len(named) == 1:
         return titles[0]
     more = ", …" if len(named) > TITLES else ""
     # each title is kept apart from the others, whatever its direction
-    return f"{len(named)} webhooks: {', '.join(f'{APART}{title}{TOGETHER}' for title in titles)}{more}"
+    listed = ", ".join(f"{APART}{title}{TOGETHER}" for title in titles)
+    return trn("{n} webhook: {titles}", "{n} webhooks: {titles}", len(named), titles=listed + more)
 
 
 def webhook_title(row: RedeliveryRow, number: int) -> str:
     """The title of one that it names, its number where it is gone."""
-    return row.titles.get(number) or f"Webhook #{number}"
+    return row.titles.get(number) or tr("Webhook #{number}", number=number)
 
 
 def scope(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
@@ -73,11 +88,11 @@ def scope(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
     given = plan.scope
     parts = [_what(plan.kind, given.get("status"))]
     if given.get("trigger"):
-        parts[0] += f" of {given['trigger']}"
+        parts[0] = tr("{what} of {trigger}", what=parts[0], trigger=given["trigger"])
     if given.get("tenant"):
-        parts.append(f"tenant {given['tenant']}")
+        parts.append(tr("tenant {tenant}", tenant=given["tenant"]))
     if given.get("error_class"):
-        parts.append(ERROR_CLASSES.get(given["error_class"], str(given["error_class"])))
+        parts.append(tr(ERROR_CLASSES.get(given["error_class"], str(given["error_class"]))))
     if given.get("response_status"):
         parts.append(status_line(int(given["response_status"])))
     return ", ".join([*parts, *_window(plan, now, zone)])
@@ -85,26 +100,27 @@ def scope(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
 
 def _what(kind: str, status: str | None) -> str:
     if kind == "redeliver":
-        return "Errors"
-    return {"pending": "Cancel pending", "error": "Cancel retries"}.get(status or "", "Cancel all that is open")
+        return tr("Errors")
+    return tr(_CANCELS.get(status or "", _CANCELS[""]))
 
 
 def _window(plan: Redelivery, now: datetime, zone: ZoneInfo) -> list[str]:
     if plan.within is not None:
         length = within(plan.within)
-        return [f"last {length} before each run" if plan.cron else f"last {length}"]
+        return [tr("last {length} before each run", length=length) if plan.cron else tr("last {length}", length=length)]
     since, until = (times.from_text(text) if (text := plan.scope.get(name)) else None for name in ("from", "to"))
     if since and until:
         return [f"{_moment(since, now, zone)} – {_moment(until, now, zone)}"]
     if since:
-        return [f"since {_moment(since, now, zone)}"]
-    return [f"until {_moment(until, now, zone)}"] if until else []
+        return [tr("since {moment}", moment=_moment(since, now, zone))]
+    return [tr("until {moment}", moment=_moment(until, now, zone))] if until else []
 
 
 def _moment(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
-    year = f" {local.year}" if local.year != now.astimezone(zone).year else ""
-    return f"{local.day} {formats.MONTHS[local.month - 1]}{year}, {formats.clock(moment, zone, seconds=False)}"
+    same_year = local.year == now.astimezone(zone).year
+    day = formats.short_day(local.date()) if same_year else formats.day(local.date())
+    return f"{day}, {formats.clock(moment, zone, seconds=False)}"
 
 
 def within(text: str) -> str:
@@ -114,13 +130,13 @@ def within(text: str) -> str:
 
 def pace(rate: float | None) -> str:
     """'2 a second', 'as fast as it goes'."""
-    return "as fast as it goes" if rate is None else f"{rate:g} a second"
+    return tr("as fast as it goes") if rate is None else tr("{rate} a second", rate=short_number(rate))
 
 
 def schedule(plan: Redelivery, zone: ZoneInfo) -> str:
     """'At 02:30, Monday to Friday, Europe/Berlin'; 'Once'."""
     if plan.cron is None:
-        return "Once"
+        return tr("Once")
     other = "" if plan.timezone == zone.key else f", {plan.timezone}"
     return f"{cron(plan.cron) or plan.cron}{other}"
 
@@ -129,8 +145,8 @@ def coming(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     """'today, 18:00', 'Tue 24 Nov, 02:30'."""
     local, today = moment.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return f"today, {formats.clock(moment, zone, seconds=False)}"
-    return f"{local:%a} {_moment(moment, now, zone)}"
+        return tr("today, {time}", time=formats.clock(moment, zone, seconds=False))
+    return f"{formats.weekday(local.date())} {_moment(moment, now, zone)}"
 
 
 def left_seconds(plan: Redelivery, now: datetime, *, held: int = 0) -> float:
@@ -150,23 +166,25 @@ def left_seconds(plan: Redelivery, now: datetime, *, held: int = 0) -> float:
 def ending(plan: Redelivery, waiting: Left, now: datetime, zone: ZoneInfo) -> str:
     """'about 3 min left, ends at about 14:35'; what waits for others has no end that could be foreseen."""
     if plan.state == "paused":
-        return "paused"
+        return tr("paused")
     if plan.state == "cancelled":
-        return "what it has reopened is being closed"
+        return tr("what it has reopened is being closed")
     held = sum(one.count for one in waiting.named)
     seconds = left_seconds(plan, now, held=held)
     if seconds < 1:
         waits = held or waiting.others or waiting.empty
-        return "ends once its webhooks take deliveries again" if waits else "nearly done"
+        return tr("ends once its webhooks take deliveries again") if waits else tr("nearly done")
     if held or waiting.others:
-        return f"about {formats.span(seconds)} for the others"
-    end = coming(now + timedelta(seconds=seconds), now, zone).removeprefix("today, ")
-    return f"about {formats.span(seconds)} left, ends at about {end}"
+        return tr("about {span} for the others", span=formats.span(seconds))
+    at = now + timedelta(seconds=seconds)
+    today = at.astimezone(zone).date() == now.astimezone(zone).date()
+    end = formats.clock(at, zone, seconds=False) if today else coming(at, now, zone)
+    return tr("about {span} left, ends at about {end}", span=formats.span(seconds), end=end)
 
 
 def part(done: int, matched: int) -> str:
     """'620 of 1,000'."""
-    return f"{formats.count(done)} of {formats.count(max(matched, done))}"
+    return tr("{done} of {matched}", done=formats.count(done), matched=formats.count(max(matched, done)))
 
 
 def held(waiting: Left) -> str:
@@ -175,23 +193,33 @@ def held(waiting: Left) -> str:
     if not some and not waiting.others:
         return ""
     count = sum(one.count for one in some)
-    more = " or more" if waiting.others or any(one.count >= MOST for one in some) else ""
+    number = _at_least(count, more=bool(waiting.others) or any(one.count >= MOST for one in some))
     if len(some) == 1 and not waiting.others:
-        return f"{formats.count(count)}{more} wait: {_SHORT[some[0].reason]}"
-    return f"{formats.count(count)}{more} wait for {len(some) + waiting.others} webhooks"
+        return trn("{n} wait: {reason}", "{n} wait: {reason}", count, n=number, reason=tr(_SHORT[some[0].reason]))
+    webhooks = len(some) + waiting.others
+    return trn("{n} wait for {count} webhooks", "{n} wait for {count} webhooks", count, n=number, count=webhooks)
 
 
 def done(plan: Redelivery) -> str:
     """'620 of 1,000 redelivered'."""
-    verb = "redelivered" if plan.kind == "redeliver" else "cancelled"
-    return f"{part(plan.done, plan.matched)} {verb}"
+    figures = part(plan.done, plan.matched)
+    return tr("{part} redelivered", part=figures) if plan.kind == "redeliver" else tr("{part} cancelled", part=figures)
 
 
-def waits(waiting: Waiting) -> tuple[str, str]:
-    """'118 deliveries wait: ', and after the webhook's title ' is …' in words."""
-    more = " or more" if waiting.count >= MOST else ""
-    many = formats.counted(waiting.count, "delivery waits", "deliveries wait")
-    return f"{many.replace(' ', more + ' ', 1)} for ", f": {_REASONS[waiting.reason]}."
+def waits(waiting: Waiting) -> str:
+    """'118 deliveries wait for {webhook}: it is paused.', for `parts.sentence`."""
+    return trn(
+        "{n} delivery waits for {webhook}: {reason}.",
+        "{n} deliveries wait for {webhook}: {reason}.",
+        waiting.count,
+        n=_at_least(waiting.count, more=waiting.count >= MOST),
+        webhook="{webhook}",
+        reason=tr(_REASONS[waiting.reason]),
+    )
+
+
+def _at_least(count: int, *, more: bool) -> str:
+    return tr("{n} or more", n=formats.count(count)) if more else formats.count(count)
 
 
 def cron(text: str) -> str:
@@ -204,39 +232,44 @@ def cron(text: str) -> str:
     days = _day_of_month(day) if weekday == "*" else _weekdays(weekday) if day == "*" else ""
     if not clock or (days == "" and (weekday != "*" or day != "*")):
         return ""
-    return f"{clock}, {days}" if days else f"{clock}{' every day' if clock.startswith('At ') else ''}"
+    if days:
+        return f"{clock}, {days}"
+    return tr("{clock} every day", clock=clock) if hour.isdigit() else clock
 
 
 def _clock(minute: str, hour: str) -> str:
     if minute.isdigit() and hour.isdigit():
-        return f"At {int(hour):02}:{int(minute):02}"
+        time = f"{int(hour):02}:{int(minute):02}"
+        return tr("At {time}", time=time)
     if minute.isdigit() and hour == "*":
-        return "Every hour" if int(minute) == 0 else f"Every hour at minute {int(minute)}"
+        return tr("Every hour") if int(minute) == 0 else tr("Every hour at minute {minute}", minute=int(minute))
     if hour == "*" and minute == "*":
-        return "Every minute"
+        return tr("Every minute")
     if hour == "*" and minute.startswith("*/") and minute[2:].isdigit():
-        return f"Every {int(minute[2:])} minutes"
+        return tr("Every {count} minutes", count=int(minute[2:]))
     if minute.isdigit() and hour.startswith("*/") and hour[2:].isdigit():
-        return f"Every {int(hour[2:])} hours at minute {int(minute)}"
+        return tr("Every {count} hours at minute {minute}", count=int(hour[2:]), minute=int(minute))
     return ""
 
 
 def _day_of_month(day: str) -> str:
-    return f"on day {int(day)} of the month" if day.isdigit() else ""
+    return tr("on day {day} of the month", day=int(day)) if day.isdigit() else ""
 
 
 def _weekdays(text: str) -> str:
     names = [[_day_name(end) for end in part.split("-")] for part in text.split(",")]
     if not all(all(ends) and len(ends) <= 2 for ends in names):
         return ""
-    return formats.joined([" to ".join(ends) for ends in names])
+    return formats.joined(
+        [tr("{first} to {last}", first=ends[0], last=ends[1]) if len(ends) > 1 else ends[0] for ends in names]
+    )
 
 
 def _day_name(text: str) -> str:
     number = int(text) if text.isdigit() else _NAMES.get(text, -1)
-    return _DAYS[number % 7] if 0 <= number <= 7 else ""
+    return tr(_DAYS[number % 7]) if 0 <= number <= 7 else ""
 
 
 def took(began: datetime, ended: datetime | None) -> str:
     """'2 min', 'still running'."""
-    return "goes on" if ended is None else formats.span((ended - began).total_seconds())
+    return tr("goes on") if ended is None else formats.span((ended - began).total_seconds())

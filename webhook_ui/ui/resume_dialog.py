@@ -8,6 +8,7 @@ from typing import Any
 from webhook_ui import resuming, times
 from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.context import Tab
@@ -24,26 +25,33 @@ class ResumeDialog:
     def __init__(self, tab: Tab, row: WebhookRow, *, on_resumed: Callable[[Webhook], Any]) -> None:
         self._tab, self._row, self._on_resumed = tab, row, on_resumed
         self._busy = False
-        self._frame = DialogFrame("Resume", primary="Resume", on_primary=self._resume, icon=icons.RESUME)
+        self._frame = DialogFrame(tr("Resume"), primary=tr("Resume"), on_primary=self._resume, icon=icons.RESUME)
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
-            waiting = formats.counted(row.held, "delivery waits", "deliveries wait")
-            prose(f"{waiting}. Resume sends {'it' if row.held == 1 else 'all of them, the oldest first'}.")
-            self._rated = switch(
-                "Send at a rate", False, detail="Until none of them waits any more", on_change=self._choose_rate
+            prose(
+                trn(
+                    "{n} delivery waits. Resume sends it.",
+                    "{n} deliveries wait. Resume sends all of them, the oldest first.",
+                    row.held,
+                )
             )
-            self._rate = text_field("Rate", note="a second", hint="At the most, over all dispatchers; for example 5")
+            self._rated = switch(
+                tr("Send at a rate"), False, detail=tr("Until none of them waits any more"), on_change=self._choose_rate
+            )
+            self._rate = text_field(
+                tr("Rate"), note=tr("a second"), hint=tr("At the most, over all dispatchers; for example 5")
+            )
             self._dropping = switch(
-                "Drop what is old",
+                tr("Drop what is old"),
                 False,
-                detail="Those of older events are cancelled; Redeliver still sends them",
+                detail=tr("Those of older events are cancelled; Redeliver still sends them"),
                 on_change=self._choose_drop,
             )
             with box("div", "w-moment") as self._moment:
-                self._day = DateField("Before", None, lambda _: None, calendar="Choose the day")
-                self._clock = text_field("Time", value="00:00", max_length=5)
-                self._clock.control.props["prefix"] = "at"
-                prose(f"By the clocks of {tab.zone.key}", "w-hint")
+                self._day = DateField(tr("Before"), None, lambda _: None, calendar=tr("Choose the day"))
+                self._clock = text_field(tr("Time"), value="00:00", max_length=5)
+                self._clock.control.props["prefix"] = tr("at")
+                prose(tr("By the clocks of {zone}", zone=tab.zone.key), "w-hint")
         self._rate.element.set_visibility(False)
         self._moment.set_visibility(False)
 
@@ -82,8 +90,11 @@ class ResumeDialog:
             show_problems(self._frame.summary, [], str(error))
             return
         self._frame.close()
-        cancelled = f" {formats.counted(dropped, 'older delivery', 'older deliveries')} cancelled." if before else ""
-        toasts.done(f"“{webhook.title}” is resumed.{cancelled}")
+        words = tr("“{title}” is resumed.", title=webhook.title)
+        if before:
+            cancelled = trn("{n} older delivery cancelled.", "{n} older deliveries cancelled.", dropped)
+            words = f"{words} {cancelled}"
+        toasts.done(words)
         self._on_resumed(webhook)
 
     def _wait(self, busy: bool) -> None:
@@ -96,7 +107,7 @@ class ResumeDialog:
         try:
             rate = read_rate(self._rate.value or "")
             if rate is None:
-                raise ValueError("Say how many a second, for example 5 or 0.5.")
+                raise ValueError(tr("Say how many a second, for example 5 or 0.5."))
         except ValueError as error:
             self._rate.error = str(error)
             self._rate.focus()
@@ -110,7 +121,7 @@ class ResumeDialog:
         try:
             day = formats.read_date(self._day.control.value or "")
             if day is None:
-                raise ValueError("Choose the day, for example 2026-03-02.")
+                raise ValueError(tr("Choose the day, for example 2026-03-02."))
         except ValueError as error:
             self._day.show_error(str(error))
             raise

@@ -1,11 +1,13 @@
 """A retry schedule as a picture: when attempts would fall if each one failed, on a scale, then given up."""
 
+import html
 import math
 from collections.abc import Sequence
 from itertools import accumulate
 
 from nicegui import ui
 
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import formats
 
 MARKS = (10, 60, 600, 3600, 6 * 3600, 86400, 3 * 86400, 10 * 86400, 30 * 86400, 100 * 86400)
@@ -22,7 +24,8 @@ def schedule_strip(schedule: Sequence[float]) -> ui.element:
         for number, (place, moment) in enumerate(zip(places, moments, strict=True), start=1)
     ]
     drawn += [f'<span style="left:{100 * place:.1f}%">{words}</span>' for place, words in _marks(moments)]
-    area = f'<div class="w-sched-area" aria-hidden="true">{"".join(drawn)}</div>'
+    end = html.escape(tr("given up"))
+    area = f'<div class="w-sched-area" aria-hidden="true" data-end="{end}">{"".join(drawn)}</div>'
     made = ui.html(area, sanitize=False).classes("w-sched")  # numbers and words of our own
     made.props["role"] = "img"
     made.props["aria-label"] = in_words(schedule)
@@ -32,8 +35,13 @@ def schedule_strip(schedule: Sequence[float]) -> ui.element:
 def in_words(schedule: Sequence[float]) -> str:
     """'10 attempts within 3 d 3 h, then given up'."""
     if not schedule:
-        return "One attempt, then given up"
-    return f"{len(schedule) + 1} attempts within {formats.span(sum(schedule))}, then given up"
+        return tr("One attempt, then given up")
+    return trn(
+        "{n} attempt within {span}, then given up",
+        "{n} attempts within {span}, then given up",
+        len(schedule) + 1,
+        span=formats.span(sum(schedule)),
+    )
 
 
 def _place(moment: float, moments: Sequence[float]) -> float:
@@ -45,7 +53,7 @@ def _place(moment: float, moments: Sequence[float]) -> float:
 
 def _marks(moments: Sequence[float]) -> list[tuple[float, str]]:
     last = moments[-1]
-    found = [(0.0, "at once")]
+    found = [(0.0, tr("at once"))]
     for mark in MARKS:
         place = _place(mark, moments)
         if mark < last and place - found[-1][0] >= NEAR + 0.07 * (len(found) == 1) and place <= 1 - NEAR:
@@ -54,4 +62,6 @@ def _marks(moments: Sequence[float]) -> list[tuple[float, str]]:
 
 
 def _title(number: int, moment: float) -> str:
-    return f"Attempt {number}: {f'{formats.span(moment)} after the first' if moment else 'at once'}"
+    if not moment:
+        return tr("Attempt {n}: at once", n=number)
+    return tr("Attempt {n}: {span} after the first", n=number, span=formats.span(moment))

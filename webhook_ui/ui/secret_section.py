@@ -8,13 +8,14 @@ from nicegui import ui
 from webhook_ui import letters, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, code_block, copy_button
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import Part, box, mono, prose, text, time_text
+from webhook_ui.ui.parts import Part, box, mono, prose, sentence, text, time_text
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_page_address import Address
 
@@ -43,16 +44,18 @@ def receive(body: bytes, headers: dict[str, str]) -> None:
 
 def _show_how(signer: str) -> None:
     """What a receiver does, as far as that is known here."""
-    text("How a receiver verifies it", tag="h2")
+    text(tr("How a receiver verifies it"), tag="h2")
     if signer not in (letters.STANDARD, "ed25519"):
-        prose(f"As the plugin that brings the signer `{signer}` says.", "w-second")
+        prose(tr("As the plugin that brings the signer `{signer}` says.", signer=signer), "w-second")
         return
     prose(
-        "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
-        "`webhook-signature`. Libraries exist for most languages; in Python:",
+        tr(
+            "Over the bytes of the body as they came, with the headers `webhook-id`, `webhook-timestamp` and "
+            "`webhook-signature`. Libraries exist for most languages; in Python:"
+        ),
         "w-second",
     )
-    code_block(SNIPPET if signer == letters.STANDARD else KEY_SNIPPET, name="Example")
+    code_block(SNIPPET if signer == letters.STANDARD else KEY_SNIPPET, name=tr("Example"))
 
 
 class SecretSection:
@@ -64,15 +67,15 @@ class SecretSection:
         with box("div", "w-stack w-secret"):
             self._rotation = box("div", "w-holder")
             with box("section", "w-box w-part"):
-                text("Signing secret", tag="h2")
-                prose("Every delivery is signed with it.", "w-second")
+                text(tr("Signing secret"), tag="h2")
+                prose(tr("Every delivery is signed with it."), "w-second")
                 with box("div", "w-command"):
                     self._text = mono(MASK, "w-grow w-break")
                 self._public = box("div", "w-holder")
                 with box("div", "w-row w-wrap"):
-                    self._show = button("Show", self._turn, icon=icons.SHOW)
-                    self._copy = button("Copy", self._copy_hidden, icon=icons.COPY, name="Copy secret")
-                    button("Rotate", self._ask, icon=icons.REDELIVER)
+                    self._show = button(tr("Show"), self._turn, icon=icons.SHOW)
+                    self._copy = button(tr("Copy"), self._copy_hidden, icon=icons.COPY, name=tr("Copy secret"))
+                    button(tr("Rotate"), self._ask, icon=icons.REDELIVER)
             self._how = Part(box("section", "w-box w-part"), _show_how)
         self._shown = False
         self._version = webhook.version
@@ -97,10 +100,14 @@ class SecretSection:
         self._how.show(webhook.signer)
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
-            with self._rotation, notice("Both secrets sign", kind="info") as body, body, box("p"):
-                text("The old one signs beside the new one until ")
-                time_text(until, self._tab.zone, shown=formats.absolute(until, self._tab.zone))
-                text(". Give the receiver the new one before that.")
+            with self._rotation, notice(tr("Both secrets sign"), kind="info") as body, body, box("p"):
+                sentence(
+                    tr(
+                        "The old one signs beside the new one until {moment}. "
+                        "Give the receiver the new one before that."
+                    ),
+                    moment=lambda: time_text(until, self._tab.zone, shown=formats.absolute(until, self._tab.zone)),
+                )
         if self._shown:
             self._hide()
 
@@ -113,7 +120,7 @@ class SecretSection:
             self._shown = True
             self._text.set_text(secret)
             self._show_public(secret)
-            self._show.set_text("Hide")
+            self._show.set_text(tr("Hide"))
             self._copy.props["data-copy"] = secret  # from now on the browser copies it by itself
 
     async def _reveal(self) -> str | None:
@@ -137,9 +144,9 @@ class SecretSection:
         except TimeoutError:
             copied = False
         if copied:
-            toasts.done("The secret is copied.")
+            toasts.done(tr("The secret is copied."))
         else:
-            toasts.failed("Not copied", "This browser copies only what is on the page. Press Show, then Copy.")
+            toasts.failed(tr("Not copied"), tr("This browser copies only what is on the page. Press Show, then Copy."))
 
     def _show_public(self, secret: str) -> None:
         """What receivers verify with, where that is not the secret."""
@@ -147,34 +154,39 @@ class SecretSection:
         if signer is None or signer.public_key is None:
             return
         with self._public, box("div", "w-stack w-tight"):
-            prose("It stays here: receivers verify with the public key.", "w-second")
+            prose(tr("It stays here: receivers verify with the public key."), "w-second")
             with box("div", "w-command"):
                 mono(key := signer.public_key(secret), "w-grow w-break")
-                copy_button(key, "Copy public key")
+                copy_button(key, tr("Copy public key"))
 
     def _hide(self) -> None:
         self._shown = False
         self._public.clear()
         self._text.set_text(MASK)
-        self._show.set_text("Show")
+        self._show.set_text(tr("Show"))
         self._copy.props.pop("data-copy", None)
 
     def _ask(self) -> ui.dialog:
         until = self._old_until
         if until and until > times.utcnow():
             return confirm(
-                "Rotate again, and end the old secret now?",
-                "The secret was rotated less than 24 hours ago. Only two can sign at a time: the old one, which signs "
-                f"until {formats.absolute(until, self._tab.zone)}, ends at once, and receivers that still verify with "
-                "it refuse every delivery.",
-                action="Rotate again",
+                tr("Rotate again, and end the old secret now?"),
+                tr(
+                    "The secret was rotated less than 24 hours ago. Only two can sign at a time: the old one, which "
+                    "signs until {moment}, ends at once, and receivers that still verify with it refuse every "
+                    "delivery.",
+                    moment=formats.absolute(until, self._tab.zone),
+                ),
+                action=tr("Rotate again"),
                 on_confirm=lambda: self._rotate(force=True),
             )
         return confirm(
-            "Rotate the secret?",
-            "A new secret is made and signs from now on. The old one signs beside it for 24 hours, so that the "
-            "receiver can be changed meanwhile.",
-            action="Rotate",
+            tr("Rotate the secret?"),
+            tr(
+                "A new secret is made and signs from now on. The old one signs beside it for 24 hours, so that the "
+                "receiver can be changed meanwhile."
+            ),
+            action=tr("Rotate"),
             on_confirm=self._rotate,
             kind="primary",
         )

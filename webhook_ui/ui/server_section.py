@@ -16,6 +16,7 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import moment
 from webhook_ui.heartbeats import Beat
 from webhook_ui.history.installation import DatabaseFacts, describe_database
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.plugin_loader import Plugins, Source
 from webhook_ui.sending import SendingState
 from webhook_ui.ui import formats, icons
@@ -52,13 +53,15 @@ class ForceSection:
 
     def __init__(self, tab: Tab) -> None:
         prose(
-            "Settings stand in the environment or in `.env`, and are read once, at the start. What is secret is never "
-            "shown.",
+            tr(
+                "Settings stand in the environment or in `.env`, and are read once, at the start. What is secret is "
+                "never shown."
+            ),
             "w-second",
         )
-        with box("div", "w-box w-table-box"), box("table", "w-table w-table-force", label="Settings in force"):
+        with box("div", "w-box w-table-box"), box("table", "w-table w-table-force", label=tr("Settings in force")):
             with box("thead"), box("tr"):
-                for title in ("Setting", "Value", "From"):
+                for title in tr("Setting | Value | From").split(" | "):
                     text(title, tag="th").props["scope"] = "col"
             with box("tbody"):
                 for setting in settings_in_force(tab.services.settings):
@@ -77,12 +80,12 @@ class ServerSection:
     def __init__(self, tab: Tab) -> None:
         self._tab = tab
         with box("div", "w-two w-server"):
-            self._database = Part(_section("Database"), self._show_database)
-            with _section("Versions"):
-                text("Versions", tag="h2")
+            self._database = Part(_section(tr("Database")), self._show_database)
+            with _section(tr("Versions")):
+                text(tr("Versions"), tag="h2")
                 key_values(versions())
-            self._dispatchers = Part(_section("Dispatchers", wide=True), self._show_dispatchers)
-            with _section("Plugins", wide=True):
+            self._dispatchers = Part(_section(tr("Dispatchers"), wide=True), self._show_dispatchers)
+            with _section(tr("Plugins"), wide=True):
                 _show_plugins(tab.services.plugins)
         ui.timer(AGAIN_SECONDS, lambda: self.show(""), immediate=False)
 
@@ -101,38 +104,42 @@ class ServerSection:
             await self.show("")
 
     def _show_database(self, facts: DatabaseFacts) -> None:
+        form, _, revision = tr("Form: migration {revision}", revision=facts.revision).partition(": ")
         pairs = [
-            ("Database", f"{facts.name} {facts.version}"),
-            ("Size", formats.size(facts.octets)),
-            ("Form", f"migration {facts.revision}"),
+            (tr("Database"), f"{facts.name} {facts.version}"),
+            (tr("Size"), formats.size(facts.octets)),
+            (form, revision),
         ]
         database, settings = self._tab.services.database, self._tab.services.settings
         if self._tab.actor.role.covers(Role.admin):
             url = database.url
-            where = str(url.database) if database.is_sqlite else f"{url.host or 'local socket'}, {url.database}"
-            pairs.insert(1, ("Where", where))
-        pairs.append(("Events are kept", formats.counted(settings.retention_days, "day")))
-        pairs.append(("Secrets are sealed", "with WEBHOOK_UI_SECRET_KEY" if settings.secret_key else "with secret.key"))
-        text("Database", tag="h2")
+            host = url.host or tr("local socket")
+            where = str(url.database) if database.is_sqlite else f"{host}, {url.database}"
+            pairs.insert(1, (tr("Where"), where))
+        days = settings.retention_days
+        pairs.append((tr("Events are kept"), trn("{n} day", "{n} days", days, n=formats.count(days))))
+        seal = tr("with WEBHOOK_UI_SECRET_KEY") if settings.secret_key else tr("with secret.key")
+        pairs.append((tr("Secrets are sealed"), seal))
+        text(tr("Database"), tag="h2")
         key_values(pairs)
 
     def _show_dispatchers(
         self, beats: Sequence[tuple[str, str, int, str, datetime, str]], switch: SendingState
     ) -> None:
-        text("Dispatchers", tag="h2")
+        text(tr("Dispatchers"), tag="h2")
         if switch.stopped:
             with box("p", "w-row w-error-ink"):
                 symbol(icons.STOP)
-                text("Sending is stopped: they take nothing new")
+                text(tr("Sending is stopped: they take nothing new"))
         if not beats:
-            prose("None is at work: nothing is sent. Start `webhook-ui worker`.", "w-error-ink")
+            prose(tr("None is at work: nothing is sent. Start `webhook-ui worker`."), "w-error-ink")
         with box("ul", "w-facts"):
             for name, host, pid, version, started_at, state in beats:
                 with box("li"):
                     symbol(icons.SENT if state == "At work" else icons.ERROR, _ink(state))
-                    text(state, f"w-medium {_ink(state)}")
-                    foreign(f"{name} on {host}, process {pid}", cut=False)
-                    text(f"version {version}, since", "w-muted")
+                    text(tr(state), f"w-medium {_ink(state)}")
+                    foreign(tr("{name} on {host}, process {pid}", name=name, host=host, pid=pid), cut=False)
+                    text(tr("version {version}, since", version=version), "w-muted")
                     time_text(started_at, self._tab.zone).classes("w-muted")
 
 
@@ -147,7 +154,7 @@ def _libraries() -> tuple[tuple[str, str], ...]:
 
 
 def _state(beat: Beat, seen: Seen) -> str:
-    return "At work" if beat.is_alive(seen.now) else "Silent"
+    return mark("At work") if beat.is_alive(seen.now) else mark("Silent")
 
 
 def _ink(state: str) -> str:
@@ -167,22 +174,23 @@ def _show_setting(setting: Setting) -> None:
         with box("td"):
             mono(setting.value, "w-break")
         with box("td"):
-            text(ORIGINS[setting.origin], "w-muted" if setting.origin == "default" else "w-medium")
+            text(tr(ORIGINS[setting.origin]), "w-muted" if setting.origin == "default" else "w-medium")
 
 
 def _show_plugins(plugins: Plugins) -> None:
-    text("Plugins", tag="h2")
+    text(tr("Plugins"), tag="h2")
     with box("ul", "w-facts"):
         for problem in plugins.problems:
             with box("li"):
                 symbol(icons.ERROR, "w-error-ink")
-                text("Not loaded", "w-medium w-error-ink")
-                mono(f"{problem.where}{f', line {problem.line}' if problem.line else ''}", "w-break")
-                link("What is wrong", "/triggers")
+                text(tr("Not loaded"), "w-medium w-error-ink")
+                place = tr("{where}, line {line}", where=problem.where, line=problem.line)
+                mono(place if problem.line else problem.where, "w-break")
+                link(tr("What is wrong"), "/triggers")
         for info in plugins.loaded:
             with box("li"):
                 symbol(icons.SENT, "w-sent-ink")
-                text("Loaded", "w-medium w-sent-ink")
+                text(tr("Loaded"), "w-medium w-sent-ink")
                 foreign(info.title.partition(": ")[0].rstrip(".") or info.name, cut=False)
-                mono("built in" if info.source is Source.builtin else info.where, "w-muted w-break")
-                text(formats.counted(info.triggers, "trigger"), "w-muted")
+                mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
+                text(trn("{n} trigger", "{n} triggers", info.triggers, n=formats.count(info.triggers)), "w-muted")

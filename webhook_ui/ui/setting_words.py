@@ -6,14 +6,15 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from webhook_ui.languages import mark, short_number, tr, trn
 from webhook_ui.settings import PREFIX, Origin, Settings
 from webhook_ui.ui import formats
 
 ORIGINS: dict[Origin, str] = {
-    "command": "command line",
-    "environment": "environment",
+    "command": mark("command line"),
+    "environment": mark("environment"),
     "file": ".env",
-    "default": "default",
+    "default": mark("default"),
 }
 
 
@@ -34,7 +35,7 @@ def settings_in_force(settings: Settings) -> list[Setting]:
             variable=PREFIX + name.upper(),
             value=value_text(name, getattr(settings, name)),
             origin=settings.origin(name),
-            description=field.description or "",
+            description=tr(str(field.description)),
         )
         for name, field in Settings.model_fields.items()
     ]
@@ -43,30 +44,30 @@ def settings_in_force(settings: Settings) -> list[Setting]:
 def source_text(settings: Settings, name: str) -> str:
     """'default', 'set for the server (environment)'."""
     origin = settings.origin(name)
-    return "default" if origin == "default" else f"set for the server ({ORIGINS[origin]})"
+    return tr("default") if origin == "default" else tr("set for the server ({origin})", origin=tr(ORIGINS[origin]))
 
 
 def value_text(name: str, value: Any) -> str:
     """A value as people read it; of what is secret only whether it is set."""
     if isinstance(value, SecretStr):
-        return "set"
+        return tr("set")
     if value is None:
-        return "not set"
+        return tr("not set")
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return tr("on") if value else tr("off")
     if name in _WORDS:
         return _WORDS[name](value)
     if isinstance(value, tuple):
-        return ", ".join(str(one) for one in value) or "none"
+        return ", ".join(str(one) for one in value) or tr("none")
     return str(value)
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {
-    "retry_schedule": lambda waits: ", ".join(formats.span(wait) for wait in waits) or "no second attempt",
+    "retry_schedule": lambda waits: ", ".join(formats.span(wait) for wait in waits) or tr("no second attempt"),
     "retry_jitter": lambda part: f"{part:.0%}".replace("%", " %"),
-    "request_timeout": lambda seconds: f"{seconds:g} s",
-    "lease": lambda seconds: f"{seconds:g} s",
-    "retention_days": lambda days: formats.counted(days, "day"),
+    "request_timeout": lambda seconds: f"{short_number(seconds)} s",
+    "lease": lambda seconds: f"{short_number(seconds)} s",
+    "retention_days": lambda days: trn("{n} day", "{n} days", days, n=formats.count(days)),
     "max_payload_bytes": formats.size,
     "data_dir": lambda folder: str(folder.absolute()),
     "plugins_dir": lambda folder: str(folder.absolute()),

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed
 from webhook_ui.errors import Forbidden, WebhookUIError
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui.accounts_section import AccountsSection
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.parts import box, page_header
@@ -16,7 +17,7 @@ from webhook_ui.ui.server_section import ForceSection, ServerSection
 from webhook_ui.ui.tokens_section import TokensSection
 
 PATH = "/settings"
-TABS = {"": "In force", "server": "Server", "accounts": "Accounts", "tokens": "API tokens"}
+TABS = {"": mark("In force"), "server": mark("Server"), "accounts": mark("Accounts"), "tokens": mark("API tokens")}
 FOR_ADMINS = frozenset({"accounts", "tokens"})
 
 
@@ -53,7 +54,7 @@ class Where:
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Settings · Webhook UI")
+    ui.page_title(tr("Settings · Webhook UI"))
     page = _Page(tab, Where.read(context.client.sub_pages_router.current_path))
     tab.on_address = page.hear
     tab.follow(page.root, page.look)  # first, so that nothing is missed between looking and following
@@ -70,13 +71,13 @@ class _Page:
         self._section: Section | None = None
         self.root = box("div", "w-page")
         with self.root:
-            with page_header("Settings"):
+            with page_header(tr("Settings")):
                 pass
             with ui.tabs(on_change=lambda event: self._choose(event.value)) as self._tabs:
-                self._tabs.props('no-caps align=left aria-label="Settings"')
+                self._tabs.props("no-caps align=left").props["aria-label"] = tr("Settings")
                 for name, label in TABS.items():
                     if self._is_admin or name not in FOR_ADMINS:
-                        ui.tab(name or "force", label=label)
+                        ui.tab(name or "force", label=tr(label))
             self._tabs.value = self._where.tab or "force"
             self._place = box("div", "w-page")
             self._place.props["role"] = "tabpanel"
@@ -87,7 +88,7 @@ class _Page:
     async def show_tab(self) -> None:
         """Builds what the address says."""
         self._section = None
-        self._place.props["aria-label"] = TABS[self._where.tab]
+        self._place.props["aria-label"] = tr(TABS[self._where.tab])
         self._place.clear()
         try:
             actor = await self._tab.current_actor()
@@ -114,7 +115,7 @@ class _Page:
         if self.root.is_deleted or path.partition("?")[0].rstrip("/") != PATH:
             return
         self._tab.client.sub_pages_router.is_initial_request = True  # nothing is scrolled
-        background_tasks.create(self._turn_to(self._allowed(Where.read(path))), name="address")
+        self._tab.begin(self._turn_to(self._allowed(Where.read(path))), name="address")
 
     async def _turn_to(self, where: Where) -> None:
         before, self._where = self._where, where

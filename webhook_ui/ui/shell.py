@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from nicegui import context, ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
@@ -27,12 +28,12 @@ class Entry:
 
 
 ENTRIES = (
-    Entry(title="Webhooks", icon=icons.WEBHOOK, path="/"),
-    Entry(title="Deliveries", icon=icons.DELIVERIES, path="/deliveries"),
-    Entry(title="Events", icon=icons.FIRE, path="/events"),
-    Entry(title="Redeliveries", icon=icons.REDELIVER, path="/redeliveries"),
-    Entry(title="Triggers", icon=icons.TRIGGERS, path="/triggers"),
-    Entry(title="Settings", icon=icons.SETTINGS, path="/settings"),
+    Entry(title=mark("Webhooks"), icon=icons.WEBHOOK, path="/"),
+    Entry(title=mark("Deliveries"), icon=icons.DELIVERIES, path="/deliveries"),
+    Entry(title=mark("Events"), icon=icons.FIRE, path="/events"),
+    Entry(title=mark("Redeliveries"), icon=icons.REDELIVER, path="/redeliveries"),
+    Entry(title=mark("Triggers"), icon=icons.TRIGGERS, path="/triggers"),
+    Entry(title=mark("Settings"), icon=icons.SETTINGS, path="/settings"),
 )
 
 
@@ -64,7 +65,7 @@ class Shell:
         client = context.client
         client.layout.classes("w-app")
         with client.layout:
-            self._side = box("nav", "w-side", label="Main")
+            self._side = box("nav", "w-side", label=tr("Main"))
             top = box("header", "w-top")
             self.bar = box("div", "w-stopbar")
         self.bar.props["role"] = "status"
@@ -75,11 +76,11 @@ class Shell:
         with self._side:
             self._fill(account)
         with top:
-            icon_button(icons.MENU, "Menu", self._open_menu, small=False)
+            icon_button(icons.MENU, tr("Menu"), self._open_menu, small=False)
         self._build_drawer()
         toasts.prepare()
         self.content = box("div", "w-content")
-        ui.skip_link(target=self.content)
+        ui.skip_link(tr("Skip to main content"), target=self.content)
         client.sub_pages_router.on_path_changed(self._show_current)
         self._show_current(client.sub_pages_router.current_path)
 
@@ -113,19 +114,19 @@ class Shell:
             for entry in self._entries:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
                     symbol(entry.icon)
-                    text(entry.title, "w-nav-title")
+                    text(tr(entry.title), "w-nav-title")
                     count = self._counts[entry.path]
                     figure = text("" if count is None else formats.count(count), "w-nav-count")
-                made.props["title"] = entry.title
+                made.props["title"] = tr(entry.title)
                 self._links.append((entry, made, figure))
         with box("div", "w-side-switch"):
             with box("div", "w-row w-side-stopped") as sign:
                 box("span", "w-dot").props["aria-hidden"] = "true"
-                text("Sending stopped", "w-nav-title w-error-ink")
+                text(tr("Sending stopped"), "w-nav-title w-error-ink")
             sign.set_visibility(self._stopped)
-            stop = button("Stop sending", self._on_stop, icon=icons.STOP, kind="quiet") if self._on_stop else None
+            stop = button(tr("Stop sending"), self._on_stop, icon=icons.STOP, kind="quiet") if self._on_stop else None
             if stop:
-                stop.props["title"] = "Stop sending"
+                stop.props["title"] = tr("Stop sending")
                 stop.set_visibility(not self._stopped)
             self._stops.append((sign, stop))
         with box("div", "w-side-foot"):
@@ -137,12 +138,12 @@ class Shell:
 
     def _build_drawer(self) -> None:
         self._drawer = ui.dialog().props("position=left transition-duration=200")
-        self._drawer.props["aria-label"] = "Menu"
+        self._drawer.props["aria-label"] = tr("Menu")
 
     def _open_menu(self) -> None:
         if not self._drawer.default_slot.children:  # most windows are wide enough never to need it
             account = replace(self._account, on_keys=partial(self._leave_drawer, self._account.on_keys))
-            with self._drawer, box("nav", "w-drawer", label="Menu"):
+            with self._drawer, box("nav", "w-drawer", label=tr("Menu")):
                 self._fill(account)
             self._mark_current()
         self._drawer.open()
@@ -176,13 +177,13 @@ def logo() -> ui.element:
 
 def _go_to() -> ui.element:
     """Looks like a field, and opens the one of the palette (`static/shell.js`)."""
-    with box("button", "w-goto", label="Go to") as opener:
+    with box("button", "w-goto", label=tr("Go to")) as opener:
         symbol(icons.SEARCH)
-        text("Go to…", "w-nav-title")
+        text(tr("Go to…"), "w-nav-title")
         for keys, where in (("Ctrl K", "w-elsewhere"), ("⌘ K", "w-on-mac")):
             text(keys, f"w-kbd w-goto-keys {where}", tag="kbd").props["aria-hidden"] = "true"
     opener.props["type"] = "button"
-    opener.props["title"] = "Go to"
+    opener.props["title"] = tr("Go to")
     opener.props["data-open"] = "palette"
     opener.props["aria-haspopup"] = "dialog"
     opener.props["aria-keyshortcuts"] = "Control+K Meta+K"

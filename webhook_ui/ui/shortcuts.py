@@ -9,6 +9,7 @@ from typing import Literal
 
 from nicegui import ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import icon_button
@@ -33,25 +34,29 @@ class Shortcut:
     on: str = ""
 
 
-GO, ANYWHERE, LISTS = "Go to", "Anywhere", "In lists"
+GO, ANYWHERE, LISTS = mark("Go to"), mark("Anywhere"), mark("In lists")
 SHORTCUTS = (
-    Shortcut(keys=("g", "w"), does="Webhooks", group=GO, act="go", on="/"),
-    Shortcut(keys=("g", "d"), does="Deliveries", group=GO, act="go", on="/deliveries"),
-    Shortcut(keys=("g", "e"), does="Events", group=GO, act="go", on="/events"),
-    Shortcut(keys=("g", "r"), does="Redeliveries", group=GO, act="go", on="/redeliveries"),
-    Shortcut(keys=("g", "t"), does="Triggers", group=GO, act="go", on="/triggers"),
-    Shortcut(keys=("g", "s"), does="Settings", group=GO, act="go", on="/settings"),
-    Shortcut(keys=("/",), does="Search this page", group=ANYWHERE, act="focus", on='.w-content input[type="search"]'),
-    Shortcut(keys=("n",), does="Add: the page's first action", group=ANYWHERE, act="press", on=".w-content .w-lead"),
-    Shortcut(keys=(".",), does="Open the actions of a row, or of the page", group=ANYWHERE, act="menu"),
-    Shortcut(keys=("?",), does="Show this help", group=ANYWHERE, act="help"),
-    Shortcut(keys=("Escape",), does="Close what is open", group=ANYWHERE),
-    Shortcut(keys=("j",), also="ArrowDown", does="Next row", group=LISTS, act="move", on="1"),
-    Shortcut(keys=("k",), also="ArrowUp", does="Previous row", group=LISTS, act="move", on="-1"),
-    Shortcut(keys=("Enter",), does="Open the row", group=LISTS),
+    Shortcut(keys=("g", "w"), does=mark("Webhooks"), group=GO, act="go", on="/"),
+    Shortcut(keys=("g", "d"), does=mark("Deliveries"), group=GO, act="go", on="/deliveries"),
+    Shortcut(keys=("g", "e"), does=mark("Events"), group=GO, act="go", on="/events"),
+    Shortcut(keys=("g", "r"), does=mark("Redeliveries"), group=GO, act="go", on="/redeliveries"),
+    Shortcut(keys=("g", "t"), does=mark("Triggers"), group=GO, act="go", on="/triggers"),
+    Shortcut(keys=("g", "s"), does=mark("Settings"), group=GO, act="go", on="/settings"),
+    Shortcut(
+        keys=("/",), does=mark("Search this page"), group=ANYWHERE, act="focus", on='.w-content input[type="search"]'
+    ),
+    Shortcut(
+        keys=("n",), does=mark("Add: the page's first action"), group=ANYWHERE, act="press", on=".w-content .w-lead"
+    ),
+    Shortcut(keys=(".",), does=mark("Open the actions of a row, or of the page"), group=ANYWHERE, act="menu"),
+    Shortcut(keys=("?",), does=mark("Show this help"), group=ANYWHERE, act="help"),
+    Shortcut(keys=("Escape",), does=mark("Close what is open"), group=ANYWHERE),
+    Shortcut(keys=("j",), also="ArrowDown", does=mark("Next row"), group=LISTS, act="move", on="1"),
+    Shortcut(keys=("k",), also="ArrowUp", does=mark("Previous row"), group=LISTS, act="move", on="-1"),
+    Shortcut(keys=("Enter",), does=mark("Open the row"), group=LISTS),
 )
 PALETTE_KEYS = ("Ctrl", "K")
-_SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Escape": "Esc"}
+_SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Escape": mark("Esc")}
 
 
 def place_of(path: str) -> int:
@@ -68,18 +73,18 @@ class ShortcutsHelp:
         self._tab = tab
         table = [one for one in SHORTCUTS if one.act != "go" or one.on in paths]
         enabled = tab.preference(PREFERENCE) != "off"
-        self._dialog = box("dialog", "w-over w-keys-help", label="Keyboard shortcuts")
+        self._dialog = box("dialog", "w-over w-keys-help", label=tr("Keyboard shortcuts"))
         self._dialog.props["data-keys"] = json.dumps([asdict(one) for one in table if one.act])
         self._show(enabled)
         with self._dialog:
             with box("div", "w-dialog-head"):
-                text("Keyboard shortcuts", tag="h2")
-                icon_button(icons.CLOSE, "Close", small=False).props["data-close"] = "true"
+                text(tr("Keyboard shortcuts"), tag="h2")
+                icon_button(icons.CLOSE, tr("Close"), small=False).props["data-close"] = "true"
             with box("div", "w-dialog-body"):
                 switch(
-                    "Single-key shortcuts",
+                    tr("Single-key shortcuts"),
                     enabled,
-                    detail="Off for who speaks to the computer or presses keys by accident; Ctrl K stays",
+                    detail=tr("Off for who speaks to the computer or presses keys by accident; Ctrl K stays"),
                     on_change=self._turn,
                 )
                 with box("div", "w-keys"):
@@ -101,10 +106,10 @@ def open_help() -> None:
 
 def _show_group(group: str, some: Sequence[Shortcut]) -> None:
     with box("section"):
-        text(group, tag="h3")
-        rows = [_row(one.keys, one.also, one.does) for one in some]
+        text(tr(group), tag="h3")
+        rows = [_row(one.keys, one.also, tr(one.does)) for one in some]
         if group == ANYWHERE:
-            rows.insert(0, _row(PALETTE_KEYS, "", "Find anything, do anything"))
+            rows.insert(0, _row(PALETTE_KEYS, "", tr("Find anything, do anything")))
         # plain markup of our own words: as elements these lines alone cost every page a sixth of its time
         ui.html("".join(rows), sanitize=False, tag="dl")
 
@@ -112,7 +117,7 @@ def _show_group(group: str, some: Sequence[Shortcut]) -> None:
 def _row(keys: Sequence[str], also: str, does: str) -> str:
     pressed = "".join(_key(key) for key in keys)
     if also:
-        pressed += f'<span class="w-meta">or</span>{_key(also)}'
+        pressed += f'<span class="w-meta">{escape(tr("or"))}</span>{_key(also)}'
     return f'<div class="w-keys-row"><dt>{pressed}</dt><dd>{escape(does)}</dd></div>'
 
 

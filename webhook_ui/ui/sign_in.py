@@ -19,15 +19,16 @@ from webhook_ui.accounts import COOKIE, SetupCode, SignInLimiter, Tries
 from webhook_ui.accounts.passwords import SHORTEST
 from webhook_ui.database import Database
 from webhook_ui.errors import Conflict, Forbidden, Invalid, Throttled, Unavailable, WebhookUIError
+from webhook_ui.languages import language, mark, spoken, tr, trn
 from webhook_ui.settings import Settings
-from webhook_ui.ui import icons
+from webhook_ui.ui import icons, reader
 from webhook_ui.ui.theme import STATIC, STATIC_URL
 
 LARGEST_FORM = 16 * 1024
 LONGEST_NEXT = 2048
 HASHES_AT_ONCE = 2  # each takes 64 MiB and all of a core
 FEW = 3  # tries left, from which on the page says so
-WRONG = "Email or password is wrong."
+WRONG = mark("Email or password is wrong.")
 CREATE = "webhook-ui user create EMAIL --role admin"
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -84,13 +85,17 @@ class SignIn:
         """`handler`, with a page of its own for a form that is too large and a database that is away."""
 
         async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except Unavailable as error:
-                return self._page(request, "stop", 503, heading="Not available now", message=f"{error} Try again.")
-            except _TooLargeError:
-                message = f"A form may have at most {LARGEST_FORM} bytes. Go back and use a shorter password."
-                return self._page(request, "stop", 413, heading="The form is too large", message=message)
+            with spoken(reader.asked_by(request)):
+                try:
+                    return await handler(request)
+                except Unavailable as error:
+                    message = tr("{reason} Try again.", reason=error)
+                    return self._page(request, "stop", 503, heading=tr("Not available now"), message=message)
+                except _TooLargeError:
+                    message = tr(
+                        "A form may have at most {bytes} bytes. Go back and use a shorter password.", bytes=LARGEST_FORM
+                    )
+                    return self._page(request, "stop", 413, heading=tr("The form is too large"), message=message)
 
         return answer
 
@@ -101,11 +106,11 @@ class SignIn:
             return RedirectResponse(wanted, 303)
         code = request.query_params.get("code")
         if await self._database.read(accounts.any_account):
-            notice = None if code is None else "That link was for the first account, which exists now."
+            notice = None if code is None else tr("That link was for the first account, which exists now.")
             return self._page(request, "sign_in", wanted=wanted, notice=notice)
         if code is None:
-            message = "There is no account yet. Open the link that the server printed when it started."
-            return self._page(request, "stop", heading="Create the first account", message=message, create=CREATE)
+            message = tr("There is no account yet. Open the link that the server printed when it started.")
+            return self._page(request, "stop", heading=tr("Create the first account"), message=message, create=CREATE)
         if not self._setup_code.fits(code, self._clock()):
             return self._wrong_code(request)
         return self._page(request, "first", code=code)
@@ -140,7 +145,7 @@ class SignIn:
             password_hash = known.password_hash if known else None
             right = await asyncio.to_thread(accounts.verify_password, password_hash, password)
         if known is None or not right:
-            return self._again(request, form, 401, {"password": f"{WRONG} {_left(tries)}".strip()})
+            return self._again(request, form, 401, {"password": f"{tr(WRONG)} {_left(tries)}".strip()})
         self._limiter.succeed(email)
         try:
             return await self._enter(request, known, local_path(form.get("next")))
@@ -176,11 +181,11 @@ class SignIn:
         return (self._settings.public_url or "").lower().startswith("https:")
 
     def _wrong_code(self, request: Request) -> Response:
-        message = (
+        message = tr(
             "It works once, for 15 minutes after the server started. "
             "Restart the server and open the new link that it prints."
         )
-        return self._page(request, "stop", 403, heading="This link is not valid", message=message, create=CREATE)
+        return self._page(request, "stop", 403, heading=tr("This link is not valid"), message=message, create=CREATE)
 
     def _again(
         self,
@@ -199,7 +204,14 @@ class SignIn:
         self, request: Request, kind: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
         host = urlsplit(self._settings.public_url or "").hostname or request.url.hostname
-        shared = {"host": host, "version": __version__, "icons": icons, "files": self._files, "shortest": SHORTEST}
+        shared: dict[str, object] = {
+            "host": host,
+            "version": __version__,
+            "icons": icons,
+            "files": self._files,
+            "shortest": SHORTEST,
+        }
+        shared |= {"tr": tr, "language": reader.tag(language()).partition("-")[0]}
         page = self._template.render(shared | {"kind": kind, "errors": {}} | values)
         return HTMLResponse(page, status, {"cache-control": "no-store"} | (headers or {}))
 
@@ -230,5 +242,5 @@ def _left(tries: Tries) -> str:
     if tries.left > FEW:
         return ""
     if tries.left == 0:
-        return f"The next try is heard in {math.ceil(tries.wait)} seconds."
-    return f"{tries.left} {'try' if tries.left == 1 else 'tries'} left, then a wait of a minute."
+        return tr("The next try is heard in {seconds} seconds.", seconds=math.ceil(tries.wait))
+    return trn("{n} try left, then a wait of a minute.", "{n} tries left, then a wait of a minute.", tries.left)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.parts import box, foreign, prose, symbol, text
@@ -63,7 +64,7 @@ def nothing_found(title: str, detail: str, on_clear: Callable[[], object]) -> ui
     with box("section", "w-box w-nothing") as section:
         foreign(title, "w-medium", cut=False)
         prose(detail, "w-muted")
-        button("Clear filters", on_clear, icon=icons.CLOSE)
+        button(tr("Clear filters"), on_clear, icon=icons.CLOSE)
     return section
 
 

@@ -10,14 +10,15 @@ from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.figures import count_waiting
+from webhook_ui.languages import tr, trn
 from webhook_ui.sending import SendingState
-from webhook_ui.ui import formats, icons, toasts
+from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_words import short_time
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import Part, box, foreign, symbol, text
+from webhook_ui.ui.parts import Part, box, foreign, sentence, symbol, text
 from webhook_ui.ui.shell import Shell
 
 COUNT_SECONDS = 15.0  # how often what waits is counted: with a large backlog that is work
@@ -53,10 +54,12 @@ class StopBar:
         """Asks before it stops."""
         with self._tab.client:
             confirm(
-                "Stop sending everywhere?",
-                "Nothing more is sent to any webhook until an admin starts it again; what is in flight ends. Events "
-                "are accepted all the time, and held.",
-                action="Stop sending",
+                tr("Stop sending everywhere?"),
+                tr(
+                    "Nothing more is sent to any webhook until an admin starts it again; what is in flight ends. "
+                    "Events are accepted all the time, and held."
+                ),
+                action=tr("Stop sending"),
                 on_confirm=self._stop,
             )
 
@@ -87,7 +90,7 @@ class StopBar:
         if await act(self._tab, sending.start):
             await self._refresh()
             with self._tab.client:
-                toasts.done("Sending is started. What was held is sent, oldest first.")
+                toasts.done(tr("Sending is started. What was held is sent, oldest first."))
 
     def _build(self, state: SendingState, waiting: int) -> None:
         if state.stopped_at is None:
@@ -95,13 +98,24 @@ class StopBar:
         since = short_time(state.stopped_at, times.utcnow(), self._tab.zone, seconds=False)
         symbol(icons.STOP)
         with box("p", "w-grow"):
-            text("Sending is stopped", tag="strong")
-            text(f" since {since} by ")
-            foreign(state.stopped_by or "", cut=False)
-            text(". Everything is accepted and held")
-            text(f"; {formats.counted(waiting, 'delivery waits', 'deliveries wait')}." if waiting else ".")
+            text(tr("Sending is stopped"), tag="strong")
+            text(" ")
+            sentence(
+                trn(
+                    "since {moment} by {person}. Everything is accepted and held; {n} delivery waits.",
+                    "since {moment} by {person}. Everything is accepted and held; {n} deliveries wait.",
+                    waiting,
+                    moment=since,
+                    person="{person}",
+                )
+                if waiting
+                else tr(
+                    "since {moment} by {person}. Everything is accepted and held.", moment=since, person="{person}"
+                ),
+                person=lambda: foreign(state.stopped_by or "", cut=False),
+            )
         if self.may_turn:
-            button("Start sending", self.start, icon=icons.RESUME)
+            button(tr("Start sending"), self.start, icon=icons.RESUME)
 
 
 def _read(session: Session) -> tuple[SendingState, int]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nicegui import context, ui
 
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.parts import box, foreign, text
@@ -23,85 +24,85 @@ class Column:
     hidden_title: bool = False
 
 
-SELECT = Column(key="select", title="Select", width=40, hidden_title=True)
+SELECT = Column(key="select", title=mark("Select"), width=40, hidden_title=True)
 HOOKS = (
-    Column(key="title", title="Title and URL"),
-    Column(key="state", title="State", width=108),
-    Column(key="result", title="Last result", width=264),
-    Column(key="spark", title="Last 24 h", width=136),
-    Column(key="rate", title="Success", width=72, figures=True),
-    Column(key="triggers", title="Triggers", width=132),
-    Column(key="created", title="Created", width=140),
-    Column(key="actions", title="Actions", width=44, hidden_title=True),
+    Column(key="title", title=mark("Title and URL")),
+    Column(key="state", title=mark("State"), width=108),
+    Column(key="result", title=mark("Last result"), width=264),
+    Column(key="spark", title=mark("Last 24 h"), width=136),
+    Column(key="rate", title=mark("Success"), width=72, figures=True),
+    Column(key="triggers", title=mark("Triggers"), width=132),
+    Column(key="created", title=mark("Created"), width=140),
+    Column(key="actions", title=mark("Actions"), width=44, hidden_title=True),
 )
 LOG = (
-    Column(key="status", title="Status", width=104),
-    Column(key="time", title="Time", width=84),
-    Column(key="result", title="Result"),
-    Column(key="trigger", title="Trigger", width=132),
-    Column(key="event", title="Event", width=148),
-    Column(key="attempt", title="Attempt", width=76),
-    Column(key="duration", title="Duration", width=84, figures=True),
-    Column(key="next", title="Next attempt", width=124),
-    Column(key="action", title="Actions", width=120, figures=True, hidden_title=True),
+    Column(key="status", title=mark("Status"), width=104),
+    Column(key="time", title=mark("Time"), width=84),
+    Column(key="result", title=mark("Result")),
+    Column(key="trigger", title=mark("Trigger"), width=132),
+    Column(key="event", title=mark("Event"), width=148),
+    Column(key="attempt", title=mark("Attempt"), width=76),
+    Column(key="duration", title=mark("Duration"), width=84, figures=True),
+    Column(key="next", title=mark("Next attempt"), width=124),
+    Column(key="action", title=mark("Actions"), width=120, figures=True, hidden_title=True),
 )
 EVENTS = (
-    Column(key="time", title="Time", width=116),
-    Column(key="trigger", title="Trigger", width=168),
-    Column(key="event", title="Event", width=156),
-    Column(key="tenant", title="Tenant", width=112),
-    Column(key="payload", title="Payload"),
-    Column(key="tally", title="Deliveries", width=184, figures=True),
+    Column(key="time", title=mark("Time"), width=116),
+    Column(key="trigger", title=mark("Trigger"), width=168),
+    Column(key="event", title=mark("Event"), width=156),
+    Column(key="tenant", title=mark("Tenant"), width=112),
+    Column(key="payload", title=mark("Payload")),
+    Column(key="tally", title=mark("Deliveries"), width=184, figures=True),
 )
 WHOLE_LOG = tuple(
-    Column(key="webhook", title="Webhook", width=200) if column.key == "event" else column for column in LOG
+    Column(key="webhook", title=mark("Webhook"), width=200) if column.key == "event" else column for column in LOG
 )
 TRIGGERS = (
-    Column(key="title", title="Trigger"),
-    Column(key="name", title="Name"),
-    Column(key="listeners", title="Who listens", width=150),
-    Column(key="fired", title="Last fired", width=120),
-    Column(key="count", title="Last 24 h", width=96, figures=True),
-    Column(key="action", title="Actions", width=108, figures=True, hidden_title=True),
+    Column(key="title", title=mark("Trigger")),
+    Column(key="name", title=mark("Name")),
+    Column(key="listeners", title=mark("Who listens"), width=150),
+    Column(key="fired", title=mark("Last fired"), width=120),
+    Column(key="count", title=mark("Last 24 h"), width=96, figures=True),
+    Column(key="action", title=mark("Actions"), width=108, figures=True, hidden_title=True),
 )
 
 ACCOUNTS = (
-    Column(key="email", title="Email"),
-    Column(key="role", title="Role", width=160),
-    Column(key="state", title="State", width=160),
-    Column(key="created", title="Created", width=160),
-    Column(key="actions", title="Actions", width=56, hidden_title=True),
+    Column(key="email", title=mark("Email")),
+    Column(key="role", title=mark("Role"), width=160),
+    Column(key="state", title=mark("State"), width=160),
+    Column(key="created", title=mark("Created"), width=160),
+    Column(key="actions", title=mark("Actions"), width=56, hidden_title=True),
 )
 TOKENS = (
-    Column(key="name", title="Name"),
-    Column(key="role", title="Role", width=120),
-    Column(key="state", title="State", width=200),
-    Column(key="created", title="Created", width=260),
-    Column(key="action", title="Actions", width=112, figures=True, hidden_title=True),
+    Column(key="name", title=mark("Name")),
+    Column(key="role", title=mark("Role"), width=120),
+    Column(key="state", title=mark("State"), width=200),
+    Column(key="created", title=mark("Created"), width=260),
+    Column(key="action", title=mark("Actions"), width=112, figures=True, hidden_title=True),
 )
 
 
 PLANNED = (
-    Column(key="state", title="State", width=116),
-    Column(key="title", title="Webhook"),
-    Column(key="what", title="What"),
-    Column(key="pace", title="Pace", width=92),
-    Column(key="schedule", title="Schedule", width=208),
-    Column(key="next", title="Next run", width=148),
+    Column(key="state", title=mark("State"), width=116),
+    Column(key="title", title=mark("Webhook")),
+    Column(key="what", title=mark("What")),
+    Column(key="pace", title=mark("Pace"), width=92),
+    Column(key="schedule", title=mark("Schedule"), width=208),
+    Column(key="next", title=mark("Next run"), width=148),
 )
 ENDED = (
-    Column(key="state", title="State", width=116),
-    Column(key="title", title="Webhook"),
-    Column(key="what", title="What"),
-    Column(key="by", title="By", width=176),
-    Column(key="done", title="Done", width=136, figures=True),
-    Column(key="next", title="Last run", width=148),
+    Column(key="state", title=mark("State"), width=116),
+    Column(key="title", title=mark("Webhook")),
+    Column(key="what", title=mark("What")),
+    Column(key="by", title=mark("By"), width=176),
+    Column(key="done", title=mark("Done"), width=136, figures=True),
+    Column(key="next", title=mark("Last run"), width=148),
 )
 RUNS = (
-    Column(key="state", title="Result", width=200),
-    Column(key="title", title="Began"),
-    Column(key="took", title="Took", width=96),
-    Column(key="done", title="Done", width=136, figures=True),
+    Column(key="state", title=mark("Result"), width=200),
+    Column(key="title", title=mark("Began")),
+    Column(key="took", title=mark("Took"), width=96),
+    Column(key="done", title=mark("Done"), width=136, figures=True),
 )
 
 
@@ -144,7 +145,7 @@ class Table:
             with box("thead"), box("tr"):
                 for column in columns:
                     with box("th", f"w-c-{column.key}{' w-figures' if column.figures else ''}") as heading:
-                        text(column.title, "w-hidden" if column.hidden_title else "")
+                        text(tr(column.title), "w-hidden" if column.hidden_title else "")
                     heading.props["scope"] = "col"
                     self.headings[column.key] = heading
             self.body = box("tbody")
@@ -176,15 +177,17 @@ class Pager:
     """'1–50 of 847' with a step back and a step on; `show` renews it."""
 
     def __init__(self, on_back: Callable[[], Any], on_next: Callable[[], Any]) -> None:
-        with box("nav", "w-pager", label="Pages") as self.element:
+        with box("nav", "w-pager", label=tr("Pages")) as self.element:
             self._range = text("", "w-meta")
             with box("span", "w-row w-end"):
-                self.back = icon_button(icons.BACK, "Previous page", on_back)
-                self.next = icon_button(icons.NEXT, "Next page", on_next)
+                self.back = icon_button(icons.BACK, tr("Previous page"), on_back)
+                self.next = icon_button(icons.NEXT, tr("Next page"), on_next)
 
     def show(self, first: int, last: int, total: int | None, *, back: bool, more: bool) -> None:
         """`total` is `None` where counting would cost too much."""
-        known = "" if total is None else f" of {formats.count(total)}"
-        self._range.set_text(f"{formats.count(first)}–{formats.count(last)}{known}" if last else "None")
+        span = f"{formats.count(first)}–{formats.count(last)}"
+        if total is not None:
+            span = tr("{span} of {total}", span=span, total=formats.count(total))
+        self._range.set_text(span if last else tr("None"))
         self.back.set_enabled(back)
         self.next.set_enabled(more)

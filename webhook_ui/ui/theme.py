@@ -38,7 +38,7 @@ def setup() -> None:
 
 def choose(client: Client, name: str) -> None:
     """Lets Quasar begin with the theme `light` or `dark`; any other name is as the system has it."""
-    client.page = copy.copy(client.page)  # the options of this answer alone
+    client.page = copy.copy(client.page)
     client.page.dark = {"light": False, "dark": True}.get(name)
 
 

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from nicegui import Client, context, ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.parts import box, foreign, link, prose, symbol, text
@@ -20,7 +21,7 @@ def prepare() -> ui.element:
     known = _stacks.get(client)
     if known is None or known.is_deleted:
         with client.layout:
-            known = box("div", "w-toasts", label="Messages")
+            known = box("div", "w-toasts", label=tr("Messages"))
         known.props["role"] = "region"
         known.props["aria-live"] = "polite"
         _stacks[client] = known
@@ -34,12 +35,12 @@ def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str,
         foreign(message, "w-grow", cut=False)
         if undo:
             with box("button", "w-jump w-medium") as back:
-                text("Undo")
+                text(tr("Undo"))
             back.props["type"] = "button"
             back.on("click", lambda _: _undo(toast, undo))
         if way:
             link(*way, "w-medium w-nowrap")
-        icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
+        icon_button(icons.CLOSE, tr("Close"), lambda: _leave(toast))
         _leave_later(toast)
 
 
@@ -54,7 +55,7 @@ def failed(title: str, detail: str = "", *, way: tuple[str, str] | None = None) 
                 prose(detail, "w-second")
             if way:
                 link(*way, "w-medium")
-        icon_button(icons.CLOSE, "Close", lambda: _leave(toast))
+        icon_button(icons.CLOSE, tr("Close"), lambda: _leave(toast))
 
 
 def working(words: str) -> ui.element:

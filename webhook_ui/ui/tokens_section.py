@@ -10,9 +10,10 @@ from webhook_ui import accounts, times
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import tr, tr_all
 from webhook_ui.models import Token
 from webhook_ui.ui import icons, toasts
-from webhook_ui.ui.accounts_section import ROLES
+from webhook_ui.ui.accounts_section import ROLE_WORDS, ROLES
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, copy_button
@@ -32,12 +33,12 @@ class TokensSection:
         self._after = self._next = ""
         self._came_from: dict[str, str] = {}
         with box("div", "w-row w-wrap"):
-            prose("What programs use the REST API with, and what each may do.", "w-second w-grow")
-            button("Create token", self._create, icon=icons.ADD, kind="primary")
+            prose(tr("What programs use the REST API with, and what each may do."), "w-second w-grow")
+            button(tr("Create token"), self._create, icon=icons.ADD, kind="primary")
         self._nothing = box("p", "w-box w-nothing w-muted")
         with self._nothing:
-            text("No token was made yet. Without one, no program gets in.")
-        self._table = Table("API tokens", TOKENS, "people")
+            text(tr("No token was made yet. Without one, no program gets in."))
+        self._table = Table(tr("API tokens"), TOKENS, "people")
         self._rows = Part(self._table.body, lambda _, found: self._fill(found))
         with self._table.element:
             self._pager = Pager(lambda: self._go(self._came_from.get(self._after, "")), lambda: self._go(self._next))
@@ -69,32 +70,38 @@ class TokensSection:
             with row.cell("name"):
                 foreign(token.name, "w-medium")
             with row.cell("role"):
-                text(token.role.capitalize())
+                text(tr(ROLE_WORDS[token.role]).capitalize())
             with row.cell("state"), box("span", "w-row"):
                 symbol(icons.DISABLED if token.revoked_at else icons.SENT, "" if token.revoked_at else "w-sent-ink")
                 if token.revoked_at:
-                    time_text(token.revoked_at, zone, prefix="Revoked ")
+                    time_text(token.revoked_at, zone, prefix=tr("Revoked "))
                 else:
-                    text("In force")
+                    text(tr("In force"))
             with row.cell("created"), box("span", "w-row"):
                 time_text(token.created_at, zone)
-                text("by", "w-muted")
+                text(tr("by"), "w-muted")
                 foreign(token.created_by, "w-muted")
             if token.revoked_at is None:
                 with row.cell("action"):
-                    button("Revoke", partial(self._ask, token), kind="danger", small=True, name=f"Revoke {token.name}")
+                    button(
+                        tr("Revoke"),
+                        partial(self._ask, token),
+                        kind="danger",
+                        small=True,
+                        name=tr("Revoke {name}", name=token.name),
+                    )
 
     def _ask(self, token: Token) -> ui.dialog:
         async def revoke() -> None:
             with self._tab.client:
                 if await act(self._tab, accounts.revoke_token, int(token.id or 0)):
-                    toasts.done(f"“{token.name}” is revoked.")
+                    toasts.done(tr("“{name}” is revoked.", name=token.name))
 
         with self._tab.client:
             return confirm(
-                f"Revoke “{token.name}”?",
-                "Programs that use it are refused at once. It cannot be taken back; another token can be made.",
-                action="Revoke",
+                tr("Revoke “{name}”?", name=token.name),
+                tr("Programs that use it are refused at once. It cannot be taken back; another token can be made."),
+                action=tr("Revoke"),
                 on_confirm=revoke,
             )
 
@@ -108,11 +115,13 @@ class TokenDialog:
 
     def __init__(self, tab: Tab) -> None:
         self._tab, self._busy, self._done = tab, False, False
-        self.frame = DialogFrame("Create token", primary="Create token", on_primary=self._press)
+        self.frame = DialogFrame(tr("Create token"), primary=tr("Create token"), on_primary=self._press)
         self.frame.dialog.on("hide", self.frame.dialog.delete)
         with self.frame.body:
-            self._name = text_field("Name", hint="The program that will use it", max_length=100, on_enter=self._press)
-            self._role = choice_field("Role", ROLES, "viewer")
+            self._name = text_field(
+                tr("Name"), hint=tr("The program that will use it"), max_length=100, on_enter=self._press
+            )
+            self._role = choice_field(tr("Role"), tr_all(ROLES), "viewer")
         self._name.control.props["autofocus"] = True
 
     async def _press(self) -> None:
@@ -137,7 +146,7 @@ class TokenDialog:
             self._name.error = error.fields.get("name", str(error))
             self._name.focus()
         except WebhookUIError as error:
-            show_problems(self.frame.summary, [], f"Nothing was made. {error}")
+            show_problems(self.frame.summary, [], tr("Nothing was made. {error}", error=error))
         else:
             self._show(shown)
 
@@ -147,10 +156,15 @@ class TokenDialog:
         self.frame.body.clear()
         with self.frame.body:
             with box("p") as told:
-                text("This is the token. It is shown this once: keep it where the program finds it, and nowhere else.")
+                text(
+                    tr(
+                        "This is the token. It is shown this once: keep it where the program finds "
+                        "it, and nowhere else."
+                    )
+                )
             told.props["role"] = "status"
             with box("div", "w-command"):
                 mono(shown, "w-grow w-break")
-                copy_button(shown, "Copy token")
+                copy_button(shown, tr("Copy token"))
         self.frame.cancel.set_visibility(False)
-        self.frame.primary.set_text("Done")
+        self.frame.primary.set_text(tr("Done"))

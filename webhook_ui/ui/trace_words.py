@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.trace_reasons import Outcome, Reason
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.parts import Status
 
@@ -17,8 +18,8 @@ PILLS: dict[Group, Status] = {
     Group.missed: "not_sent",
     Group.not_subscribed: "not_sent",
 }
-_ORDINALS = ("", "first", "second", "third")
-_SWITCHES = {"paused": "paused", "disabled": "disabled"}
+_ORDINALS = ("", mark("first attempt"), mark("second attempt"), mark("third attempt"))
+_SWITCHES = {"paused": mark("Held: paused{by}{at}"), "disabled": mark("Held: disabled{by}{at}")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +34,16 @@ class Why:
 
 def heading(group: Group, count: int, trigger: str) -> str:
     """'5 webhooks got it'."""
-    number, one = formats.count(count), count == 1
+    number = formats.count(count)
     if group is Group.sent:
-        return f"{formats.counted(count, 'webhook')} got it"
+        return trn("{n} webhook got it", "{n} webhooks got it", count, n=number)
     if group is Group.error:
-        return f"{number} {'has' if one else 'have'} not got it"
+        return trn("{n} has not got it", "{n} have not got it", count, n=number)
     if group is Group.pending:
-        return f"{number} {'waits' if one else 'wait'} for it"
+        return trn("{n} waits for it", "{n} wait for it", count, n=number)
     if group is Group.missed:
-        return f"{number} did not get it"
-    return f"{number} did not listen to {trigger}"
+        return trn("{n} did not get it", "{n} did not get it", count, n=number)
+    return trn("{n} did not listen to {trigger}", "{n} did not listen to {trigger}", count, n=number, trigger=trigger)
 
 
 def why(row: TraceRow, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
@@ -57,39 +58,56 @@ def _delivered(row: DeliveryRow, reason: Reason, now: datetime, zone: ZoneInfo) 
         if row.last_response_status is None or row.last_duration_ms is None:
             return Why(words=delivery_words.result(row, now, zone))
         ordinal = _ORDINALS[row.tries] if 0 < row.tries < len(_ORDINALS) else ""
-        which = f"{ordinal} attempt" if ordinal else f"attempt {row.tries}"
-        return Why(words=f"{row.last_response_status} in {formats.duration(row.last_duration_ms)}, {which}")
+        which = tr(ordinal) if ordinal else tr("attempt {number}", number=row.tries)
+        return Why(
+            words=tr(
+                "{status} in {duration}, {attempt}",
+                status=row.last_response_status,
+                duration=formats.duration(row.last_duration_ms),
+                attempt=which,
+            )
+        )
     if row.waiting_for in _SWITCHES:
-        return Why(words=f"Held: {_SWITCHES[row.waiting_for]}{_by(reason)}{_at(reason.since, now, zone)}")
+        return Why(words=tr(_SWITCHES[row.waiting_for], by=_by(reason), at=_at(reason.since, now, zone)))
     if row.status == "pending":
         return Why(words=delivery_words.waits(row, now, zone))
     cause, _ = delivery_words.cause_and_hint(delivery_words.result(row, now, zone))
-    tries = f", {formats.counted(row.tries, 'attempt')}" if row.tries else ""
     coming = delivery_words.next_attempt(row, now)
-    return Why(words=f"{cause}{tries}{', given up' if coming.over else ''}", error=True, next_at=coming.at)
+    words = [cause]
+    if row.tries:
+        words.append(trn("{n} attempt", "{n} attempts", row.tries, n=formats.count(row.tries)))
+    if coming.over:
+        words.append(tr("given up"))
+    return Why(words=", ".join(words), error=True, next_at=coming.at)
 
 
 def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
     if reason.outcome is Outcome.not_subscribed:
-        now_too = "; it listens now" if reason.listens else ""
-        return Why(words=f"Not subscribed{now_too}. It listened to", names=reason.triggers)
+        words = (
+            tr("Not subscribed; it listens now. It listened to")
+            if reason.listens
+            else tr("Not subscribed. It listened to")
+        )
+        return Why(words=words, names=reason.triggers)
     if reason.outcome is Outcome.other_tenant:
-        return Why(words="It takes only events of the tenant", names=(reason.tenant or "",))
+        return Why(words=tr("It takes only events of the tenant"), names=(reason.tenant or "",))
     said = f": {reason.detail[:1].lower()}{reason.detail[1:]}" if reason.detail else ""
     who, at = _by(reason), _at(reason.since, now, zone)
-    words = {
-        Outcome.filtered: f"Left out by its filter{said}",
-        Outcome.disabled: f"Disabled{who}{at}{said}",
-        Outcome.deleted: f"Deleted{who}{at}",
-        Outcome.created_later: f"Created later{at}",
-        Outcome.about: "The event tells of this very webhook, and none hears of itself",
+    said_of = {
+        Outcome.filtered: tr("Left out by its filter{said}", said=said),
+        Outcome.disabled: tr("Disabled{by}{at}{said}", by=who, at=at, said=said),
+        Outcome.deleted: tr("Deleted{by}{at}", by=who, at=at),
+        Outcome.created_later: tr("Created later{at}", at=at),
+        Outcome.about: tr("The event tells of this very webhook, and none hears of itself"),
     }
-    unknown = f"It listened to {trigger}, but no delivery is on record: it was changed at the same moment"
-    return Why(words=words.get(reason.outcome, unknown))
+    unknown = tr(
+        "It listened to {trigger}, but no delivery is on record: it was changed at the same moment", trigger=trigger
+    )
+    return Why(words=said_of.get(reason.outcome, unknown))
 
 
 def _by(reason: Reason) -> str:
-    return f" by {reason.by}" if reason.by else ""
+    return tr(" by {actor}", actor=reason.by) if reason.by else ""
 
 
 def _at(moment: datetime | None, now: datetime, zone: ZoneInfo) -> str:

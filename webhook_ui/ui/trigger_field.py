@@ -1,11 +1,13 @@
 """The field Triggers: several of what plugins registered, in groups, searchable. Offers, and checks nothing."""
 
+import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons
 from webhook_ui.ui.fields import Field
 
@@ -20,10 +22,9 @@ _OPTION = """
 """
 _CHIP = """
 <q-chip removable dense square class="w-chip" @mousedown.prevent :icon-remove="'ICON'" :tabindex="props.tabindex"
-  :remove-aria-label="'Remove ' + props.opt.name" @remove="props.removeAtIndex(props.index)"
+  :remove-aria-label="props.opt.remove" @remove="props.removeAtIndex(props.index)"
 >{{ props.opt.name }}</q-chip>
 """.replace("ICON", icons.CLOSE)
-_NOTHING = '<div class="w-menu-head">No trigger has this in its name or title</div>'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +56,14 @@ class TriggerSelect(ui.select):
         self.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
         self.add_slot("option", _OPTION)
         self.add_slot("selected-item", _CHIP)
-        self.add_slot("no-option", _NOTHING)
+        nothing = html.escape(tr("No trigger has this in its name or title"))
+        self.add_slot("no-option", f'<div class="w-menu-head">{nothing}</div>')
 
     def _option(self, name: str) -> dict[str, Any]:
         # the label is what the search looks through
         title = self._titles[name]
-        return {"value": self._values.index(name), "label": f"{title} {name}", "name": name, "title": title}
+        label, remove = f"{title} {name}", tr("Remove {name}", name=name)
+        return {"value": self._values.index(name), "label": label, "name": name, "title": title, "remove": remove}
 
     def _update_options(self) -> None:
         shown: list[dict[str, Any]] = []
@@ -79,8 +82,8 @@ class TriggerSelect(ui.select):
 def with_missing(groups: Sequence[Group], chosen: Sequence[str]) -> list[Group]:
     """`groups`, and behind them a group of what is chosen although no plugin offers it any more."""
     offered = {offer.name for group in groups for offer in group.offers}
-    missing = [Offer(name=name, title="No plugin offers it now") for name in chosen if name not in offered]
-    return [*groups, *([Group(heading="Chosen before", offers=missing)] if missing else [])]
+    missing = [Offer(name=name, title=tr("No plugin offers it now")) for name in chosen if name not in offered]
+    return [*groups, *([Group(heading=tr("Chosen before"), offers=missing)] if missing else [])]
 
 
 def trigger_field(
@@ -91,13 +94,13 @@ def trigger_field(
     on_change: Callable[[list[str]], Any] | None = None,
 ) -> Field:
     """Its `value` is a list of names."""
-    field = Field("Triggers", lambda: TriggerSelect(groups, value), hint=hint, on_change=on_change)
+    field = Field(tr("Triggers"), lambda: TriggerSelect(groups, value), hint=hint, on_change=on_change)
 
     def invite() -> None:
         if field.value:
             field.control.props.pop("placeholder", None)
         else:
-            field.control.props["placeholder"] = "Choose one or more"
+            field.control.props["placeholder"] = tr("Choose one or more")
 
     field.control.on_value_change(lambda _: invite())
     invite()

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from webhook_ui.history.events import Firings
+from webhook_ui.languages import tr, trn
 from webhook_ui.plugin_loader import RegisteredTrigger
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
@@ -22,7 +23,7 @@ class TriggerPanel:
 
     def __init__(self, tab: Tab, *, on_close: Callable[[], Any]) -> None:
         self._tab = tab
-        self._frame = PanelFrame("Trigger", on_close=on_close)
+        self._frame = PanelFrame(tr("Trigger"), on_close=on_close)
         self._frame.head.classes("w-stack w-tight")
         self._use = Part(box("div"), lambda *_: None)
 
@@ -42,9 +43,9 @@ class TriggerPanel:
             self._show_facts(registered)
             if fire:
                 with box("div"):
-                    button("Fire", fire, icon=icons.FIRE, name=f"Fire {trigger.name}")
-            _show_json("Example", trigger.example_json())
-            _show_json("JSON Schema", json.dumps(trigger.schema(), indent=2, ensure_ascii=False))
+                    button(tr("Fire"), fire, icon=icons.FIRE, name=tr("Fire {name}", name=trigger.name))
+            _show_json(tr("Example"), trigger.example_json())
+            _show_json(tr("JSON Schema"), json.dumps(trigger.schema(), indent=2, ensure_ascii=False))
         frame.open()
 
     def hide(self) -> None:
@@ -58,36 +59,45 @@ class TriggerPanel:
         trigger, info, settings = registered.trigger, registered.plugin, self._tab.services.settings
         self._use = Part(box("div"), self._show_use)
         with box("dl", "w-kv w-kv-wide w-trigger-facts"):
-            text("Plugin", tag="dt")
+            text(tr("Plugin"), tag="dt")
             with box("dd", "w-row w-wrap"):
                 foreign(info.title.partition(": ")[0].rstrip(".") or info.name, cut=False)
                 mono(info.where, "w-muted w-break")
-            text("Payload", tag="dt")
+            text(tr("Payload"), tag="dt")
             with box("dd"):
-                text("Checked by a model" if trigger.payload else "Any JSON object")
-            text("Attempts", tag="dt")
+                text(tr("Checked by a model") if trigger.payload else tr("Any JSON object"))
+            text(tr("Attempts"), tag="dt")
             with box("dd"):
                 own = trigger.retry_schedule
                 schedule = settings.retry_schedule if own is None else own
-                source = source_text(settings, "retry_schedule") if own is None else "set by the trigger"
-                text(f"{in_words(schedule)} ({source}), unless a webhook has its own")
+                source = source_text(settings, "retry_schedule") if own is None else tr("set by the trigger")
+                text(
+                    tr(
+                        "{schedule} ({source}), unless a webhook has its own",
+                        schedule=in_words(schedule),
+                        source=source,
+                    )
+                )
                 schedule_strip(schedule)
 
     def _show_use(self, name: str, listeners: int, fired: Firings) -> None:
         with box("dl", "w-kv w-kv-wide w-trigger-facts"):
-            text("Who listens", tag="dt")
+            text(tr("Who listens"), tag="dt")
             with box("dd"):
                 if listeners:
-                    link(formats.counted(listeners, "webhook"), f"/?{urlencode({'trigger': name})}")
+                    link(
+                        trn("{n} webhook", "{n} webhooks", listeners, n=formats.count(listeners)),
+                        f"/?{urlencode({'trigger': name})}",
+                    )
                 else:
-                    text("nobody", "w-muted")
-            text("Last fired", tag="dt")
+                    text(tr("nobody"), "w-muted")
+            text(tr("Last fired"), tag="dt")
             with box("dd"):
                 if fired.last_at:
                     time_text(fired.last_at, self._tab.zone)
-                    text(f", {formats.count(fired.count)} in the last 24 hours")
+                    text(tr(", {count} in the last 24 hours", count=formats.count(fired.count)))
                 else:
-                    text("never", "w-muted")
+                    text(tr("never"), "w-muted")
 
 
 def _show_json(title: str, body: str) -> None:
@@ -95,5 +105,5 @@ def _show_json(title: str, body: str) -> None:
         with box("div", "w-row"):
             text(title, tag="h3")
             with box("span", "w-end"):
-                copy_button(body, f"Copy {title}")
+                copy_button(body, tr("Copy {title}", title=title))
         fill(code_pieces(title), json_pieces(body))

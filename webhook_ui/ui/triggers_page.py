@@ -16,6 +16,7 @@ from webhook_ui.database import moment
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
 from webhook_ui.plugin_problems import PluginProblem
 from webhook_ui.ui import formats, icons
@@ -32,8 +33,8 @@ from webhook_ui.vitals import Errand
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
 AGAIN = {
-    "source": "It is started again by itself, after ever longer waits. The log has where it was raised.",
-    "job": "It runs again when it is due again. The log has where it was raised.",
+    "source": mark("It is started again by itself, after ever longer waits. The log has where it was raised."),
+    "job": mark("It runs again when it is due again. The log has where it was raised."),
 }
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
 
@@ -60,7 +61,7 @@ def uses(session: Session, names: Sequence[str]) -> dict[str, Use]:
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Triggers · Webhook UI")
+    ui.page_title(tr("Triggers · Webhook UI"))
     words, chosen = _read(context.client.sub_pages_router.current_path)
     page = _Page(tab, words)
     tab.on_address = page.hear
@@ -96,10 +97,12 @@ class _Page:
         self._root = box("div", "w-page")
         with self._root:
             bringing = sum(info.triggers > 0 for info in plugins.loaded)
-            count = f"{len(self._triggers)} from {formats.counted(bringing, 'plugin')}"
-            with page_header("Triggers", note=count if self._triggers else ""):
+            count = trn(
+                "{triggers} from {n} plugin", "{triggers} from {n} plugins", bringing, triggers=len(self._triggers)
+            )
+            with page_header(tr("Triggers"), note=count if self._triggers else ""):
                 if self._triggers:
-                    self._search = search_field("Search triggers", words, self._find)
+                    self._search = search_field(tr("Search triggers"), words, self._find)
             for problems in _by_plugin(plugins.problems):
                 _show_problems(problems)
             self._errands = Part(box("div", "w-stack"), _show_errands)
@@ -108,7 +111,7 @@ class _Page:
             if not self._triggers:
                 return
             self._nothing = box("div", "w-holder")
-            self._table = Table("Triggers", TRIGGERS, "triggers")
+            self._table = Table(tr("Triggers"), TRIGGERS, "triggers")
             for info, group in groupby(self._triggers, key=lambda one: one.plugin):
                 self._show_group(info, list(group))
             self._panel = TriggerPanel(tab, on_close=lambda: ui.navigate.to(_address(self._words)))
@@ -171,13 +174,13 @@ class _Page:
         )
         if self._tab.may_write:
             with row.cell("action"):
-                button("Fire", self._firing(registered), icon=icons.FIRE, small=True)
+                button(tr("Fire"), self._firing(registered), icon=icons.FIRE, small=True)
 
     def _show_fired(self, fired: Firings) -> None:
         if fired.last_at:
             time_text(fired.last_at, self._tab.zone).classes("w-muted")
         else:
-            text("never", "w-muted")
+            text(tr("never"), "w-muted")
 
     def _firing(self, registered: RegisteredTrigger) -> Callable[[], Awaitable[None]]:
         async def fire() -> None:
@@ -229,10 +232,16 @@ class _Page:
         self._table.element.set_visibility(shown > 0)
         self._nothing.clear()
         if not shown:
+            there = len(self._rows)
             with self._nothing:
                 nothing_found(
-                    f"No trigger matches “{words}”",
-                    f"{formats.counted(len(self._rows), 'trigger')} without this search.",
+                    tr("No trigger matches “{words}”", words=words),
+                    trn(
+                        "{n} trigger without this search.",
+                        "{n} triggers without this search.",
+                        there,
+                        n=formats.count(there),
+                    ),
                     self._clear,
                 )
 
@@ -252,19 +261,28 @@ def _heading(info: PluginInfo) -> str:
 
 def _show_listeners(name: str, count: int) -> None:
     if count:
-        link(formats.counted(count, "webhook"), f"/?{urlencode({'trigger': name})}")
+        link(trn("{n} webhook", "{n} webhooks", count, n=formats.count(count)), f"/?{urlencode({'trigger': name})}")
     else:
-        text("nobody listens", "w-muted")
+        text(tr("nobody listens"), "w-muted")
 
 
 def _show_errands(errands: Sequence[Errand]) -> None:
     for errand in errands:
-        what = {"source": "The source of", "plugin": ""}.get(errand.what, f"The job {errand.what} of")
-        title = f"{what} {errand.plugin} {'is switched off' if errand.state == 'off' else 'fails'}".strip()
-        with notice(title, role="alert") as body, body:
+        with notice(_trouble(errand), role="alert") as body, body:
             foreign(errand.problem or "", "w-block", cut=False)
             if errand.state != "off":
-                text(AGAIN["source" if errand.what == "source" else "job"], "w-block")
+                text(tr(AGAIN["source" if errand.what == "source" else "job"]), "w-block")
+
+
+def _trouble(errand: Errand) -> str:
+    off, plugin = errand.state == "off", errand.plugin
+    if errand.what == "plugin":
+        return tr("{plugin} is switched off", plugin=plugin) if off else tr("{plugin} fails", plugin=plugin)
+    if errand.what == "source":
+        words = tr("The source of {plugin} is switched off") if off else tr("The source of {plugin} fails")
+        return words.format(plugin=plugin)
+    words = tr("The job {job} of {plugin} is switched off") if off else tr("The job {job} of {plugin} fails")
+    return words.format(job=errand.what, plugin=plugin)
 
 
 def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
@@ -276,15 +294,18 @@ def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
 
 def _show_problems(problems: Sequence[PluginProblem]) -> None:
     where = problems[0].where
-    sentences = [f"{f'Line {problem.line}: ' if problem.line else ''}{problem.message}" for problem in problems]
+    sentences = [
+        tr("Line {line}: {message}", line=problem.line, message=problem.message) if problem.line else problem.message
+        for problem in problems
+    ]
     report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
-    with notice(f"{where} is not loaded, its triggers are missing", sentences[0], role="alert") as body:
+    with notice(tr("{where} is not loaded, its triggers are missing", where=where), sentences[0], role="alert") as body:
         with body:
             _show_excerpt(problems[0])
             for problem, sentence in zip(problems[1:], sentences[1:], strict=True):
                 foreign(sentence, "w-block", cut=False)
                 _show_excerpt(problem)
-        button("Copy report", icon=icons.COPY, small=True).props["data-copy"] = report
+        button(tr("Copy report"), icon=icons.COPY, small=True).props["data-copy"] = report
 
 
 def _show_excerpt(problem: PluginProblem) -> None:
@@ -297,7 +318,7 @@ def _show_excerpt(problem: PluginProblem) -> None:
                 ("w-code-here" if int(number) == problem.line else "", f"{line}\n"),
             )
         ]
-        fill(code_pieces(f"{problem.where}, line {problem.line}"), pieces)
+        fill(code_pieces(tr("{where}, line {line}", where=problem.where, line=problem.line)), pieces)
 
 
 def _numbered(problem: PluginProblem) -> list[tuple[str, str]]:
@@ -318,14 +339,14 @@ def _report(problem: PluginProblem) -> str:
 
 def _show_no_plugin(folder: str) -> None:
     empty_state(
-        "No plugin of your own is loaded",
-        "Triggers come from plugins: a Python file says which kinds of event there are.",
+        tr("No plugin of your own is loaded"),
+        tr("Triggers come from plugins: a Python file says which kinds of event there are."),
         [
             Step(
-                title="Put a plugin into the folder",
-                detail=f"The folder is `{folder}`. This writes an example into it:",
+                title=tr("Put a plugin into the folder"),
+                detail=tr("The folder is `{folder}`. This writes an example into it:", folder=folder),
                 build=lambda: command("webhook-ui init"),
             ),
-            Step(title="Start the server again", detail="Plugins are read once, at the start."),
+            Step(title=tr("Start the server again"), detail=tr("Plugins are read once, at the start.")),
         ],
     )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from webhook_ui import webhooks
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import toasts
@@ -24,8 +25,11 @@ async def set_enabled(tab: Tab, webhook_id: int, enabled: bool, after: After) ->
         async def undo() -> None:
             await _undo(tab, lambda: _switch(tab, webhook_id, not enabled), after)
 
-        held = "" if enabled else " Events for it are no longer taken."
-        toasts.done(f"“{webhook.title}” is {'enabled' if enabled else 'disabled'}.{held}", undo)
+        if enabled:
+            words = tr("“{title}” is enabled.", title=webhook.title)
+        else:
+            words = tr("“{title}” is disabled. Events for it are no longer taken.", title=webhook.title)
+        toasts.done(words, undo)
         await after()
 
 
@@ -42,7 +46,7 @@ async def delete(tab: Tab, webhook_id: int, after: After) -> None:
         async def undo() -> None:
             await _undo(tab, lambda: _restore(tab, webhook_id), after)
 
-        toasts.done(f"“{webhook.title}” is deleted.", undo)
+        toasts.done(tr("“{title}” is deleted.", title=webhook.title), undo)
         await after()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from nicegui import ui
 
 from webhook_ui.bulk import Step
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import formats, toasts
 from webhook_ui.ui.bulk_actions import MOST_NAMED, BulkWork, order_address
 from webhook_ui.ui.bulk_bar import BulkBar, Order
@@ -85,9 +86,12 @@ class Choice:
         number = self._selection.count(self._total)
         if step is Step.delete and number > PER_PAGE:
             return confirm(
-                f"Delete {formats.counted(number, 'webhook')}?",
-                "Nothing is sent to them any more. They can be restored for 30 days, and what is open waits as long.",
-                action=f"Delete {formats.count(number)}",
+                trn("Delete {n} webhook?", "Delete {n} webhooks?", number),
+                tr(
+                    "Nothing is sent to them any more. They can be restored for 30 days, "
+                    "and what is open waits as long."
+                ),
+                action=tr("Delete {n}", n=formats.count(number)),
                 on_confirm=lambda: self._take_now(step),
             )
         return await self._take_now(step)
@@ -104,10 +108,22 @@ class Choice:
         ids = [] if whole else await self._ids()
         address = order_address(order, ids)
         if address is None:
-            words = "redelivered" if order == "redeliver" else "cancelled"
-            toasts.failed(
-                f"Deliveries of {formats.counted(len(ids), 'webhook')} cannot be {words} in one order",
-                f"An order names up to {MOST_NAMED} webhooks. Select fewer, or clear the filters and select all.",
+            number = len(ids)
+            if order == "redeliver":
+                words = trn(
+                    "Deliveries of {n} webhook cannot be redelivered in one order",
+                    "Deliveries of {n} webhooks cannot be redelivered in one order",
+                    number,
+                )
+            else:
+                words = trn(
+                    "Deliveries of {n} webhook cannot be cancelled in one order",
+                    "Deliveries of {n} webhooks cannot be cancelled in one order",
+                    number,
+                )
+            most = tr(
+                "An order names up to {n} webhooks. Select fewer, or clear the filters and select all.", n=MOST_NAMED
             )
+            toasts.failed(words, most)
         else:
             ui.navigate.to(address)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
+from webhook_ui.languages import tr, tr_all, trn
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
@@ -29,7 +30,7 @@ class Filters:
         self._triggers = dict.fromkeys(triggers)
         with box("div", "w-filters") as self.element:
             self.element.props["role"] = "search"
-            self._search = search_field("Search title or URL", question.q, lambda words: self._tell("q", words))
+            self._search = search_field(tr("Search title or URL"), question.q, lambda words: self._tell("q", words))
             self._search.props["maxlength"] = 200
             self._build_more()
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
@@ -55,9 +56,9 @@ class Filters:
         self._mark(question)
         self._explain(question, judged)
 
-    def say(self, count: str) -> None:
+    def say(self, count: int) -> None:
         """What the filters leave, said where they cover the list."""
-        self._done.set_text(f"Show {count}")
+        self._done.set_text(trn("Show {n} webhook", "Show {n} webhooks", count))
 
     def _tell(self, name: str, value: str) -> Any:
         # what only follows the address is no news
@@ -65,26 +66,35 @@ class Filters:
 
     def _offers(self, chosen: str) -> dict[str, str]:
         names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
-        return {"": "All", **{name: name for name in names}}
+        return {"": tr("All"), **{name: name for name in names}}
 
     def _build_more(self) -> None:
         # narrow screens only: the others stand in a sheet behind it
-        self._more = button("Filters", self._turn, icon=icons.FILTER).classes("w-filters-more")
+        self._more = button(tr("Filters"), self._turn, icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
 
     def _build_sheet(self, question: Question) -> None:
-        with box("div", "w-filters-sheet", label="More filters") as self._sheet:
+        with box("div", "w-filters-sheet", label=tr("More filters")) as self._sheet:
             self._sheet.props["role"] = "group"
             self._sheet.on("keydown.escape", lambda _: self._turn(False))
             with box("div", "w-filters-sheet-head"):
-                text("Filters", "w-strong")
-                icon_button(icons.CLOSE, "Close filters", partial(self._turn, False), small=False)
-            self._state = filter_field("State", STATES, question.state, lambda key: self._tell("state", key))
-            self._trigger = filter_field(
-                "Trigger", self._offers(question.trigger), question.trigger, lambda name: self._tell("trigger", name)
+                text(tr("Filters"), "w-strong")
+                icon_button(icons.CLOSE, tr("Close filters"), partial(self._turn, False), small=False)
+            self._state = filter_field(
+                tr("State"), tr_all(STATES), question.state, lambda key: self._tell("state", key)
             )
-            self._result = filter_field("Last result", LASTS, question.result, lambda key: self._tell("result", key))
-            self._done = button("Show webhooks", partial(self._turn, False), kind="primary").classes("w-filters-done")
+            self._trigger = filter_field(
+                tr("Trigger"),
+                self._offers(question.trigger),
+                question.trigger,
+                lambda name: self._tell("trigger", name),
+            )
+            self._result = filter_field(
+                tr("Last result"), tr_all(LASTS), question.result, lambda key: self._tell("result", key)
+            )
+            self._done = button(tr("Show webhooks"), partial(self._turn, False), kind="primary").classes(
+                "w-filters-done"
+            )
 
     def _turn(self, opened: bool | None = None) -> None:
         opened = self._more.props["aria-expanded"] != "true" if opened is None else opened

@@ -8,6 +8,7 @@ from nicegui import ui
 from webhook_ui import guard, webhooks
 from webhook_ui.errors import Conflict, Invalid, WebhookUIError
 from webhook_ui.history.changes import latest_change
+from webhook_ui.languages import mark, tr
 from webhook_ui.models import Change, Webhook
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.times import utcnow
@@ -23,8 +24,22 @@ from webhook_ui.webhook_fields import check_fields
 
 OnSaved = Callable[[Webhook], Awaitable[None]]
 Draft = Mapping[str, str | bool | list[str]]  # what stood in the form, as the browser kept it
-URL_HINT = "Each event is sent there as a signed POST"
-_NAMES = {"url": "URL", "retry_schedule": "retry schedule", "rate_limit": "rate limit", "disabled_reason": "reason"}
+URL_HINT = mark("Each event is sent there as a signed POST")
+_NAMES = {
+    "title": mark("title"),
+    "url": mark("URL"),
+    "triggers": mark("triggers"),
+    "enabled": mark("enabled"),
+    "paused": mark("paused"),
+    "description": mark("description"),
+    "headers": mark("headers"),
+    "tenant": mark("tenant"),
+    "ordered": mark("ordered"),
+    "timeout": mark("timeout"),
+    "retry_schedule": mark("retry schedule"),
+    "rate_limit": mark("rate limit"),
+    "disabled_reason": mark("reason"),
+}
 
 
 def add_webhook(tab: Tab, on_saved: OnSaved, *, draft: Draft | None = None) -> None:
@@ -56,7 +71,7 @@ async def edit_webhook(
 
 
 async def _say_saved(webhook: Webhook) -> None:
-    toasts.done(f"“{webhook.title}” is saved.")
+    toasts.done(tr("“{title}” is saved.", title=webhook.title))
 
 
 def trigger_groups(plugins: Plugins) -> list[Group]:
@@ -73,7 +88,7 @@ def trigger_groups(plugins: Plugins) -> list[Group]:
         for family in families:
             if family not in together:
                 together.add(family)
-                offers.append(Offer(name=f"{family}.*", title=f"All of {family}, new ones too"))
+                offers.append(Offer(name=f"{family}.*", title=tr("All of {family}, new ones too", family=family)))
         if offers:
             groups.append(Group(heading=f"{info.title} · {info.where.rsplit('/', 1)[-1]}", offers=offers))
     return groups
@@ -87,10 +102,10 @@ class _Form:
         self._version = webhook.version if webhook else None
         self._busy = False
         self.frame = DialogFrame(
-            "Edit webhook" if webhook else "Add webhook",
-            primary="Save",
+            tr("Edit webhook") if webhook else tr("Add webhook"),
+            primary=tr("Save"),
             on_primary=self._save,
-            note="" if webhook else "A signing secret is made when you save.",
+            note="" if webhook else tr("A signing secret is made when you save."),
         )
         self.frame.dialog.on("hide", self.frame.dialog.delete)
         with self.frame.body:
@@ -111,8 +126,10 @@ class _Form:
         if isinstance(chosen, list) and isinstance(select, ui.select):
             select.value = [name for name in chosen if name in select.options]
         self._more.open_if_used()
-        lost = ", except the headers, which may hold secrets" if draft.get("headers") else ""
-        with self.frame.summary, notice("The page was loaded anew", f"What you had typed is back{lost}.", kind="info"):
+        words = tr("What you had typed is back.")
+        if draft.get("headers"):
+            words = tr("What you had typed is back, except the headers, which may hold secrets.")
+        with self.frame.summary, notice(tr("The page was loaded anew"), words, kind="info"):
             pass
 
     @property
@@ -139,15 +156,17 @@ class _Form:
 
     def _build(self) -> None:
         webhook, settings = self._webhook, self._tab.services.settings
-        self._title = text_field("Title", value=webhook.title if webhook else "", max_length=200, on_enter=self._save)
+        self._title = text_field(
+            tr("Title"), value=webhook.title if webhook else "", max_length=200, on_enter=self._save
+        )
         self._title.control.props["autofocus"] = True
         self._url = text_field(
-            "URL",
+            tr("URL"),
             value=webhook.url if webhook else "",
             code=True,
             kind="url",
             placeholder="https://",
-            hint=URL_HINT,
+            hint=tr(URL_HINT),
             on_change=lambda _: self._forget_judgement(),
             on_enter=self._save,
         )
@@ -155,7 +174,7 @@ class _Form:
         chosen = webhook.triggers if webhook else ()
         self._triggers = trigger_field(trigger_groups(self._tab.services.plugins), chosen)
         self._enabled = switch(
-            "Enabled", webhook.enabled if webhook else True, detail="New events are sent as soon as you save"
+            tr("Enabled"), webhook.enabled if webhook else True, detail=tr("New events are sent as soon as you save")
         )
         self._more = MoreFields(
             webhook,
@@ -190,7 +209,7 @@ class _Form:
             except Conflict as error:
                 show_problems(self.frame.summary, [], await self._explain_conflict(error))
             except WebhookUIError as error:
-                show_problems(self.frame.summary, [], f"Nothing was saved. {error}")
+                show_problems(self.frame.summary, [], tr("Nothing was saved. {reason}", reason=error))
             else:
                 # it stays busy: what was pressed meanwhile is about something that is done
                 self.frame.close()
@@ -236,7 +255,7 @@ class _Form:
             self._more.open(True)
         rest = " ".join(message for name, message in error.fields.items() if name not in fields)
         wrong: list[Faulty] = list(fields.values())
-        show_problems(self.frame.summary, wrong, f"Nothing was saved yet. {rest}" if rest else "")
+        show_problems(self.frame.summary, wrong, tr("Nothing was saved yet. {reason}", reason=rest) if rest else "")
 
     async def _explain_conflict(self, error: Conflict) -> str:
         """Who changed what meanwhile; pressing Save once more is then a decision."""
@@ -247,18 +266,21 @@ class _Form:
             current = await self._tab.read(webhooks.get, webhook_id)
             change = await self._tab.read(latest_change, "webhook", webhook_id)
         except WebhookUIError as gone:
-            return f"Nothing was saved. {gone}"
+            return tr("Nothing was saved. {reason}", reason=gone)
         if current.version == self._version or change is None:
             return str(error)
         self._version = current.version
-        return (
-            f"{change.actor} changed {_changed_fields(change)} {formats.relative(change.at, utcnow())}, while you were "
-            "editing. Nothing was saved yet, and your text is kept. Save again to replace that, or cancel to see it."
+        return tr(
+            "{person} changed {fields} {moment}, while you were editing. Nothing was saved yet, and your text is kept. "
+            "Save again to replace that, or cancel to see it.",
+            person=change.actor,
+            fields=_changed_fields(change),
+            moment=formats.relative(change.at, utcnow()),
         )
 
     def _forget_judgement(self) -> None:
-        if self._url.hint != URL_HINT:
-            self._url.hint = URL_HINT
+        if self._url.hint != tr(URL_HINT):
+            self._url.hint = tr(URL_HINT)
 
     async def _judge_url(self) -> None:
         """Explains the URL as soon as it is left; what a name resolves to now is only a hint."""
@@ -279,18 +301,19 @@ class _Form:
         try:
             found = await look_up(target.host, target.port)
         except (OSError, UnicodeError):
-            return (
-                f"{target.host} cannot be resolved now. It can be saved all the same; deliveries fail until "
-                "the name is known."
+            return tr(
+                "{host} cannot be resolved now. It can be saved all the same; deliveries fail until the name is known.",
+                host=target.host,
             )
         policy = self._tab.services.rules.policy
         for address in found:
             if reason := guard.check_address(address, policy):
-                return f"{target.host} resolves to {address}. {reason}"
-        return f"{target.host} resolves to {formats.listed(found)}"
+                return tr("{host} resolves to {address}. {reason}", host=target.host, address=address, reason=reason)
+        return tr("{host} resolves to {addresses}", host=target.host, addresses=formats.listed(found))
 
 
 def _changed_fields(change: Change) -> str:
     before, after = change.before or {}, change.after or {}
     names = [name for name in after if after[name] != before.get(name)]
-    return formats.joined([_NAMES.get(name, name) for name in names]) if names else "this webhook"
+    known = [tr(_NAMES[name]) if name in _NAMES else name for name in names]
+    return formats.joined(known) if names else tr("this webhook")

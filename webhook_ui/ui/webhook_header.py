@@ -11,6 +11,7 @@ from nicegui import ui
 from webhook_ui import ids, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.tester import Tested
 from webhook_ui.ui import delivery_words, formats, icons
@@ -26,6 +27,7 @@ from webhook_ui.ui.parts import (
     mono,
     page_header,
     prose,
+    sentence,
     status_pill,
     text,
     time_text,
@@ -41,13 +43,13 @@ class WebhookHeader:
     def __init__(self, tab: Tab, row: WebhookRow, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]) -> None:
         self._tab, self._row = tab, row
         webhook = row.webhook
-        with page_header(webhook.title, own=False, crumb=("Webhooks", "/"), here=f"#{row.id}") as self._title:
+        with page_header(webhook.title, own=False, crumb=(tr("Webhooks"), "/"), here=f"#{row.id}") as self._title:
             if tab.may_write:
-                self._enabled = switch("Enabled", webhook.enabled, on_change=self._enable)
-                self._pause = button("Pause", self._turn_pause, icon=icons.PAUSE)
-                self._test = button("Send test", self._send_test, icon=icons.SEND)
-                button("Edit", on_edit, icon=icons.EDIT).classes("w-lead")
-                delete = Action(label="Delete", icon=icons.DELETE, on_click=on_delete, danger=True)
+                self._enabled = switch(tr("Enabled"), webhook.enabled, on_change=self._enable)
+                self._pause = button(tr("Pause"), self._turn_pause, icon=icons.PAUSE)
+                self._test = button(tr("Send test"), self._send_test, icon=icons.SEND)
+                button(tr("Edit"), on_edit, icon=icons.EDIT).classes("w-lead")
+                delete = Action(label=tr("Delete"), icon=icons.DELETE, on_click=on_delete, danger=True)
                 more_menu(lambda: [*self._backlog(), delete], small=False)
         line = _around(self._title)
         with line:
@@ -69,7 +71,7 @@ class WebhookHeader:
         self._url.show(webhook.url)
         if self._tab.may_write:
             self._enabled.value = webhook.enabled
-            self._pause.set_text("Resume" if webhook.paused else "Pause")
+            self._pause.set_text(tr("Resume") if webhook.paused else tr("Pause"))
             self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
         lane = row.lane
         engine = (lane.breaker, lane.reason, lane.probe_at, lane.disable_at)
@@ -90,7 +92,7 @@ class WebhookHeader:
         """The way to call off what waits, where something does."""
         held = self._row.held
         way = order_address("cancel", webhook_id=self._row.id)
-        label = f"Cancel backlog ({formats.count(held)})"
+        label = tr("Cancel backlog ({n})", n=formats.count(held))
         return [Action(label=label, icon=icons.CANCELLED, on_click=lambda: ui.navigate.to(way))] if held else []
 
     def _show_changed(self, webhook: Webhook) -> None:
@@ -116,16 +118,20 @@ class WebhookHeader:
         delivery = ids.delivery_text(attempt.webhook_id, attempt.event_id)
         sent, took = attempt.status == "sent", formats.duration(attempt.duration_ms)
         self._tested.clear()
-        with self._tested, box("section", "w-box w-tested", label="Test"):
+        with self._tested, box("section", "w-box w-tested", label=tr("Test")):
             status_pill("sent" if sent else "error")
             if sent:
-                text(f"Test sent: {delivery_words.status_line(attempt.response_status)} in {took}", "w-break")
+                status = delivery_words.status_line(attempt.response_status)
+                text(tr("Test sent: {status} in {duration}", status=status, duration=took), "w-break")
             else:
+                reason = attempt.error_message or tr("no reason is known")
                 with box("span", "w-break"):
-                    text(f"Test failed after {took}: ")
-                    foreign(attempt.error_message or "no reason is known", cut=False)
-            link("Show test", f"/webhooks/{attempt.webhook_id}?delivery={delivery}", "w-medium w-nowrap")
-            icon_button(icons.CLOSE, "Close the test's result", self._tested.clear)
+                    sentence(
+                        tr("Test failed after {duration}: {reason}", duration=took, reason="{reason}"),
+                        reason=lambda: foreign(reason, cut=False),
+                    )
+            link(tr("Show test"), f"/webhooks/{attempt.webhook_id}?delivery={delivery}", "w-medium w-nowrap")
+            icon_button(icons.CLOSE, tr("Close the test's result"), self._tested.clear)
 
     async def _change(self, **values: bool) -> None:
         tab = self._tab
@@ -141,18 +147,21 @@ class WebhookHeader:
 
     def _show_notice(self) -> None:
         row, webhook = self._row, self._row.webhook
-        waiting = formats.counted(row.held, "delivery waits", "deliveries wait")
         if not webhook.enabled and webhook.disabled_reason:
-            held = f" {waiting}." if row.held else ""
-            with notice("Disabled by the engine", f"{webhook.disabled_reason} New events are not taken for it.{held}"):
+            words = tr("{reason} New events are not taken for it.", reason=webhook.disabled_reason)
+            if row.held:
+                words = f"{words} {_waiting(row)}"
+            with notice(tr("Disabled by the engine"), words):
                 pass
         elif not webhook.enabled:
             if row.held:
-                with notice(f"Disabled: {waiting}", "They are sent once it is enabled again.", kind="pending"):
+                words = trn("Disabled: {n} delivery waits", "Disabled: {n} deliveries wait", row.held)
+                with notice(words, tr("They are sent once it is enabled again."), kind="pending"):
                     pass
         elif webhook.paused:
             if row.held:
-                with notice(f"Paused: {waiting}", "New ones are kept too. Resume sends them.", kind="pending"):
+                words = trn("Paused: {n} delivery waits", "Paused: {n} deliveries wait", row.held)
+                with notice(words, tr("New ones are kept too. Resume sends them."), kind="pending"):
                     pass
         elif row.is_down:
             _show_down(row, self._tab.zone)
@@ -182,21 +191,30 @@ def _show_state(state: Status) -> None:
 
 def _show_url(url: str) -> None:
     mono(url, "w-second", cut=True)
-    copy_button(url, "Copy URL")
+    copy_button(url, tr("Copy URL"))
 
 
 def _show_down(row: WebhookRow, zone: ZoneInfo) -> None:
     now, lane = times.utcnow(), row.lane
-    reason = (lane.reason or "most attempts fail").rstrip(".")
-    with notice(f"Receiver is down: {reason}") as body, body:
+    reason = (lane.reason or tr("most attempts fail")).rstrip(".")
+    due = lane.probe_at if lane.probe_at and lane.probe_at > now else None
+    with notice(tr("Receiver is down: {reason}", reason=reason)) as body, body:
         with box("p"):
-            text("One delivery at a time is tried, the others wait and use up no attempts; ")
-            if lane.probe_at and lane.probe_at > now:
-                time_text(lane.probe_at, zone, now=now, prefix="the next probe is ")
-            else:
-                text("a probe is due now")
-            text(f". {formats.counted(row.held, 'delivery waits', 'deliveries wait')}." if row.held else ".")
+            sentence(
+                tr(
+                    "One delivery at a time is tried, the others wait and use up no attempts; "
+                    "the next probe is {moment}."
+                )
+                if due
+                else tr("One delivery at a time is tried, the others wait and use up no attempts; a probe is due now."),
+                moment=lambda: time_text(due, zone, now=now) if due else None,
+            )
+            text(f" {_waiting(row)}" if row.held else "")
         _warn_of_end(lane.disable_at, now, zone)
+
+
+def _waiting(row: WebhookRow) -> str:
+    return trn("{n} delivery waits.", "{n} deliveries wait.", row.held)
 
 
 def _warn_of_end(disable_at: datetime | None, now: datetime, zone: ZoneInfo) -> None:
@@ -204,31 +222,36 @@ def _warn_of_end(disable_at: datetime | None, now: datetime, zone: ZoneInfo) -> 
         return
     with box("p"):
         if disable_at > now:
-            text("Unless something arrives before, it will be disabled on ")
-            time_text(disable_at, zone, shown=formats.absolute(disable_at, zone))
+            sentence(
+                tr("Unless something arrives before, it will be disabled on {moment}."),
+                moment=lambda: time_text(disable_at, zone, shown=formats.absolute(disable_at, zone)),
+            )
         else:
-            text("It will be disabled with the next attempt that fails")
-        text(".")
+            text(tr("It will be disabled with the next attempt that fails."))
 
 
 def _show_failing(row: WebhookRow, last: LastResult, zone: ZoneInfo) -> None:
     now, since = times.utcnow(), row.failing_since or last.at
-    cause, hint = delivery_words.cause_and_hint(last.error_message or "no reason is known")
-    day, _, clock = formats.day_and_time(since, now, zone).partition(", ")
-    with (
-        notice(
-            f"Failing since {clock} {day}: {cause}" if day.isalpha() else f"Failing since {day}, {clock}: {cause}"
-        ) as body,
-        body,
-    ):
+    cause, hint = delivery_words.cause_and_hint(last.error_message or tr("no reason is known"))
+    with notice(_failing_since(since, now, zone, cause)) as body, body:
         if hint:
             prose(hint if hint.endswith(".") else f"{hint}.")
         with box("p"):
-            if last.next_attempt_at and last.next_attempt_at > now:
-                time_text(last.next_attempt_at, zone, now=now, prefix="The next attempt is ")
-                text(".")
+            next_at = last.next_attempt_at
+            if next_at and next_at > now:
+                sentence(tr("The next attempt is {moment}."), moment=lambda: time_text(next_at, zone, now=now))
             elif last.next_attempt_at:
-                text("It is tried again now.")
+                text(tr("It is tried again now."))
             else:
-                text("The last delivery was given up. Redeliver sends it again.")
+                text(tr("The last delivery was given up. Redeliver sends it again."))
         _warn_of_end(row.lane.disable_at, now, zone)
+
+
+def _failing_since(since: datetime, now: datetime, zone: ZoneInfo, cause: str) -> str:
+    clock = formats.clock(since, zone, seconds=False)
+    match (now.astimezone(zone).date() - since.astimezone(zone).date()).days:
+        case 0:
+            return tr("Failing since {clock} today: {cause}", clock=clock, cause=cause)
+        case 1:
+            return tr("Failing since {clock} yesterday: {cause}", clock=clock, cause=cause)
+    return tr("Failing since {moment}: {cause}", moment=formats.absolute(since, zone), cause=cause)

@@ -11,6 +11,7 @@ from nicegui import ui
 from webhook_ui.history.figures import Health
 from webhook_ui.history.webhook_pages import MOST_HELD
 from webhook_ui.history.webhooks import LastResult, WebhookRow
+from webhook_ui.languages import tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards, is_bad
@@ -52,22 +53,24 @@ def face_of(row: WebhookRow, health: Health) -> CardFace:
 
 def _what_comes(row: WebhookRow) -> Coming:
     if not row.webhook.enabled or row.webhook.paused:
-        number = f"over {formats.count(MOST_HELD)}" if row.held > MOST_HELD else formats.count(row.held)
-        return None, f"{number} held" if row.held else "", False
+        held = trn("{n} held", "{n} held", row.held) if row.held else ""
+        if row.held > MOST_HELD:
+            held = tr("over {n} held", n=formats.count(MOST_HELD))
+        return None, held, False
     if row.is_down:
         probe_at = row.lane.probe_at
         if row.lane.breaker == "open" and probe_at and probe_at > utcnow():
-            return ("Down: next probe ", probe_at), "", True
-        return None, "Probing: one delivery at a time", True
+            return (tr("Down: next probe "), probe_at), "", True
+        return None, tr("Probing: one delivery at a time"), True
     if row.last and row.last.next_attempt_at:
-        return ("retry ", row.last.next_attempt_at), "", False
-    return None, "" if row.last else "waits for its first event", False
+        return (tr("retry "), row.last.next_attempt_at), "", False
+    return None, "" if row.last else tr("waits for its first event"), False
 
 
 def _result_text(last: LastResult) -> str:
     if last.status == "sent":
-        return f"{last.response_status} in {formats.duration(last.duration_ms)}"
-    return last.error_message or (str(last.response_status) if last.response_status else "No answer")
+        return tr("{status} in {duration}", status=last.response_status, duration=formats.duration(last.duration_ms))
+    return last.error_message or (str(last.response_status) if last.response_status else tr("No answer"))
 
 
 class _Item(Protocol):
@@ -98,7 +101,7 @@ class WebhookList:
         self._all: Tick | None = None
         self._faces: Mapping[int, CardFace] = {}
         if view == "list":
-            self._table = Table("Webhooks", (SELECT, *HOOKS) if picks else HOOKS, "hooks")
+            self._table = Table(tr("Webhooks"), (SELECT, *HOOKS) if picks else HOOKS, "hooks")
             self._build_tick_of_all()
             self.element, self._holder = self._table.element, self._table.body
         else:
@@ -147,7 +150,7 @@ class WebhookList:
             heading = self._table.headings["select"]
             heading.clear()
             with heading:
-                self._all = Tick("Select this page", lambda chosen, _: self._picks and self._picks.all(chosen))
+                self._all = Tick(tr("Select this page"), lambda chosen, _: self._picks and self._picks.all(chosen))
 
     def _make(self, webhook_id: int, face: CardFace) -> _Item:
         offer = self._offer
@@ -175,7 +178,7 @@ class _WebhookRow:
         self._tick: Tick | None = None
         if on_tick:
             with row.cell("select"):
-                self._tick = Tick("Select", on_tick)
+                self._tick = Tick(tr("Select"), on_tick)
         with row.cell("title"), box("div", "w-two-lines"):
             self._title = link("", face.path, "w-row-title w-cut")
             with self._title:
@@ -199,13 +202,13 @@ class _WebhookRow:
 
     def show(self, face: CardFace) -> None:
         if self._tick:
-            self._tick.element.props["aria-label"] = f"Select {face.title}"
+            self._tick.element.props["aria-label"] = tr("Select {title}", title=face.title)
         self._words.set_text(face.title)
         self._title.props["title"] = face.title
         self._url.set_text(face.url)
         self._url.props["title"] = face.url
         if self._more:
-            self._more.props["aria-label"] = f"More: {face.title}"
+            self._more.props["aria-label"] = tr("More: {title}", title=face.title)
         off = face.state != "enabled"
         self._title.classes(add="w-second" if off else "", remove="" if off else "w-second")
         self._state.show(face.state)

@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from webhook_ui import letters
+from webhook_ui.languages import mark, tr
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
@@ -17,7 +18,7 @@ from webhook_ui.ui.schedule_view import in_words, schedule_strip
 from webhook_ui.webhook_fields import MAX_RETRIES
 
 NEVER = "never"
-_STANDARD = {letters.STANDARD: "Shared secret (Standard Webhooks v1)"}
+_STANDARD = {letters.STANDARD: mark("Shared secret (Standard Webhooks v1)")}
 _UNITS = {"": 1, "s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _WAIT = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(s|min|m|h|d|)", re.ASCII)
 
@@ -36,48 +37,61 @@ class MoreFields:
     ) -> None:
         """`signers` has the title of each way to sign, by name."""
         self._signer = webhook.signer if webhook else letters.STANDARD
-        self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
+        self._opener = button(
+            tr("More: headers, tenant, timeout, retries"), self._toggle, icon=icons.NEXT, kind="quiet"
+        )
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
             self.description = area_field(
-                "Description", value=webhook.description if webhook else "", rows=2, hint="For your colleagues"
+                tr("Description"), value=webhook.description if webhook else "", rows=2, hint=tr("For your colleagues")
             )
             self.headers = HeaderRows(webhook.headers if webhook else {})
             self.tenant = text_field(
-                "Tenant",
+                tr("Tenant"),
                 value=(webhook.tenant or "") if webhook else "",
-                hint="Events of other tenants never go to it; empty: events of all tenants do",
+                hint=tr("Events of other tenants never go to it; empty: events of all tenants do"),
                 max_length=200,
             )
             self.ordered = switch(
-                "Ordered",
+                tr("Ordered"),
                 webhook.ordered if webhook else False,
-                detail="One event at a time, first in, first out",
+                detail=tr("One event at a time, first in, first out"),
             )
             self.rate_limit = text_field(
-                "Rate limit",
+                tr("Rate limit"),
                 value=write_rate(webhook.rate_limit if webhook else None),
-                note="a second",
-                hint="So many deliveries a second at the most, over all dispatchers; empty: no limit",
+                note=tr("a second"),
+                hint=tr("So many deliveries a second at the most, over all dispatchers; empty: no limit"),
             )
             self.timeout = text_field(
-                "Timeout",
+                tr("Timeout"),
                 value=f"{webhook.timeout:g}" if webhook and webhook.timeout is not None else "",
-                note="seconds",
-                hint=f"How long the receiver may take to answer, 1 to {longest_timeout:g}; empty: {usual_timeout:g}",
+                note=tr("seconds"),
+                hint=tr(
+                    "How long the receiver may take to answer, 1 to {most}; empty: {usual}",
+                    most=format(longest_timeout, "g"),
+                    usual=format(usual_timeout, "g"),
+                ),
             )
             self.retry_schedule = text_field(
-                "Retry schedule",
+                tr("Retry schedule"),
                 value=write_schedule(webhook.retry_schedule if webhook else None),
                 placeholder="5 s, 5 min, 30 min, 2 h",
-                hint=f"Waits after each failed attempt; empty: as the server is set, `{NEVER}`: no second attempt",
+                hint=tr(
+                    "Waits after each failed attempt; empty: as the server is set, `{never}`: no second attempt",
+                    never=NEVER,
+                ),
                 on_change=self._preview,
             )
             self._usual_schedule = usual_schedule
             self._attempts = Part(box("div", "w-preview"), _show_attempts)
             self._preview(self.retry_schedule.value)
-            missing = {} if self._signer in signers else {self._signer: f"{self._signer} (its plugin is missing)"}
-            self.signer = choice_field("Signature", {**signers, **missing}, self._signer)
+            missing = (
+                {}
+                if self._signer in signers
+                else {self._signer: tr("{name} (its plugin is missing)", name=self._signer)}
+            )
+            self.signer = choice_field(tr("Signature"), {**_in_words(signers), **missing}, self._signer)
         self.open(False)
         self.open_if_used()
 
@@ -140,26 +154,32 @@ class MoreFields:
         self.open(self._opener.props["aria-expanded"] != "true")
 
 
+def _in_words(signers: Mapping[str, str]) -> dict[str, str]:
+    return {name: tr(title) if name == letters.STANDARD else title for name, title in signers.items()}
+
+
 def _show_attempts(schedule: Sequence[float], usual: bool) -> None:
-    text(in_words(schedule) + (", as the server is set or the trigger says" if usual else ""), "w-meta", tag="p")
+    words = in_words(schedule)
+    if usual:
+        words = tr("{schedule}, as the server is set or the trigger says", schedule=words)
+    text(words, "w-meta", tag="p")
     schedule_strip(schedule)
 
 
 class HeaderRows:
     """Names and values that every delivery carries."""
 
-    label = "Headers"
-
     def __init__(self, headers: Mapping[str, str]) -> None:
+        self.label = tr("Headers")
         self._rows: list[tuple[ui.element, ui.input, ui.input]] = []
         self._error: str | None = None
-        with box("div", "w-field", label="Headers") as self.element:
+        with box("div", "w-field", label=tr("Headers")) as self.element:
             self.element.props["role"] = "group"
-            text("Headers", "w-label")
+            text(tr("Headers"), "w-label")
             self._list = box("div", "w-header-rows")
             with box("div"):
-                button("Add header", self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
-            prose("Sent with every delivery; what signs a delivery cannot be replaced", "w-hint")
+                button(tr("Add header"), self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
+            prose(tr("Sent with every delivery; what signs a delivery cannot be replaced"), "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
         for name, value in headers.items():
@@ -197,16 +217,16 @@ class HeaderRows:
         seen: set[str] = set()
         for name, _ in self.values:
             if name.lower() in seen:
-                raise ValueError(f"The header {name} is given twice.")
+                raise ValueError(tr("The header {name} is given twice.", name=name))
             seen.add(name.lower())
         return dict(self.values)
 
     def _add(self, name: str = "", value: str = "") -> ui.input:
         number = len(self._rows) + 1
         with self._list, box("div", "w-row w-header-row") as row:
-            first = self._input("Name", name, f"Header {number} name")
-            second = self._input("Value", value, f"Header {number} value")
-            icon_button(icons.CLOSE, f"Remove header {number}", partial(self._remove, row), small=False)
+            first = self._input(tr("Name"), name, tr("Header {n} name", n=number))
+            second = self._input(tr("Value"), value, tr("Header {n} value", n=number))
+            icon_button(icons.CLOSE, tr("Remove header {n}", n=number), partial(self._remove, row), small=False)
         self._rows.append((row, first, second))
         return first
 
@@ -238,7 +258,7 @@ def read_rate(typed: str) -> float | None:
     if not rate:
         return None
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", rate, re.ASCII):
-        raise ValueError("Write the rate limit as a number of deliveries a second, for example 5 or 0.5.")
+        raise ValueError(tr("Write the rate limit as a number of deliveries a second, for example 5 or 0.5."))
     return float(rate)
 
 
@@ -253,7 +273,7 @@ def read_timeout(typed: str) -> float | None:
     if not seconds:
         return None
     if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", seconds, re.ASCII):
-        raise ValueError("Write the timeout as a number of seconds, for example 15.")
+        raise ValueError(tr("Write the timeout as a number of seconds, for example 15."))
     return float(seconds)
 
 
@@ -269,7 +289,10 @@ def read_schedule(typed: str) -> list[float] | None:
         match = _WAIT.fullmatch(part.strip())
         if match is None:
             raise ValueError(
-                f"`{part.strip()[:40]}` is no length of time. Separate them by commas, for example 5 s, 5 min, 2 h."
+                tr(
+                    "`{typed}` is no length of time. Separate them by commas, for example 5 s, 5 min, 2 h.",
+                    typed=part.strip()[:40],
+                )
             )
         waits.append(float(match[1]) * _UNITS[match[2]])
     return waits

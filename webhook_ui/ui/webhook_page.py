@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Protocol
 
-from nicegui import background_tasks, context, ui
+from nicegui import context, ui
 from sqlmodel import Session
 
-from webhook_ui import webhooks
+from webhook_ui import times, webhooks
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import NotFound, Unavailable
 from webhook_ui.history.webhooks import WebhookRow, describe
+from webhook_ui.languages import tr
 from webhook_ui.ui import icons, webhook_actions, webhook_form
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.activity import Activity
@@ -18,11 +19,11 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.health_section import HealthSection
 from webhook_ui.ui.history_section import HistorySection
-from webhook_ui.ui.parts import box, foreign, page_header, text, time_text
+from webhook_ui.ui.parts import box, foreign, page_header, sentence, time_text
 from webhook_ui.ui.secret_section import SecretSection
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_header import WebhookHeader
-from webhook_ui.ui.webhook_page_address import TABS, Address, read_id
+from webhook_ui.ui.webhook_page_address import TABS, TITLES, Address, read_id
 from webhook_ui.ui.webhook_settings import SettingsSection
 
 
@@ -38,8 +39,8 @@ async def show(tab: Tab, webhook_id: str) -> None:
         await view.build(await tab.read(_load, number), path)
     except Unavailable as error:
         view.root.clear()
-        with view.root, notice("This webhook cannot be shown now", str(error), role="alert"):
-            button("Try again", ui.navigate.reload)
+        with view.root, notice(tr("This webhook cannot be shown now"), str(error), role="alert"):
+            button(tr("Try again"), ui.navigate.reload)
         return
     tab.follow(view.root, view.look)
 
@@ -105,13 +106,14 @@ class _Page:
         self._address = self._allowed(address)
         self._activity: Activity | None = None
         self._section: Section | None = None
-        ui.page_title(f"{row.webhook.title} · Webhook UI")
+        ui.page_title(tr("{title} · Webhook UI", title=row.webhook.title))
         self._header = WebhookHeader(tab, row, on_edit=self._edit, on_delete=self._delete)
         with ui.tabs(on_change=lambda event: self._choose_tab(event.value)) as self._tabs:
-            self._tabs.props('no-caps align=left aria-label="About this webhook"')
+            self._tabs.props("no-caps align=left")
+            self._tabs.props["aria-label"] = tr("About this webhook")
             for name in TABS:
                 if name != "secret" or tab.may_write:
-                    ui.tab(name, label=name.capitalize())
+                    ui.tab(name, label=tr(TITLES[name]))
         self._tabs.value = self._address.tab
         self._place = box("div", "w-page")
         self._place.props["role"] = "tabpanel"
@@ -128,7 +130,7 @@ class _Page:
 
     async def _show_tab(self) -> None:
         self._activity = self._section = None
-        self._place.props["aria-label"] = self._address.tab.capitalize()
+        self._place.props["aria-label"] = tr(TITLES[self._address.tab])
         self._place.clear()
         with self._place:
             if self._address.tab != TABS[0]:
@@ -171,7 +173,7 @@ class _Page:
             return
         # nothing is built anew, so the place on the page stays: as on the first request, nothing is scrolled
         self._tab.client.sub_pages_router.is_initial_request = True
-        background_tasks.create(self._turn_to(address), name="address")
+        self._tab.begin(self._turn_to(address), name="address")
 
     async def _turn_to(self, address: Address) -> None:
         before, self._address = self._address, self._allowed(address)
@@ -236,21 +238,22 @@ def _go(address: Address) -> None:
 
 
 def _show_missing(webhook_id: str) -> None:
-    ui.page_title("No such webhook · Webhook UI")
-    with page_header("No such webhook", crumb=("Webhooks", "/")):
+    ui.page_title(tr("No such webhook · Webhook UI"))
+    with page_header(tr("No such webhook"), crumb=(tr("Webhooks"), "/")):
         pass
     with box("section", "w-box w-nothing"):
         with box("p"):
-            text("There is no webhook ")
-            foreign(webhook_id[:40], cut=False)
-            text(". The link may be old, or the webhook was deleted long ago.")
-        button("Back to the webhooks", lambda: ui.navigate.to("/"), icon=icons.BACK)
+            sentence(
+                tr("There is no webhook {number}. The link may be old, or the webhook was deleted long ago."),
+                number=lambda: foreign(webhook_id[:40], cut=False),
+            )
+        button(tr("Back to the webhooks"), lambda: ui.navigate.to("/"), icon=icons.BACK)
 
 
 def _show_deleted(tab: Tab, row: WebhookRow) -> None:
     webhook = row.webhook
-    ui.page_title("Deleted webhook · Webhook UI")
-    with page_header(webhook.title, own=False, crumb=("Webhooks", "/")):
+    ui.page_title(tr("Deleted webhook · Webhook UI"))
+    with page_header(webhook.title, own=False, crumb=(tr("Webhooks"), "/")):
         pass
 
     async def restore() -> None:
@@ -258,11 +261,17 @@ def _show_deleted(tab: Tab, row: WebhookRow) -> None:
 
     with box("section", "w-box w-nothing"):
         with box("p"):
-            text("This webhook was deleted ")
-            if webhook.deleted_at:
-                time_text(webhook.deleted_at, tab.zone)
-            text(f". It can be restored for {webhooks.RESTORABLE.days} days; until then its deliveries wait.")
+            at = webhook.deleted_at or times.utcnow()
+            sentence(
+                tr(
+                    "This webhook was deleted {moment}. It can be restored for {n} days; "
+                    "until then its deliveries wait.",
+                    moment="{moment}",
+                    n=webhooks.RESTORABLE.days,
+                ),
+                moment=lambda: time_text(at, tab.zone),
+            )
         with box("div", "w-row w-wrap"):
             if tab.may_write:
-                button("Restore", restore, icon=icons.UNDO, kind="primary")
-            button("Back to the webhooks", lambda: ui.navigate.to("/"), icon=icons.BACK)
+                button(tr("Restore"), restore, icon=icons.UNDO, kind="primary")
+            button(tr("Back to the webhooks"), lambda: ui.navigate.to("/"), icon=icons.BACK)

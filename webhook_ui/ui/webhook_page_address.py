@@ -4,9 +4,17 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from webhook_ui.languages import mark
 from webhook_ui.ui.log_address import LogAddress, read_query, write
 
-TABS = ("activity", "health", "settings", "secret", "history")
+TITLES = {
+    "activity": mark("Activity"),
+    "health": mark("Health"),
+    "settings": mark("Settings"),
+    "secret": mark("Secret"),
+    "history": mark("History"),
+}
+TABS = tuple(TITLES)
 PERIODS = ("24h", "7d", "30d")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 

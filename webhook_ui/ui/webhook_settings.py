@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
+from webhook_ui import letters
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
+from webhook_ui.languages import mark, tr, trc, trn
 from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.charts import Moment, time_line
@@ -20,7 +22,7 @@ from webhook_ui.ui.webhook_more import write_rate
 from webhook_ui.ui.webhook_page_address import Address
 
 MASK = "••••••"
-OWN, NONE = "set here", "default"
+OWN, NONE = mark("set here"), mark("default")
 
 
 class SettingsSection:
@@ -43,56 +45,65 @@ class SettingsSection:
         self._place.show(row.webhook.version)
 
     def _build(self) -> None:
-        with box("section", "w-box w-part", label="In force"):
+        with box("section", "w-box w-part", label=tr("In force")):
             with box("div", "w-row"):
-                text("In force", tag="h2")
+                text(tr("In force"), tag="h2")
                 if self._tab.may_write:
-                    edit = button("Edit settings", self._on_edit, icon=icons.EDIT, small=True)
+                    edit = button(tr("Edit settings"), self._on_edit, icon=icons.EDIT, small=True)
                     edit.classes("w-end")
             _values(self._tab, self._webhook)
-        with box("section", "w-box w-part", label="Attempts"):
-            text("Attempts", tag="h2")
+        with box("section", "w-box w-part", label=tr("Attempts")):
+            text(tr("Attempts"), tag="h2")
             _attempts(self._tab, self._webhook)
 
 
 def _values(tab: Tab, webhook: Webhook) -> None:
     settings = tab.services.settings
     with box("dl", "w-kv w-kv-wide w-in-force"):
-        with _entry("Triggers", OWN), box("div", "w-stack w-tight"):
+        with _entry(tr("Triggers"), OWN), box("div", "w-stack w-tight"):
             for name in webhook.triggers:
                 _trigger(tab, name)
-        with _entry("Description", OWN if webhook.description else ""):
+        with _entry(tr("Description"), OWN if webhook.description else ""):
             foreign(webhook.description or "–", "w-lines", cut=False)
-        with _entry("Headers", OWN if webhook.headers else NONE):
+        with _entry(tr("Headers"), OWN if webhook.headers else NONE):
             _headers(tab, webhook)
-        with _entry("Tenant", OWN if webhook.tenant else NONE):
+        with _entry(tr("Tenant"), OWN if webhook.tenant else NONE):
             if webhook.tenant:
                 foreign(webhook.tenant, cut=False)
             else:
-                text("None: it gets the events of all tenants")
-        with _entry("Order", OWN if webhook.ordered else NONE):
-            text("First in, first out, one at a time" if webhook.ordered else "As they come, several at a time")
-        with _entry("At a time", "" if webhook.ordered else source_text(settings, "concurrency_per_webhook")):
+                text(tr("None: it gets the events of all tenants"))
+        with _entry(tr("Order"), OWN if webhook.ordered else NONE):
+            text(tr("First in, first out, one at a time") if webhook.ordered else tr("As they come, several at a time"))
+        with _entry(
+            trc("how many", "At a time"), "" if webhook.ordered else source_text(settings, "concurrency_per_webhook")
+        ):
             at_a_time = 1 if webhook.ordered else settings.concurrency_per_webhook
-            text(f"{at_a_time} in flight at the most" + ("" if webhook.ordered else ", for each dispatcher"))
-        with _entry("Rate limit", NONE if webhook.rate_limit is None else OWN):
-            limit = write_rate(webhook.rate_limit)
-            text(f"{limit} a second at the most, over all dispatchers" if limit else "None")
-        with _entry("Timeout", OWN if webhook.timeout else source_text(settings, "request_timeout")):
-            text(f"{webhook.timeout or settings.request_timeout:g} s")
-        with _entry("Signature", NONE):
-            signer = tab.services.plugins.signers.get(webhook.signer)
-            foreign(
-                signer.title if signer else f"{webhook.signer}: its plugin is missing, nothing can be sent", cut=False
+            text(
+                tr("{n} in flight at the most", n=at_a_time)
+                if webhook.ordered
+                else tr("{n} in flight at the most, for each dispatcher", n=at_a_time)
             )
-        for label, moment in (("Created", webhook.created_at), ("Updated", webhook.updated_at)):
+        with _entry(tr("Rate limit"), NONE if webhook.rate_limit is None else OWN):
+            limit = write_rate(webhook.rate_limit)
+            text(tr("{rate} a second at the most, over all dispatchers", rate=limit) if limit else tr("None"))
+        with _entry(tr("Timeout"), OWN if webhook.timeout else source_text(settings, "request_timeout")):
+            text(f"{webhook.timeout or settings.request_timeout:g} s")
+        with _entry(tr("Signature"), NONE):
+            signer = tab.services.plugins.signers.get(webhook.signer)
+            if signer:
+                own = webhook.signer == letters.STANDARD
+                foreign(tr(signer.title) if own else signer.title, cut=False)
+            else:
+                missing = tr("{name}: its plugin is missing, nothing can be sent", name=webhook.signer)
+                foreign(missing, cut=False)
+        for label, moment in ((tr("Created"), webhook.created_at), (tr("Updated"), webhook.updated_at)):
             with _entry(label):
                 time_text(moment, tab.zone, shown=formats.absolute(moment, tab.zone))
-        with _entry("ID"):
+        with _entry(tr("ID")):
             text(str(webhook.id))
-        with _entry("UID"), box("div", "w-row"):
+        with _entry(tr("UID")), box("div", "w-row"):
             mono(webhook.uid, cut=True)
-            copy_button(webhook.uid, "Copy UID")
+            copy_button(webhook.uid, tr("Copy UID"))
 
 
 @contextmanager
@@ -103,7 +114,7 @@ def _entry(name: str, source: str = "") -> Iterator[None]:
         with box("div", "w-break w-grow"):
             yield
         if source:
-            text(source, "w-meta w-source")
+            text(tr(source), "w-meta w-source")
 
 
 def _trigger(tab: Tab, name: str) -> None:
@@ -114,14 +125,15 @@ def _trigger(tab: Tab, name: str) -> None:
         if known:
             foreign(known.trigger.title, "w-muted")
         elif matching := plugins.matching(name):
-            text(f"{formats.counted(len(matching), 'trigger')}, and those to come", "w-muted")
+            words = trn("{n} trigger, and those to come", "{n} triggers, and those to come", len(matching))
+            text(words, "w-muted")
         else:
-            text("no plugin has it now: nothing is sent for it", "w-error-ink")
+            text(tr("no plugin has it now: nothing is sent for it"), "w-error-ink")
 
 
 def _headers(tab: Tab, webhook: Webhook) -> None:
     if not webhook.headers:
-        text("None of its own")
+        text(tr("None of its own"))
         return
     values = {}
     with box("div", "w-stack w-tight"):
@@ -146,7 +158,7 @@ def _headers(tab: Tab, webhook: Webhook) -> None:
             show.delete()
 
         with box("div"):
-            show = button("Show values", reveal, icon=icons.SHOW, small=True)
+            show = button(tr("Show values"), reveal, icon=icons.SHOW, small=True)
 
 
 def _attempts(tab: Tab, webhook: Webhook) -> None:
@@ -165,14 +177,15 @@ def _attempts(tab: Tab, webhook: Webhook) -> None:
         with box("div", "w-stack w-tight"):
             with box("div", "w-row w-wrap"):
                 text(in_words(schedule), "w-medium")
-                text(source, "w-meta w-end")
+                text(tr(source), "w-meta w-end")
             if len(schedules) > 1:
                 text(", ".join(names), "w-mono w-second", tag="p")
             schedule_strip(schedule)
             time_line(_moments(schedule))
     jitter = services.settings.retry_jitter
     if jitter:
-        text(f"Each wait is up to {jitter:.0%} longer, so that not all come at once.".replace("%", " %"), "w-meta")
+        percent = f"{jitter:.0%}".replace("%", " %")
+        text(tr("Each wait is up to {percent} longer, so that not all come at once.", percent=percent), "w-meta")
 
 
 def _source(tab: Tab, webhook: Webhook, trigger: str) -> str:
@@ -180,15 +193,17 @@ def _source(tab: Tab, webhook: Webhook, trigger: str) -> str:
         return OWN
     known = tab.services.plugins.triggers.get(trigger)
     if known and known.trigger.retry_schedule is not None:
-        return "set by the trigger"
+        return tr("set by the trigger")
     return source_text(tab.services.settings, "retry_schedule")
 
 
 def _moments(schedule: Sequence[float]) -> list[Moment]:
-    moments = [Moment(state="planned", time="At once", title="", number=1, note="" if schedule else "the only one")]
+    moments = [
+        Moment(state="planned", time=tr("At once"), title="", number=1, note="" if schedule else tr("the only one"))
+    ]
     for number, (wait, since_first) in enumerate(zip(schedule, accumulate(schedule), strict=True), start=2):
-        notes = [f"{formats.span(since_first)} after the first"] if number > 2 else []
-        notes += ["then given up"] if number == len(schedule) + 1 else []
-        time = f"{formats.span(wait)} later"
+        notes = [tr("{span} after the first", span=formats.span(since_first))] if number > 2 else []
+        notes += [tr("then given up")] if number == len(schedule) + 1 else []
+        time = tr("{span} later", span=formats.span(wait))
         moments.append(Moment(state="planned", time=time, title="", number=number, note=", ".join(notes)))
     return moments

@@ -1,6 +1,8 @@
 """The field Webhooks: several of them, or all. The server looks for what is typed; none is left out silently."""
 
 import asyncio
+import html
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +11,7 @@ from sqlmodel import Session
 
 from webhook_ui.history.redeliveries import webhook_titles
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
+from webhook_ui.languages import tr, trn
 from webhook_ui.outbox.scope import MOST_WEBHOOKS
 from webhook_ui.ui import formats, icons, redelivery_words
 from webhook_ui.ui.context import Tab
@@ -18,7 +21,7 @@ from webhook_ui.ui.redeliveries_address import read_number
 OFFERED = 30  # webhooks at once; typing finds the others
 REST_SECONDS = 0.25
 
-# constant templates: what they show arrives as data
+# templates of our own words alone: all else that they show arrives as data
 _OPTION = """
 <q-item v-bind="props.itemProps" class="w-menu-item">
   <span class="w-check" :class="{'w-checked': props.selected}" aria-hidden="true"></span>
@@ -27,10 +30,10 @@ _OPTION = """
 """
 _CHIP = """
 <q-chip removable dense square class="w-chip" @mousedown.prevent :icon-remove="'ICON'" :tabindex="props.tabindex"
-  :remove-aria-label="'Remove ' + props.opt.label" @remove="props.removeAtIndex(props.index)"
+  :remove-aria-label="REMOVE" @remove="props.removeAtIndex(props.index)"
 ><bdi class="w-cut" dir="auto" :title="props.opt.label">{{ props.opt.label }}</bdi></q-chip>
 """.replace("ICON", icons.CLOSE)
-_NOTHING = '<div class="w-menu-head">No webhook has this in its title or URL</div>'
+_NOTHING = '<div class="w-menu-head">WORDS</div>'
 
 
 def offer_webhooks(session: Session, words: str, chosen: Sequence[int]) -> dict[str, str]:
@@ -47,10 +50,10 @@ class WebhooksField:
     def __init__(self, tab: Tab, offer: Mapping[str, str], chosen: Sequence[str], on_change: Callable[[], Any]) -> None:
         self._tab, self._typed = tab, ""
         # what a link names and is not there stays chosen and is refused: left out, it would mean all of them
-        self._missing = {text: f"#{text}, which is not there" for text in chosen if text not in offer}
+        self._missing = {text: tr("#{number}, which is not there", number=text) for text in chosen if text not in offer}
 
         self._options = {**offer, **self._missing}
-        self.field = Field("Webhooks", lambda: self._build(chosen), on_change=lambda _: self._changed(on_change))
+        self.field = Field(tr("Webhooks"), lambda: self._build(chosen), on_change=lambda _: self._changed(on_change))
         self._invite()
 
     @property
@@ -69,16 +72,28 @@ class WebhooksField:
         """What is wrong with those that are chosen."""
         missing = [text for text in self._chosen if text in self._missing]
         if missing:
-            choose = "Choose one." if len(self._chosen) == 1 else "Remove it." if len(missing) == 1 else "Remove them."
-            return f"There is no webhook {formats.joined(missing)}. {choose}"
-        return f"Choose up to {MOST_WEBHOOKS} webhooks." if len(self._chosen) > MOST_WEBHOOKS else None
+            numbers = formats.joined(missing)
+            if len(self._chosen) == 1:
+                return tr("There is no webhook {numbers}. Choose one.", numbers=numbers)
+            return trn(
+                "There is no webhook {numbers}. Remove it.",
+                "There is no webhook {numbers}. Remove them.",
+                len(missing),
+                numbers=numbers,
+            )
+        if len(self._chosen) > MOST_WEBHOOKS:
+            return tr("Choose up to {n} webhooks.", n=MOST_WEBHOOKS)
+        return None
 
     def _build(self, chosen: Sequence[str]) -> ui.select:
         self._select = made = ui.select(self._options, value=list(chosen), multiple=True, with_input=True)
         made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
         made.add_slot("option", _OPTION)
-        made.add_slot("selected-item", _CHIP)
-        made.add_slot("no-option", _NOTHING)
+        before, after = tr("Remove {title}").split("{title}")
+        remove = html.escape(f"{_quoted(before)} + props.opt.label + {_quoted(after)}")
+        made.add_slot("selected-item", _CHIP.replace("REMOVE", remove))
+        words = html.escape(tr("No webhook has this in its title or URL"))
+        made.add_slot("no-option", _NOTHING.replace("WORDS", words))
         made.on("input-value", lambda event: self._look(str(event.args or "")))
         return made
 
@@ -100,7 +115,7 @@ class WebhooksField:
         if self._chosen:
             self._select.props.pop("placeholder", None)
         else:
-            self._select.props["placeholder"] = redelivery_words.ALL
+            self._select.props["placeholder"] = tr(redelivery_words.ALL)
 
     async def _look(self, typed: str) -> None:
         self._typed = typed
@@ -113,3 +128,7 @@ class WebhooksField:
         # the browser chooses by place in the list: it only ever grows, so that no click means another webhook
         self._options |= offer
         self._select.set_options(self._options, value=self._chosen)
+
+
+def _quoted(words: str) -> str:
+    return json.dumps(words)

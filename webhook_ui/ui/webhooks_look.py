@@ -13,11 +13,19 @@ from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.history.overview import Glance
 from webhook_ui.history.webhook_pages import Sorting
 from webhook_ui.history.webhooks import WebhookFilter, WebhookRow, count_webhooks
+from webhook_ui.languages import mark, number, tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import Figure
 
 PER_PAGE = 48
-TITLES = ("Sent, 24 h", "Errors, 24 h", "Waiting", "Oldest due", "Now", "Failing webhooks")
+TITLES = (
+    mark("Sent, 24 h"),
+    mark("Errors, 24 h"),
+    mark("Waiting"),
+    mark("Oldest due"),
+    mark("Now"),
+    mark("Failing webhooks"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +69,14 @@ def look_at(session: Session, webhook_ids: Sequence[int], *, memory: HealthMemor
 
 def unknown_figures() -> list[Figure]:
     """The strip while nobody has looked yet."""
-    return [Figure(title=title, value="–") for title in TITLES]
+    return [Figure(title=tr(title), value="–") for title in TITLES]
 
 
 def figures_of(glance: Glance, *, now: datetime) -> list[Figure]:
     """The strip: each figure leads to the list of what it counts."""
     since = times.to_text((now - timedelta(days=1)).replace(second=0, microsecond=0))
     total, late = glance.sent + glance.error, glance.oldest_due
-    share = f"{glance.error / total:.1%}".replace("%", " %") if glance.error else ""
+    share = f"{number(100 * glance.error / total, 1)} %" if glance.error else ""
     values = (
         (_about(glance.sent, glance.about_day), "", f"/deliveries?status=sent&from={since}"),
         (_about(glance.error, glance.about_day), share, f"/deliveries?status=error&from={since}"),
@@ -78,18 +86,18 @@ def figures_of(glance: Glance, *, now: datetime) -> list[Figure]:
         (formats.count(glance.failing), "", "/?state=failing"),
     )
     return [
-        Figure(title=title, value=value, note=note, path=path, trouble=title == TITLES[-1] and glance.failing > 0)
+        Figure(title=tr(title), value=value, note=note, path=path, trouble=title == TITLES[-1] and glance.failing > 0)
         for title, (value, note, path) in zip(TITLES, values, strict=True)
     ]
 
 
-def _about(number: int, estimated: bool) -> str:
+def _about(figure: int, estimated: bool) -> str:
     """'196,051', 'about 196,000' (three digits that count)."""
     if not estimated:
-        return formats.count(number)
-    zeros = max(len(str(number)) - 3, 0)
-    return f"about {formats.count(round(number, -zeros))}"
+        return formats.count(figure)
+    zeros = max(len(str(figure)) - 3, 0)
+    return tr("about {n}", n=formats.count(round(figure, -zeros)))
 
 
 def _rate(per_second: float) -> str:
-    return f"{formats.count(round(per_second)) if per_second >= 100 else f'{per_second:.1f}'} / s"
+    return f"{number(per_second, 0 if per_second >= 100 else 1)} / s"

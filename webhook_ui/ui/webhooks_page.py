@@ -7,15 +7,16 @@ from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
-from nicegui import background_tasks, ui
+from nicegui import ui
 
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history import webhook_pages
 from webhook_ui.history.webhooks import Order, Sort, list_webhooks
+from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
-from webhook_ui.ui import formats, icons, toasts, webhook_actions, webhook_form, webhooks_look
+from webhook_ui.ui import icons, toasts, webhook_actions, webhook_form, webhooks_look
 from webhook_ui.ui.cards import cards
 from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
@@ -50,7 +51,7 @@ QUIET = frozenset({Kind.event, Kind.account, Kind.redelivery})  # changes that n
 
 async def show(tab: Tab) -> None:
     """Builds the page. It takes no arguments, so that it is not built again when its address changes."""
-    ui.page_title("Webhooks · Webhook UI")
+    ui.page_title(tr("Webhooks · Webhook UI"))
     page = WebhooksPage(tab)
     page.follow()  # first, so that nothing is missed between looking and following
     await page.refresh()
@@ -73,7 +74,7 @@ class WebhooksPage:
         with box("div", "w-page") as self.root:
             pass
         self._frame = Part(self.root, self._build_frame)
-        with self.root, page_header("Webhooks"):
+        with self.root, page_header(tr("Webhooks")):
             pass
         with self.root, cards().classes("w-late"):
             for _ in range(6):
@@ -130,7 +131,7 @@ class WebhooksPage:
         if not self.root.is_deleted and is_here(address):
             self._address = address
             with self.root:
-                background_tasks.create(self.refresh(), name="webhooks follow their address")
+                self._tab.begin(self.refresh(), name="webhooks follow their address")
 
     async def _hear(self, changes: frozenset[Changed]) -> None:
         if all(change.kind in QUIET for change in changes):
@@ -168,7 +169,7 @@ class WebhooksPage:
     def _want_figures(self) -> None:
         if self._had >= self._wanted:  # else somebody is at it
             self._wanted = time.monotonic()
-            background_tasks.create(self._renew_figures(), name="overview of webhooks")
+            self._tab.begin(self._renew_figures(), name="overview of webhooks")
         else:
             self._wanted = time.monotonic()
 
@@ -215,18 +216,18 @@ class WebhooksPage:
     def _build_frame(self, kind: str, problem: str = "") -> None:
         self._list = self._choice = self._strip = None
         if kind != "list":
-            with page_header("Webhooks"):
+            with page_header(tr("Webhooks")):
                 if kind == "first" and self._tab.may_write:
                     self._build_add()
             if kind == "first":
                 show_first_steps(self._tab, self._add)
             else:
-                with notice("The webhooks cannot be shown now", problem, role="alert"):
-                    button("Try again", self.refresh)
+                with notice(tr("The webhooks cannot be shown now"), problem, role="alert"):
+                    button(tr("Try again"), self.refresh)
             return
         question, zone = self._question(), self._zone()
         judged = judge(question, zone)
-        with page_header("Webhooks"):
+        with page_header(tr("Webhooks")):
             self._sort = SortMenu(
                 question.sort,
                 question.order,
@@ -258,16 +259,16 @@ class WebhooksPage:
         self._pager = Pager(partial(self._turn, -1), partial(self._turn, 1))
 
     def _build_add(self) -> None:
-        button("Add webhook", self._add, icon=icons.ADD, kind="primary").classes("w-lead")
+        button(tr("Add webhook"), self._add, icon=icons.ADD, kind="primary").classes("w-lead")
 
     def _show(self, question: Question, judged: Judged, seen: Seen, zone: ZoneInfo) -> None:
         self._page = question.page
         self._sort.show(question.sort, question.order, failing_first=question.failing == "first")
         self._toggle.value = question.view
         self._filters.show(question, judged)
-        self._filters.say(formats.counted(seen.total, "webhook"))
+        self._filters.say(seen.total)
         words = filters_in_words(judged, "" if zone == self._tab.zone else zone.key)
-        self._count.set_text(formats.counted(seen.total, "webhook"))
+        self._count.set_text(trn("{n} webhook", "{n} webhooks", seen.total))
         self._words.set_text(
             f"{words}{' · ' if words else ''}{sorting_in_words(question.sort, question.order, question.failing)}"
         )
@@ -301,10 +302,9 @@ class WebhooksPage:
         return await self._tab.read(webhook_pages.find_all, judge(self._question(), self._zone()).criteria)
 
     def _build_nothing(self, words: str, everything: int) -> None:
-        there = formats.counted(everything, "webhook")
         nothing_found(
-            f"No webhooks match: {words}",
-            f"Without filters there {'is' if everything == 1 else 'are'} {there}.",
+            tr("No webhooks match: {filters}", filters=words),
+            trn("Without filters there is {n} webhook.", "Without filters there are {n} webhooks.", everything),
             lambda: self._go(self._question().without_filters()),
         )
 
@@ -312,14 +312,14 @@ class WebhooksPage:
         enabled = self._list is not None and self._list.is_enabled(webhook_id)
         switch = partial(webhook_actions.set_enabled, self._tab, webhook_id, not enabled, self.refresh)
         return [
-            Action(label="Edit", icon=icons.EDIT, on_click=partial(self._edit, webhook_id)),
+            Action(label=tr("Edit"), icon=icons.EDIT, on_click=partial(self._edit, webhook_id)),
             Action(
-                label="Disable" if enabled else "Enable",
+                label=tr("Disable") if enabled else tr("Enable"),
                 icon=icons.DISABLED if enabled else icons.ENABLED,
                 on_click=switch,
             ),
             Action(
-                label="Delete",
+                label=tr("Delete"),
                 icon=icons.DELETE,
                 danger=True,
                 on_click=partial(webhook_actions.delete, self._tab, webhook_id, self.refresh),
@@ -334,14 +334,15 @@ class WebhooksPage:
 
     async def _added(self, webhook: Webhook) -> None:
         await self.refresh()
-        where = ""
+        words = tr("“{title}” is added.", title=webhook.title)
         if self._list is None or webhook.id not in self._list.shown:
             criteria = judge(self._question(), self._zone()).criteria
             newest = await self._tab.read(list_webhooks, criteria, sort=Sort.id, order=Order.desc, limit=5)
             is_found = any(row.id == webhook.id for row in newest.rows)
-            where = " It stands on another page." if is_found else " The filters hide it; clear them to see it."
-        toasts.done(f"“{webhook.title}” is added.{where}")
+            where = tr("It stands on another page.") if is_found else tr("The filters hide it; clear them to see it.")
+            words = f"{words} {where}"
+        toasts.done(words)
 
     async def _edited(self, webhook: Webhook) -> None:
         await self.refresh()
-        toasts.done(f"“{webhook.title}” is saved.")
+        toasts.done(tr("“{title}” is saved.", title=webhook.title))

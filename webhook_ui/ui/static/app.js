@@ -2,6 +2,9 @@
 "use strict";
 (() => {
   const WEEK = 7 * 86400e3;
+  /* what scripts say, in the language of the page; `reader.prepare` gives it */
+  const words = JSON.parse(document.getElementById("webhook-ui-words")?.textContent || "{}");
+  const say = (name, values = {}) => (words[name] || "").replace(/{(\w+)}/g, (_, key) => values[key]);
 
   function span(seconds, parts) {
     const whole = Math.floor(Math.abs(seconds));
@@ -18,8 +21,8 @@
   /* the same words as formats.relative */
   function relative(at, now) {
     const seconds = (at - now) / 1000;
-    if (Math.abs(seconds) < 1) return "now";
-    return seconds > 0 ? `in ${span(seconds, 2)}` : `${span(seconds, 1)} ago`;
+    if (Math.abs(seconds) < 1) return say("now");
+    return seconds > 0 ? say("in", { span: span(seconds, 2) }) : say("ago", { span: span(seconds, 1) });
   }
 
   function tick() {
@@ -69,6 +72,7 @@
       document.execCommand("copy");
       area.remove();
     }
+    button.dataset.copied = say("copied");
     button.classList.add("w-copied");
     setTimeout(() => button.classList.remove("w-copied"), 1500);
   }
@@ -112,12 +116,12 @@
     const dialog = document.querySelector(".w-dialog");
     if (!dialog && document.querySelector(".q-dialog__backdrop")) return;
     const head = dialog ? dialog.querySelector(".w-dialog-head") : document.querySelector(".w-panel-head");
-    head?.querySelector('.w-btn[aria-label="Close"]')?.click();
+    head?.querySelector(`.w-btn[aria-label="${say("close")}"]`)?.click();
   }
 
   /* while a delivery is open, arrow keys go through the list beside it, unless something under them has its own use */
   function stepByArrow(event) {
-    const name = { ArrowUp: "Newer delivery", ArrowDown: "Older delivery" }[event.key];
+    const name = { ArrowUp: say("newer"), ArrowDown: say("older") }[event.key];
     if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const panel = document.querySelector(".w-panel");
     const button = panel?.querySelector(`.w-btn[aria-label="${name}"]`);
@@ -135,5 +139,5 @@
   document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);
   setInterval(tick, 1000);
-  Object.assign((window.webhookUi ??= {}), { relative, copyText });
+  Object.assign((window.webhookUi ??= {}), { relative, copyText, say });
 })();

@@ -24,7 +24,7 @@
     again = document.createElement("button");
     again.type = "button";
     again.className = "w-jump";
-    again.textContent = "Try now";
+    again.textContent = webhookUi.say("again");
     again.hidden = true;
     again.addEventListener("click", tryNow);
     banner.append(icon, words, again);
@@ -40,13 +40,13 @@
 
   function lost() {
     clearTimeout(timer);
-    timer = setTimeout(() => say("No connection to the server. What you typed is kept; it is tried again every few seconds.", "away"), LATE_MS);
+    timer = setTimeout(() => say(webhookUi.say("lost"), "away"), LATE_MS);
   }
 
   function found() {
     clearTimeout(timer);
     if (banner.dataset.look !== "away") return;
-    say("Connected again. Nothing was lost.", "back");
+    say(webhookUi.say("found"), "back");
     timer = setTimeout(() => say("", ""), BACK_MS);
   }
 

@@ -104,7 +104,7 @@
 
   /* while a delivery is open, the arrows go from one to the next, unless they have work where the focus is */
   function stepPanel(event) {
-    const name = { ArrowUp: "Newer delivery", ArrowDown: "Older delivery" }[event.key];
+    const name = { ArrowUp: webhookUi.say("newer"), ArrowDown: webhookUi.say("older") }[event.key];
     if (!name || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
     const busy = 'input, textarea, select, pre, [contenteditable], [role="menu"], [role="listbox"], [role="tablist"]';
     if (event.target.closest?.(busy) || document.querySelector(".w-dialog, .q-menu")) return;

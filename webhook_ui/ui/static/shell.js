@@ -123,7 +123,7 @@
 
   function menu() {
     const row = document.activeElement?.closest(ROWS);
-    const openers = '[aria-haspopup="menu"][aria-label^="More"]';
+    const openers = '[aria-haspopup="menu"][data-more]';
     (row?.querySelector(openers) || document.querySelector(`.w-content .w-acts ${openers}`))?.click();
   }
 
