@@ -15,7 +15,6 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp
 
 from webhook_ui import (
     __version__,
@@ -80,9 +79,15 @@ class Core:
         )
 
 
-def build(settings: Settings) -> Core:
-    """Opens the database and loads the plugins. Raises UsageError."""
-    logs.configure(settings.log_format)
+def build(settings: Settings, *, mounted: bool = False) -> Core:
+    """Opens the database and loads the plugins. Raises UsageError.
+
+    `mounted` within another application, which has set up its own logging.
+    """
+    if mounted:
+        logs.join()
+    else:
+        logs.configure(settings.log_format)
     database = storage.open_database(settings)
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
     core = Core(settings=settings, database=database, plugins=plugins)
@@ -156,16 +161,22 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
             await pulse.leave()
 
 
-def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode) -> ASGIApp:
-    """Dashboard and REST API as one ASGI application, behind the door. Once a process: NiceGUI knows only one."""
+def create_app(
+    core: Core, *, dispatching: bool, setup_code: accounts.SetupCode, identity: accounts.Identity | None = None
+) -> tuple[FastAPI, door.Door]:
+    """Dashboard and REST API as one application, and the door before it. One at a time: NiceGUI knows only one.
+
+    With an `identity` of its own it stands within another application, which says who somebody is.
+    """
     settings, database = core.settings, core.database
-    identity = accounts.Identity(database, accounts=settings.auth == "accounts")
+    mounted = identity is not None
+    identity = identity or accounts.Identity(database, accounts=settings.auth == "accounts")
     tester = Tester(database, core.plugins, settings, user_agent=USER_AGENT)
     readiness = Readiness(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(core, dispatching=dispatching) as readiness.pulse:
+        async with dashboard.install(app, services), running(core, dispatching=dispatching) as readiness.pulse:
             yield
         await tester.close()
         identity.close()
@@ -180,20 +191,17 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
     app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     app.router.routes.extend(har_download.routes(database))
     app.router.routes.extend(export.routes(database))
-    dashboard.install(
-        app,
-        Services(
-            settings=settings,
-            database=database,
-            host=core.host,
-            plugins=core.plugins,
-            rules=core.rules,
-            identity=identity,
-            tester=tester,
-            live=Live(database.announcer),
-        ),
+    services = Services(
+        settings=settings,
+        database=database,
+        host=core.host,
+        plugins=core.plugins,
+        rules=core.rules,
+        identity=identity,
+        tester=tester,
+        live=Live(database.announcer),
     )
-    return door.Door(app, identity, settings)
+    return app, door.Door(app, identity, settings, mounted=mounted)
 
 
 class _Server(uvicorn.Server):
@@ -213,7 +221,7 @@ def serve(settings: Settings, *, beside: int | None) -> None:
     core = build(settings)
     try:
         setup_code = accounts.SetupCode(time.monotonic())
-        app = create_app(core, dispatching=beside is None, setup_code=setup_code)
+        _, app = create_app(core, dispatching=beside is None, setup_code=setup_code)
         address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}"
         _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):

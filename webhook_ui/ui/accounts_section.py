@@ -11,6 +11,7 @@ from webhook_ui import accounts, times
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.models import Account
 from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.actions import act
@@ -40,7 +41,12 @@ class AccountsSection:
         with box("div", "w-row w-wrap"):
             prose("Who signs in to the dashboard, and as what.", "w-second w-grow")
             button("Add account", self._add, icon=icons.ADD, kind="primary")
-        if tab.services.settings.auth == "none":
+        if not tab.services.identity.signs_in and tab.services.settings.auth == "accounts":
+            prose(
+                tr("The application around this dashboard says who comes in; accounts here open nothing."),
+                "w-pending-ink",
+            )
+        elif tab.services.settings.auth == "none":
             prose(
                 "`WEBHOOK_UI_AUTH` is `none`: whoever reaches the port is admin, and nobody signs in.", "w-pending-ink"
             )

@@ -14,6 +14,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, icons
+from webhook_ui.ui.root import whole
 
 Status = Literal[
     "sent",
@@ -186,7 +187,7 @@ def link(label: str, path: str, classes: str = "") -> Text:
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"not a path of the dashboard: {path!r}")
     element = Text("a", label, classes)
-    element.props["href"] = path
+    element.props["href"] = whole(path)
     return element
 
 

@@ -25,6 +25,7 @@ from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.fire_dialog import FireDialog
 from webhook_ui.ui.message_view import code_pieces, fill
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
+from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
 from webhook_ui.ui.trigger_panel import TriggerPanel
@@ -213,9 +214,9 @@ class _Page:
         self._words = words
         self._filter(words)
         for name, opener in self._links.items():
-            opener.props["href"] = _address(words, name)
+            opener.props["href"] = whole(_address(words, name))
         # the list changes while one types: each letter is no step to go back to
-        ui.navigate.history.replace(_address(words, self._chosen))
+        ui.navigate.history.replace(whole(_address(words, self._chosen)))
 
     def _filter(self, words: str) -> None:
         sought = words.casefold().split()

@@ -2,6 +2,8 @@
 "use strict";
 (() => {
   const WEEK = 7 * 86400e3;
+  // where the dashboard stands, for its cookies: this file is known by its place in it
+  const ROOT = new URL(document.currentScript.src).pathname.replace(/\/_static\/.*$/, "") || "/";
 
   function span(seconds, parts) {
     const whole = Math.floor(Math.abs(seconds));
@@ -97,7 +99,7 @@
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const told = () => document.cookie.split("; ").includes(`webhook_ui_tz=${zone}`);
     if (!zone || told()) return;
-    document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+    document.cookie = `webhook_ui_tz=${zone}; path=${ROOT}; max-age=31536000; samesite=lax`;
     const ready = setInterval(() => {
       if (!window.did_handshake) return;
       clearInterval(ready);
