@@ -188,7 +188,8 @@ def create_app(
     app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings, tester))
     routers = {each.name: each.contents.router for each in core.plugins.running if each.contents.router is not None}
     plugin_routes.mount(app, routers)
-    app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
+    if identity.has_page:
+        app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     app.router.routes.extend(har_download.routes(database))
     app.router.routes.extend(export.routes(database))
     services = Services(

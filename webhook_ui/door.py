@@ -52,6 +52,7 @@ class Door:
         self._identity = identity
         self._open_to_all = settings.auth == "none" and not mounted
         self._public_origin = settings.public_url.lower() if settings.public_url else None
+        self._open = OPEN if identity.has_page else ()
         self._hosts = None if mounted else known_hosts(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +90,7 @@ class Door:
         if actor is None and path == METRICS:
             message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."
             raise Refusal(401, message, {"www-authenticate": "Bearer"})
-        if actor is None and not (path in HEALTH or path in OPEN or ASSETS.match(path) or _judges_itself(scope)):
+        if actor is None and not (path in HEALTH or path in self._open or ASSETS.match(path) or _judges_itself(scope)):
             return self._ask_to_sign_in(scope)
         return None
 

@@ -1,5 +1,6 @@
 """Webhook UI inside a FastAPI application: dashboard, API and dispatcher live and end with it, at a path of its own."""
 
+import difflib
 import re
 import threading
 import time
@@ -53,6 +54,10 @@ def mount(
     if application in _Running.mounted:
         where = _Running.mounted[application]
         raise UsageError(f"Webhook UI is mounted at {where} of this application already. Remove the second mount.")
+    for name in settings.keys() - Settings.model_fields.keys():
+        near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "The README's table lists them."
+        raise UsageError(f"There is no setting {name}. {hint}")
     given = settings_module.load(**settings)
     if authenticate is None and given.auth == "none":
         raise UsageError(

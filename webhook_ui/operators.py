@@ -41,6 +41,7 @@ Authenticate = Callable[[Request], Operator | Awaitable[Operator | None] | None]
 class ApplicationIdentity(Identity):
     """Asks the application's callable who it is; programs need a token of ours all the same."""
 
+    has_page = False
     sign_in_hint = "Nobody is signed in. Sign in to the application, then come back."
 
     def __init__(self, database: Database, authenticate: Authenticate, sign_in: str | None = None) -> None:
@@ -67,17 +68,15 @@ class ApplicationIdentity(Identity):
         request = Request({"method": "GET", **scope, "type": "http"}) if scope["type"] == "websocket" else connection
         try:
             found = await self._see(Request(request.scope))
+            if found is not None and not isinstance(found, Operator):
+                raise TypeError(
+                    f"authenticate returned a {type(found).__name__}; return webhook_ui.Operator(name=…, role=…), or "
+                    "None for who may not come in."
+                )
         except Exception as error:
             log.error("authenticate.failed", path=scope["path"], socket=scope["type"] == "websocket", exc_info=error)
             raise
-        if found is None:
-            return None
-        if not isinstance(found, Operator):
-            raise TypeError(
-                f"authenticate returned a {type(found).__name__}; return webhook_ui.Operator(name=…, role=…), or None "
-                "for who may not come in."
-            )
-        return Actor(kind="person", name=found.name, role=Role(found.role))
+        return None if found is None else Actor(kind="person", name=found.name, role=Role(found.role))
 
     async def _see(self, request: Request) -> object:
         ask = self._authenticate

@@ -33,6 +33,7 @@ class Identity:
     """Looks up who somebody is. With `accounts=False` every browser is LOCAL; programs need a token all the same."""
 
     sign_in_hint = "Nobody is signed in. Open /login."
+    has_page = True  # /login is there, whether it is needed or not
 
     def __init__(self, database: Database, *, accounts: bool = True, clock: Callable[[], float] = time.monotonic):
         self._database = database
