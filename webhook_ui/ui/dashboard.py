@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
+from webhook_ui.changes import Changed
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.security_headers import Nonces
 from webhook_ui.ui import (
@@ -23,6 +24,7 @@ from webhook_ui.ui import (
     redeliveries_page,
     settings_page,
     theme,
+    toasts,
     triggers_page,
     webhook_page,
     webhooks_page,
@@ -34,6 +36,8 @@ from webhook_ui.ui.kept_files import KeptFiles
 from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
 from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.stop_bar import StopBar
+
+WHY = ("What is wrong", "/triggers")
 
 log = structlog.get_logger()
 
@@ -124,6 +128,7 @@ async def _root(services: Services) -> None:
             },
             show_404=True,
         )
+        _follow_plugins(tab, shell)
     joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
     await asyncio.wait([joining], timeout=FRAME_SECONDS)
 
@@ -131,6 +136,21 @@ async def _root(services: Services) -> None:
 async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
     await stop_bar.join(shell)
     await redeliveries_page.count_in(shell, tab)
+
+
+def _follow_plugins(tab: Tab, shell: Shell) -> None:
+    """Tells whoever may do something about it that plugins were exchanged, or refused."""
+    plugins = tab.services.plugins
+    told = plugins.turn
+
+    def look(_: frozenset[Changed]) -> None:
+        nonlocal told
+        if told != plugins.turn and tab.may_write:
+            for one in plugins.news:
+                toasts.done(one.words) if one.good else toasts.failed(one.words, one.reason, way=WHY)
+        told = plugins.turn
+
+    tab.follow(shell.content, look)
 
 
 def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None]]:

@@ -12,12 +12,13 @@ from webhook_ui.errors import Forbidden, WebhookUIError
 from webhook_ui.ui.accounts_section import AccountsSection
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.parts import box, page_header
+from webhook_ui.ui.plugins_section import PluginsSection
 from webhook_ui.ui.server_section import ForceSection, ServerSection
 from webhook_ui.ui.tokens_section import TokensSection
 
 PATH = "/settings"
-TABS = {"": "In force", "server": "Server", "accounts": "Accounts", "tokens": "API tokens"}
-FOR_ADMINS = frozenset({"accounts", "tokens"})
+TABS = {"": "In force", "server": "Server", "plugins": "Plugins", "accounts": "Accounts", "tokens": "API tokens"}
+FOR_ADMINS = frozenset({"accounts", "plugins", "tokens"})
 
 
 class Section(Protocol):
@@ -103,6 +104,8 @@ class _Page:
     def _build(self) -> Section:
         if self._where.tab == "server":
             return ServerSection(self._tab)
+        if self._where.tab == "plugins":
+            return PluginsSection(self._tab)
         if self._where.tab == "accounts":
             return AccountsSection(self._tab, go=lambda after: _go(Where(tab="accounts", after=after)))
         if self._where.tab == "tokens":

@@ -16,6 +16,7 @@ from webhook_ui.database import moment
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
+from webhook_ui.languages import tr
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
 from webhook_ui.plugin_problems import PluginProblem
 from webhook_ui.ui import formats, icons
@@ -89,6 +90,7 @@ class _Page:
     def __init__(self, tab: Tab, words: str) -> None:
         self._tab, self._words, self._chosen = tab, words, ""
         plugins = tab.services.plugins
+        self._turn = plugins.turn
         self._triggers = list(plugins.triggers.values())
         self._rows: dict[str, tuple[Row, Part, Part, Part]] = {}
         self._links: dict[str, ui.element] = {}
@@ -120,6 +122,7 @@ class _Page:
         await self._refresh()
         self._open(chosen)
         self._tab.follow(self._root, self._look)
+        self._tab.follow(self._root, self._look_at_plugins)  # by itself, as the figures rest in between
 
     def hear(self, path: str) -> None:
         """The address has changed, by a link, Back or Forward."""
@@ -193,6 +196,12 @@ class _Page:
             began = time.monotonic()
             await self._refresh()
             await asyncio.sleep(REST * (time.monotonic() - began))
+
+    async def _look_at_plugins(self, _: frozenset[Changed]) -> None:
+        if self._turn != self._tab.services.plugins.turn:  # they were exchanged: all of it may be different
+            self._turn = self._tab.services.plugins.turn
+            with self._tab.client:
+                await self._tab.client.sub_pages_router.refresh()
 
     async def _look_at_errands(self) -> None:
         try:
@@ -279,7 +288,10 @@ def _show_problems(problems: Sequence[PluginProblem]) -> None:
     where = problems[0].where
     sentences = [f"{f'Line {problem.line}: ' if problem.line else ''}{problem.message}" for problem in problems]
     report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
-    with notice(f"{where} is not loaded, its triggers are missing", sentences[0], role="alert") as body:
+    title = tr("{where} is not loaded, its triggers are missing", where=where)
+    if problems[0].runs_on:
+        title = tr("{where} was refused; what was loaded of it before goes on", where=where)
+    with notice(title, sentences[0], role="alert") as body:
         with body:
             _show_excerpt(problems[0])
             for problem, sentence in zip(problems[1:], sentences[1:], strict=True):
