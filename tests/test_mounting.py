@@ -163,9 +163,11 @@ def test_accounts_and_every_page_below_the_mount_and_a_proxys_prefix(
         context = chromium.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin")
         page = context.new_page()
         asked: list[str] = []
+        missing: list[str] = []
         complaints: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("response", lambda answer: missing.append(answer.url) if answer.status >= 400 else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(outside + link)
         page.get_by_role("textbox", name="Email").fill(EMAIL)
         page.get_by_role("textbox", name="Password").fill(PASSWORD)
@@ -176,7 +178,7 @@ def test_accounts_and_every_page_below_the_mount_and_a_proxys_prefix(
         assert set(cookies.values()) == {"/webhooks/webhooks"}, cookies
         assert {"webhook_ui_session", "webhook_ui_tz", "webhook_ui_webhooks_view", "webhook_ui_theme"} <= set(cookies)
         assert [one for one in asked if not one.startswith((f"{base}/", "data:"))] == []
-        assert complaints == []
+        assert (missing, complaints) == ([f"{base}/nothing-here"], [])
         page.get_by_role("button", name=f"Account: {EMAIL}").click()
         page.get_by_role("menuitem", name="Sign out").click()
         page.wait_for_url(f"{base}/login")
