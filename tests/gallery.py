@@ -280,6 +280,7 @@ def first_steps() -> None:
 
 def root() -> None:
     reader.prepare(context.client)
+    theme.dress()
     account = AccountActions(on_sign_out=lambda: toasts.done("Signed out."))
     shell = Shell(ENTRIES, Person(name="Dana Keller", role="Admin"), account)
     shell.set_count("/", 12)

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import sqlalchemy.orm
+from fastapi.testclient import TestClient
+from starlette.middleware.sessions import SessionMiddleware
 
 from tests.processes import PATIENCE, ROOT, Installation, Process
-from webhook_ui import plugin_loader, signing
+from webhook_ui import plugin_loader, signing, transactional
 from webhook_ui.settings import PREFIX, Settings
 
 README = (ROOT / "README.md").read_text()
@@ -132,11 +134,24 @@ def test_the_application_works_as_written(tmp_path: Path, sqlite_url: sa.URL, mo
     engine.dispose()
 
 
+def test_the_mounted_dashboard_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(PYTHON[2], names)
+    names["app"].add_middleware(SessionMiddleware, secret_key="a key that only tests use")
+    try:
+        with TestClient(names["app"], follow_redirects=False) as client:
+            assert client.get("/webhooks/").headers["location"] == "/login?next=%2Fwebhooks%2F"
+            assert client.get("/webhooks/readyz").status_code == 200
+    finally:
+        transactional._Known.configuration = None
+
+
 def test_the_receiver_works_as_written() -> None:
     secret, body = signing.new_secret(), b'{"type":"user.created","data":{}}'
     headers = dict(signing.headers([secret], "evt_1", int(time.time()), body))
     names: dict[str, object] = {"secret": secret, "body": body, "headers": headers}
-    exec(PYTHON[2], names)
+    exec(PYTHON[3], names)
     assert names["event"] == json.loads(body)
 
 

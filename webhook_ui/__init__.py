@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that an author's type checker knows them too
+    from webhook_ui.mounting import mount
+    from webhook_ui.operators import Operator
     from webhook_ui.plugin_api import Trigger, hookimpl
     from webhook_ui.plugin_types import (
         Attempt,
@@ -26,6 +28,7 @@ _HOMES = {
     "Event": "webhook_ui.plugin_types",
     "Host": "webhook_ui.plugin_types",
     "Job": "webhook_ui.plugin_types",
+    "Operator": "webhook_ui.operators",
     "Page": "webhook_ui.plugin_types",
     "Signer": "webhook_ui.plugin_types",
     "Trigger": "webhook_ui.plugin_api",
@@ -36,6 +39,7 @@ _HOMES = {
     "emit_on_insert": "webhook_ui.transactional",
     "emit_on_update": "webhook_ui.transactional",
     "hookimpl": "webhook_ui.plugin_api",
+    "mount": "webhook_ui.mounting",
     "open_to_all": "webhook_ui.plugin_types",
 }
 __all__ = [
@@ -44,6 +48,7 @@ __all__ = [
     "Event",
     "Host",
     "Job",
+    "Operator",
     "Page",
     "Signer",
     "Trigger",
@@ -55,6 +60,7 @@ __all__ = [
     "emit_on_insert",
     "emit_on_update",
     "hookimpl",
+    "mount",
     "open_to_all",
 ]
 

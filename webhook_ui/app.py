@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,9 +13,8 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp
 
 from webhook_ui import (
     __version__,
@@ -27,6 +26,7 @@ from webhook_ui import (
     logs,
     plugin_loader,
     plugin_routes,
+    plugin_values,
     storage,
     workers,
 )
@@ -41,6 +41,7 @@ from webhook_ui.plugin_doors import PluginDoors
 from webhook_ui.plugin_errands import Errands
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.plugin_observers import observing
+from webhook_ui.plugin_reload import Reloader
 from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
@@ -51,6 +52,7 @@ from webhook_ui.ui.live import Live
 from webhook_ui.watch import Watch
 from webhook_ui.webhook_fields import Rules
 
+RELOAD = "--reload-plugins"
 USER_AGENT = f"webhook-ui/{__version__}"
 
 log = structlog.get_logger()
@@ -63,6 +65,23 @@ class Core:
     settings: Settings
     database: Database
     plugins: Plugins
+    watching: bool = False
+    """Whether plugins are loaded anew when their files change."""
+
+    def routers(self) -> dict[str, APIRouter]:
+        """The routes that plugins have now."""
+        return {each.name: each.contents.router for each in self.plugins.running if each.contents.router is not None}
+
+    @cached_property
+    def reloader(self) -> Reloader:
+        return Reloader(
+            self.plugins,
+            PluginDoors(self.database, self.host),
+            self.database,
+            folder=self.settings.plugins_dir,
+            builtin=builtin.PLUGINS,
+            watching=self.watching,
+        )
 
     @cached_property
     def host(self) -> Host:
@@ -74,18 +93,25 @@ class Core:
         longest = self.settings.lease - LEASE_GRACE
         return Rules(
             policy=self.settings.policy,
-            triggers=self.plugins.triggers.keys(),
+            triggers=self.plugins.names,
             longest_timeout=longest,
-            signers=self.plugins.signers.keys(),
+            signers=self.plugins.signer_names,
         )
 
 
-def build(settings: Settings) -> Core:
-    """Opens the database and loads the plugins. Raises UsageError."""
-    logs.configure(settings.log_format)
+def build(settings: Settings, *, mounted: bool = False, watching: bool = False) -> Core:
+    """Opens the database and loads the plugins. Raises UsageError.
+
+    `mounted` within another application, which has set up its own logging; `watching` files of plugins for changes.
+    """
+    if mounted:
+        logs.join()
+    else:
+        logs.configure(settings.log_format)
     database = storage.open_database(settings)
-    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
-    core = Core(settings=settings, database=database, plugins=plugins)
+    saved = database.read_now(plugin_values.all_values)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
+    core = Core(settings=settings, database=database, plugins=plugins, watching=watching)
     doors = PluginDoors(database, core.host)
     for plugin in plugins.running:
         plugin.contents.host.open(doors)
@@ -105,11 +131,12 @@ async def running(core: Core, *, dispatching: bool) -> AsyncIterator[Pulse | Non
     watch = Watch(core.database)
     watch.start()
     try:
-        if dispatching:
-            async with _dispatching(core) as pulse:
-                yield pulse
-        else:
-            yield None
+        async with core.reloader.running():
+            if dispatching:
+                async with _dispatching(core) as pulse:
+                    yield pulse
+            else:
+                yield None
     finally:
         await asyncio.to_thread(watch.stop)
 
@@ -117,11 +144,17 @@ async def running(core: Core, *, dispatching: bool) -> AsyncIterator[Pulse | Non
 @asynccontextmanager
 async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
     settings, clock = core.settings, Clock()
-    schedules = {
-        name: registered.trigger.retry_schedule
-        for name, registered in core.plugins.triggers.items()
-        if registered.trigger.retry_schedule is not None
-    }
+    schedules: dict[str, Sequence[float]] = {}
+
+    def renew() -> None:
+        triggers = [registered.trigger for registered in core.plugins.triggers.values()]
+        found = {one.name: one.retry_schedule for one in triggers if one.retry_schedule is not None}
+        for name in schedules.keys() - found.keys():
+            del schedules[name]
+        schedules.update(found)
+
+    renew()
+    core.plugins.follow(renew)
     async with AsyncExitStack() as stack:
         sender = await stack.enter_async_context(
             Sender(settings.policy, connections=settings.concurrency, user_agent=USER_AGENT, proxy=settings.proxy)
@@ -139,7 +172,7 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         )
         clock.start()
         retention = timedelta(days=settings.retention_days)
-        errands = Errands(core.plugins, PluginDoors(core.database, core.host), clock)
+        errands = core.reloader.errands = Errands(core.plugins, PluginDoors(core.database, core.host), clock)
         pulse = Pulse(
             core.database, dispatcher.name, lambda: replace(dispatcher.figures(), errands=tuple(errands.states()))
         )
@@ -156,16 +189,22 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
             await pulse.leave()
 
 
-def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode) -> ASGIApp:
-    """Dashboard and REST API as one ASGI application, behind the door. Once a process: NiceGUI knows only one."""
+def create_app(
+    core: Core, *, dispatching: bool, setup_code: accounts.SetupCode, identity: accounts.Identity | None = None
+) -> tuple[FastAPI, door.Door]:
+    """Dashboard and REST API as one application, and the door before it. One at a time: NiceGUI knows only one.
+
+    With an `identity` of its own it stands within another application, which says who somebody is.
+    """
     settings, database = core.settings, core.database
-    identity = accounts.Identity(database, accounts=settings.auth == "accounts")
+    mounted = identity is not None
+    identity = identity or accounts.Identity(database, accounts=settings.auth == "accounts")
     tester = Tester(database, core.plugins, settings, user_agent=USER_AGENT)
     readiness = Readiness(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with running(core, dispatching=dispatching) as readiness.pulse:
+        async with dashboard.install(app, services), running(core, dispatching=dispatching) as readiness.pulse:
             yield
         await tester.close()
         identity.close()
@@ -175,25 +214,22 @@ def create_app(core: Core, *, dispatching: bool, setup_code: accounts.SetupCode)
     app.add_route("/readyz", readiness.answer, methods=["GET"])
     app.add_route("/metrics", Metrics(database).answer, methods=["GET"])
     app.mount("/api/v1", api.create_api(database, core.host, core.plugins, settings, tester))
-    routers = {each.name: each.contents.router for each in core.plugins.running if each.contents.router is not None}
-    plugin_routes.mount(app, routers)
-    app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
+    plugin_routes.mount(app, core.routers)
+    if identity.has_page:
+        app.router.routes.extend(sign_in.routes(database, settings, setup_code, accounts.SignInLimiter()))
     app.router.routes.extend(har_download.routes(database))
     app.router.routes.extend(export.routes(database))
-    dashboard.install(
-        app,
-        Services(
-            settings=settings,
-            database=database,
-            host=core.host,
-            plugins=core.plugins,
-            rules=core.rules,
-            identity=identity,
-            tester=tester,
-            live=Live(database.announcer),
-        ),
+    services = Services(
+        settings=settings,
+        database=database,
+        host=core.host,
+        plugins=core.plugins,
+        rules=core.rules,
+        identity=identity,
+        tester=tester,
+        live=Live(database.announcer),
     )
-    return door.Door(app, identity, settings)
+    return app, door.Door(app, identity, settings, mounted=mounted)
 
 
 class _Server(uvicorn.Server):
@@ -205,21 +241,21 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(settings: Settings, *, beside: int | None) -> None:
+def serve(settings: Settings, *, beside: int | None, watching: bool = False) -> None:
     """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop."""
     # uvicorn hands a signal on once it has stopped; what comes after it here must still be done
     workers.on_stop(lambda: sys.exit(0))
     listener = _listen(settings)
-    core = build(settings)
+    core = build(settings, watching=watching)
     try:
         setup_code = accounts.SetupCode(time.monotonic())
-        app = create_app(core, dispatching=beside is None, setup_code=setup_code)
+        _, app = create_app(core, dispatching=beside is None, setup_code=setup_code)
         address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}"
         _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
         workers.settle_in()
-        with workers.beside(settings, beside or 0):
+        with workers.beside(settings, beside or 0, [RELOAD] if watching else []):
             config = uvicorn.Config(
                 app,
                 log_config=None,
@@ -232,12 +268,12 @@ def serve(settings: Settings, *, beside: int | None) -> None:
         core.database.close()
 
 
-def work(settings: Settings, *, attached: bool = False) -> None:
+def work(settings: Settings, *, attached: bool = False, watching: bool = False) -> None:
     """Runs a dispatcher alone until it is told to stop; an `attached` one also when its standard input ends."""
     workers.on_stop(lambda: sys.exit(0))
     if attached:
         workers.follow_parent()
-    core = build(settings)
+    core = build(settings, watching=watching)
     workers.settle_in()
     try:
         asyncio.run(_work(core))

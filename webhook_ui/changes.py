@@ -14,7 +14,8 @@ class Kind(StrEnum):
     """What sort of thing changed.
 
     `delivery` is a new duty or an order (emit, redeliver, cancel), `attempt` what the engine has settled, `redelivery`
-    a plan or how far it has come; `anything` is all that is known of another process's commit.
+    a plan or how far it has come, `plugin` plugins or their settings;
+    `anything` is all that is known of another process's commit.
     """
 
     webhook = "webhook"
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     attempt = "attempt"
     redelivery = "redelivery"
     account = "account"
+    plugin = "plugin"
     anything = "anything"
 
 

@@ -1,6 +1,6 @@
 """What is sent for a delivery: plugins' payload shapes and signers, then the letter. Sends nothing.
 
-Without such plugins it is `letters` alone: whether there are any is asked once, at start.
+Without such plugins it is `letters` alone: whether there are any is asked at start, and when they were exchanged.
 """
 
 import json
@@ -25,9 +25,16 @@ class Composer:
     """Makes letterheads and letters with what plugins say."""
 
     def __init__(self, plugins: Plugins | None, *, user_agent: str) -> None:
-        running = plugins.running if plugins else ()
         self._user_agent = user_agent
-        self._signers = plugins.signers if plugins else {}
+        self._plugins = plugins
+        self.renew()
+        if plugins is not None:
+            plugins.follow(self.renew)
+
+    def renew(self) -> None:
+        """Looks which plugins there are now."""
+        running = self._plugins.running if self._plugins else ()
+        self._signers = self._plugins.signers if self._plugins else {}
         self._transforms = [plugin for plugin in running if plugin.contents.transform is not None]
         self._apart: Mapping[str, Runner] = {
             signer.name: plugin.contents.runner
@@ -35,11 +42,8 @@ class Composer:
             if plugin.info.source is not Source.builtin
             for signer in plugin.contents.signers
         }
-
-    @property
-    def is_plain(self) -> bool:
+        self.is_plain = not self._transforms and not self._apart
         """Whether no plugin has a hand in it; then `letterhead` and `letters.prepare` do."""
-        return not self._transforms and not self._apart
 
     def letterhead(self, target: Target) -> Letterhead:
         """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""

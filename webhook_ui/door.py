@@ -14,9 +14,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webhook_ui.accounts import COOKIE, Identity
+from webhook_ui.accounts import Identity
 from webhook_ui.actors import Actor
 from webhook_ui.errors import Unavailable
+from webhook_ui.prefix import path_below, settle
 from webhook_ui.security_headers import with_security_headers
 from webhook_ui.settings import Settings
 
@@ -41,14 +42,18 @@ class Refusal(Exception):  # noqa: N818 - it is the answer
 
 
 class Door:
-    """Pure ASGI, around the whole application: `Door(app, identity, settings)`."""
+    """Pure ASGI, around the whole application: `Door(app, identity, settings)`.
 
-    def __init__(self, app: ASGIApp, identity: Identity, settings: Settings) -> None:
+    `mounted` says that it stands within another application, which decides by which names it may be called.
+    """
+
+    def __init__(self, app: ASGIApp, identity: Identity, settings: Settings, *, mounted: bool = False) -> None:
         self.app = app
         self._identity = identity
-        self._open_to_all = settings.auth == "none"
+        self._open_to_all = settings.auth == "none" and not mounted
         self._public_origin = settings.public_url.lower() if settings.public_url else None
-        self._hosts = known_hosts(settings)
+        self._open = OPEN if identity.has_page else ()
+        self._hosts = None if mounted else known_hosts(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets in or turns away, and puts the security headers on every answer."""
@@ -56,8 +61,9 @@ class Door:
             await self.app(scope, receive, send)
             return
         send = with_security_headers(send)
+        headers, scope = Headers(scope=scope), settle(scope)
         try:
-            answer = await self._judge(scope)
+            answer = await self._judge(scope, headers)
         except Refusal as refusal:
             answer = _refuse(scope, refusal.status, str(refusal), refusal.headers)
         except Unavailable as error:
@@ -69,10 +75,9 @@ class Door:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _judge(self, scope: Scope) -> Response | None:
+    async def _judge(self, scope: Scope, headers: Headers) -> Response | None:
         # None lets it in; the actor is noted on the way
-        path: str = scope["path"]
-        headers = Headers(scope=scope)
+        path = path_below(scope)
         actor: Actor | None = None
         if path not in HEALTH:
             if self._open_to_all or not _takes_token(path, headers):  # who holds a token may call it by any name
@@ -85,16 +90,28 @@ class Door:
         if actor is None and path == METRICS:
             message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."
             raise Refusal(401, message, {"www-authenticate": "Bearer"})
-        if actor is None and not (path in HEALTH or path in OPEN or ASSETS.match(path) or _judges_itself(scope)):
-            return _ask_to_sign_in(scope)
+        if actor is None and not (path in HEALTH or path in self._open or ASSETS.match(path) or _judges_itself(scope)):
+            return self._ask_to_sign_in(scope)
         return None
 
     async def _who(self, scope: Scope, headers: Headers) -> Actor | None:
-        if _takes_token(scope["path"], headers):
+        if _takes_token(path_below(scope), headers):
             # never a cookie: browsers send those for other sites too
             scheme, _, token = headers.get("authorization", "").partition(" ")
             return await self._identity.token_actor(token.strip()) if scheme.lower() == "bearer" else None
-        return await self._identity.current_actor(HTTPConnection(scope).cookies.get(COOKIE))
+        return await self._identity.visitor(HTTPConnection(scope))
+
+    def _ask_to_sign_in(self, scope: Scope) -> Response:
+        path = path_below(scope)
+        if scope["type"] == "websocket" or path.startswith(SOCKET) or scope["method"] not in ("GET", "HEAD"):
+            raise Refusal(401, self._identity.sign_in_hint)
+        wanted = quote(path, safe="/:@!$&'()*+,;=-._~")
+        if scope["query_string"]:
+            wanted += "?" + scope["query_string"].decode("latin-1")
+        address = self._identity.sign_in_address(scope["root_path"], wanted)
+        if address is None:
+            raise Refusal(401, self._identity.sign_in_hint)
+        return RedirectResponse(address, 303, {"cache-control": "no-store"})
 
     def _check_host(self, headers: Headers) -> None:
         # a name that somebody else lets point here (DNS rebinding) makes their page one of our own
@@ -119,7 +136,7 @@ class Door:
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
         origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if origin is None or not (changes or scope["path"].startswith(SOCKET)):
+        if origin is None or not (changes or path_below(scope).startswith(SOCKET)):
             return
         origin = origin.lower()
         own = headers.get("host", "").lower()
@@ -161,25 +178,16 @@ def _is_api(path: str) -> bool:
 
 
 def _judges_itself(scope: Scope) -> bool:
-    return _is_api(scope["path"]) or (scope["type"] == "http" and scope["path"].startswith(PLUGINS))
+    path = path_below(scope)
+    return _is_api(path) or (scope["type"] == "http" and path.startswith(PLUGINS))
 
 
 def _takes_token(path: str, headers: Headers) -> bool:
     return _is_api(path) or ((path == METRICS or path.startswith(PLUGINS)) and "authorization" in headers)
 
 
-def _ask_to_sign_in(scope: Scope) -> Response:
-    if scope["type"] == "websocket" or scope["path"].startswith(SOCKET) or scope["method"] not in ("GET", "HEAD"):
-        raise Refusal(401, "Nobody is signed in. Open /login.")
-    wanted = quote(scope["path"], safe="/:@!$&'()*+,;=-._~")
-    if scope["query_string"]:
-        wanted += "?" + scope["query_string"].decode("latin-1")
-    address = "/login" if wanted == "/" else f"/login?next={quote(wanted, safe='/')}"
-    return RedirectResponse(address, 303, {"cache-control": "no-store"})
-
-
 def _refuse(scope: Scope, status: int, message: str, headers: dict[str, str] | None) -> Response:
-    if _is_api(scope["path"]):
+    if _is_api(path_below(scope)):
         title = HTTPStatus(status).phrase
         problem = {"type": "about:blank", "title": title, "status": status, "detail": message}
         return JSONResponse(problem, status, headers, "application/problem+json")

@@ -3,10 +3,10 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ Form = Literal["console", "json"]
 
 _form: Form = "console"
 _handler: logging.StreamHandler[TextIO] | None = None  # ours, once it is configured
+_logger: logging.Logger | None = None  # that of the application we are part of
 _WORD = re.compile(r"[\w.,:;/@+*-]+", re.ASCII)
 _encode = msgspec.json.Encoder().encode
 
@@ -69,6 +70,26 @@ def configure(form: Form) -> None:
         logging.getLogger(name).propagate = True
 
 
+def join() -> None:
+    """Hands all lines to the loggers of the application around us, which alone says how they look and where they go."""
+    global _logger  # noqa: PLW0603 - one process writes one kind of lines
+    _logger = logging.getLogger("webhook_ui")
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.stdlib.filter_by_level, structlog.processors.format_exc_info, _as_one_line],
+            logger_factory=lambda *_: logging.getLogger("webhook_ui"),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=True,
+        )
+
+
+def _as_one_line(_logger: object, _name: str, line: MutableMapping[str, Any]) -> str:
+    trace = line.pop("exception", None)
+    event = str(line.pop("event", ""))
+    words = " ".join([event, *(f"{key}={_show(value)}" for key, value in line.items())])
+    return f"{words}\n{trace}" if trace else words
+
+
 def is_written(level: int) -> bool:
     """Whether lines of this level are written at all."""
     return logging.getLogger().isEnabledFor(level)
@@ -79,6 +100,9 @@ def write(level: int, event: str, rows: Sequence[Mapping[str, object]]) -> None:
 
     The lines look as those of the logger do. Values must be JSON's own.
     """
+    if _logger is not None and _logger.isEnabledFor(level):
+        for row in rows:
+            _logger.log(level, "%s", " ".join([event, *(f"{key}={_show(value)}" for key, value in row.items())]))
     if not rows or _handler is None or not is_written(level):
         return
     name, now = logging.getLevelName(level).lower(), datetime.now(UTC).isoformat().replace("+00:00", "Z")

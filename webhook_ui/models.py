@@ -397,6 +397,17 @@ class Checkpoint(Table, table=True):
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class PluginSettings(Table, table=True):
+    """What was saved of a plugin's settings, the secret ones among them: all of it sealed."""
+
+    __tablename__ = PREFIX + "plugin_settings"
+
+    plugin: str = Field(primary_key=True)
+    given: dict[str, Any] = Field(sa_type=SealedJson)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    updated_by: str
+
+
 class Statistics(Table, table=True):
     """Attempts of one webhook in one minute as one dispatcher made them; `latency` counts them by bucket."""
 

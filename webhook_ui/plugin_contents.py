@@ -1,6 +1,6 @@
 """What one plugin's hooks give: asked once, at load, each answer checked. Other plugins are not known here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,13 +54,14 @@ def gather(
     plugins: Iterable[str],
     core_settings: Iterable[str],
     new_router: Callable[[], "APIRouter"],
+    saved: Mapping[str, Any] = plugin_settings.NOTHING,
 ) -> tuple[Contents, list[Mistake]]:
     """What the plugin that is registered with `manager` brings, and what is wrong with it. Raises HookRaised.
 
     `plugins` are the names of all that were found: what begins like a longer one's settings is not this one's.
     """
     asking = _Asking(manager)
-    settings, setting = asking.settings(name, core_settings, plugins)
+    settings, setting = asking.settings(name, core_settings, plugins, saved)
     host = PluginHost(name, setting)
     given: dict[str, Any] = {}
     if not asking.mistakes:  # without its settings the others can only fail
@@ -87,7 +88,7 @@ class _Asking:
     mistakes: list[Mistake] = field(default_factory=list)
 
     def settings(
-        self, plugin: str, core: Iterable[str], plugins: Iterable[str]
+        self, plugin: str, core: Iterable[str], plugins: Iterable[str], saved: Mapping[str, Any]
     ) -> tuple[type[BaseModel] | None, BaseModel | None]:
         hook = "register_settings"
         if not self._functions(hook):
@@ -97,7 +98,7 @@ class _Asking:
             given = "nothing" if model is None else _a(model)
             self._wrong(hook, f"{hook} returns {given}. Return a pydantic model class, a subclass of BaseModel.")
             return None, None
-        setting, sentences = plugin_settings.read(plugin, model, core, plugins)
+        setting, sentences = plugin_settings.read(plugin, model, core, plugins, saved)
         for sentence in sentences:
             self._wrong(hook, sentence)
         return model, setting

@@ -37,6 +37,10 @@ class PluginDoors:
         stored = await self._host.emit_many(emissions, actor=actor, along=along)
         return [ids.event_text(one.event_id) for one in stored]
 
+    async def flush(self) -> None:
+        """Returns when all is stored that was handed in: who was cancelled meanwhile has not waited for it."""
+        await self._database.write(lambda _: None)
+
     async def position(self, name: str) -> str | None:
         """What was stored under this name."""
         return await self._database.read(_read, name)

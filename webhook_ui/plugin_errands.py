@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -33,8 +33,9 @@ class Errands:
 
     def __init__(self, plugins: Plugins, doors: PluginDoors, clock: Clock) -> None:
         self._plugins, self._doors, self._clock = plugins, doors, clock
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Plugin, list[asyncio.Task[None]]] = {}
         self._states: dict[tuple[str, str], Errand] = {}
+        self._on = self._exchanging = False
 
     def states(self) -> list[Errand]:
         """How all of them do; a plugin that is switched off says so."""
@@ -47,23 +48,47 @@ class Errands:
 
     def begin(self) -> None:
         """Starts them, unless they run."""
-        if not self._tasks:
-            self._tasks = [asyncio.create_task(run()) for run in self._all()]
+        self._on = True
+        if self._exchanging:
+            return  # which begins them at its end
+        for plugin in self._plugins.running:
+            if plugin not in self._tasks:
+                self._tasks[plugin] = [asyncio.create_task(run()) for run in self._all(plugin)]
 
     async def end(self) -> None:
         """Ends them; what does not end by itself is left behind after a moment."""
-        tasks, self._tasks = self._tasks, []
+        self._on = False
+        await self._end(list(self._tasks))
+        self._states.clear()
+
+    async def exchange(self, gone: Sequence[Plugin], become: Callable[[], object]) -> None:
+        """Ends what the plugins that go run, lets others take their place, and begins what those have."""
+        self._exchanging = True
+        try:
+            await self._end(gone)
+            with suppress(Unavailable):
+                await self._doors.flush()  # or who comes next begins where they had been before their last events
+            names = {plugin.name for plugin in gone}
+            self._states = {key: state for key, state in self._states.items() if key[0] not in names}
+            become()
+        finally:
+            self._exchanging = False
+            if self._on:
+                self.begin()
+
+    async def _end(self, plugins: Sequence[Plugin]) -> None:
+        tasks = [task for plugin in plugins for task in self._tasks.pop(plugin, ())]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._states.clear()
+        # a source may leave tasks of its own behind, which would go on beside those of whoever comes next
+        await asyncio.gather(*(plugin.contents.runner.sweep() for plugin in plugins))
 
-    def _all(self) -> "Iterator[Callable[[], Any]]":
-        for plugin in self._plugins.running:
-            if plugin.contents.source is not None:
-                yield partial(self._keep_source, plugin)
-            for job in plugin.contents.jobs:
-                yield partial(self._keep_job, plugin, job)
+    def _all(self, plugin: Plugin) -> "Iterator[Callable[[], Any]]":
+        if plugin.contents.source is not None:
+            yield partial(self._keep_source, plugin)
+        for job in plugin.contents.jobs:
+            yield partial(self._keep_job, plugin, job)
 
     def _note(self, plugin: Plugin, what: str, state: str, problem: str | None = None) -> None:
         since = times.to_text(times.utcnow())

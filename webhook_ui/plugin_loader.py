@@ -1,106 +1,44 @@
 """Loads each plugin alone and keeps what they register; one that cannot be used is reported and left out whole."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from webhook_ui import patterns, plugin_search
-from webhook_ui.errors import Invalid
-from webhook_ui.languages import tr
-from webhook_ui.plugin_api import MAX_NAME, Trigger
+from pydantic import BaseModel
+
+from webhook_ui import plugin_search
 from webhook_ui.plugin_checks import hook_mistakes, new_manager
 from webhook_ui.plugin_contents import Contents, HookRaised, gather
 from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, place_of, raised, shown_path
 from webhook_ui.plugin_search import Candidate, Source
-from webhook_ui.plugin_types import Signer
+from webhook_ui.plugin_set import News, Plugin, PluginInfo, Plugins, RegisteredTrigger
+from webhook_ui.plugin_settings import NOTHING
 from webhook_ui.settings import SETTINGS
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-__all__ = ["Plugin", "PluginInfo", "PluginProblem", "Plugins", "RegisteredTrigger", "Source", "load"]
+NO_PLUGINS: Mapping[str, Plugin] = MappingProxyType({})
+
+__all__ = ["News", "Plugin", "PluginInfo", "PluginProblem", "Plugins", "RegisteredTrigger", "Source", "load"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PluginInfo:
-    """A plugin in use. `where` is its path, or the distribution and version that brought it."""
+def load(
+    plugins_dir: Path,
+    *,
+    builtin: Sequence[ModuleType] = (),
+    entry_points: bool = True,
+    saved: Mapping[str, Mapping[str, Any]] = NOTHING,
+    kept: Mapping[str, Plugin] = NO_PLUGINS,
+    before: Mapping[str, Plugin] = NO_PLUGINS,
+) -> Plugins:
+    """Loads built-ins, then what stands in `plugins_dir`, then installed plugins. What fails is in `problems`.
 
-    name: str
-    source: Source
-    where: str
-    title: str
-    triggers: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegisteredTrigger:
-    """A trigger and the plugin it belongs to."""
-
-    trigger: Trigger
-    plugin: PluginInfo
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plugin:
-    """One in use, with all it brings."""
-
-    info: PluginInfo
-    contents: Contents
-
-    @property
-    def name(self) -> str:
-        return self.info.name
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plugins:
-    """All that is loaded, in load order but the built-in last, as people look for their own; and what could not be.
-
-    `running` are those in use, in load order, the built-in first.
+    `saved` are settings from the database. When they are loaded anew, `kept` are taken as they run; one of `before`
+    goes on where its new form cannot be used.
     """
-
-    triggers: Mapping[str, RegisteredTrigger]
-    loaded: tuple[PluginInfo, ...]
-    problems: tuple[PluginProblem, ...]
-    running: tuple[Plugin, ...] = ()
-
-    @property
-    def signers(self) -> dict[str, Signer]:
-        """All ways to sign, by name."""
-        return {signer.name: signer for plugin in self.running for signer in plugin.contents.signers}
-
-    @property
-    def added(self) -> tuple[PluginInfo, ...]:
-        """Those that an operator has put in."""
-        return tuple(info for info in self.loaded if info.source is not Source.builtin)
-
-    def find(self, name: str) -> Trigger:
-        """The trigger called `name`. Raises Invalid with the nearest names."""
-        registered = self.triggers.get(name)
-        if registered is None:
-            raise Invalid({"trigger": self._unknown(name)})
-        return registered.trigger
-
-    def matching(self, pattern: str) -> tuple[Trigger, ...]:
-        """The triggers that a webhook listening to `pattern` hears."""
-        return tuple(each.trigger for name, each in self.triggers.items() if patterns.matches(pattern, name))
-
-    def _unknown(self, name: str) -> str:
-        shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in name[:MAX_NAME])
-        near = difflib.get_close_matches(shown, self.triggers, n=3)
-        if not near:
-            return tr(
-                "Unknown trigger {name}. The Triggers page and `webhook-ui plugin list` show what there is.", name=shown
-            )
-        return tr("Unknown trigger {name}. Did you mean {names}?", name=shown, names=tr(" or ").join(near))
-
-
-def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points: bool = True) -> Plugins:
-    """Loads built-ins, then what stands in `plugins_dir`, then installed plugins. What fails is in `problems`."""
     finders: list[tuple[str, Callable[[], list[Candidate]]]] = [
         ("built-ins", lambda: plugin_search.built_in(builtin)),
         (shown_path(plugins_dir), lambda: plugin_search.in_folder(plugins_dir)),
@@ -114,7 +52,7 @@ def load(plugins_dir: Path, *, builtin: Sequence[ModuleType] = (), entry_points:
             found += find()
         except Exception as error:  # an unreadable folder, or the broken metadata of any installed distribution
             unreadable.append((where, error))
-    loading = _Loading(found)
+    loading = _Loading(found, saved, kept, before)
     for where, reason in unreadable:
         loading.report("plugins", where, Mistake(message=f"Plugins cannot be looked for here. {raised(reason)}"))
     return loading.result()
@@ -130,7 +68,15 @@ def load_one(path: Path, *, builtin: Sequence[ModuleType] = ()) -> Plugins:
 class _Loading:
     """Takes in one plugin after another, each whole or not at all."""
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        saved: Mapping[str, Mapping[str, Any]] = NOTHING,
+        kept: Mapping[str, Plugin] = NO_PLUGINS,
+        before: Mapping[str, Plugin] = NO_PLUGINS,
+    ) -> None:
+        self._saved, self._kept, self._before = saved, kept, before
+        self._models: dict[str, type[BaseModel]] = {}
         self._names = [candidate.name for candidate in candidates]
         self._triggers: dict[str, RegisteredTrigger] = {}
         self._signers: dict[str, PluginInfo] = {}
@@ -147,9 +93,10 @@ class _Loading:
             loaded=tuple(loaded),
             problems=tuple(self._problems),
             running=tuple(self._running),
+            models=MappingProxyType(dict(self._models)),
         )
 
-    def report(self, name: str, where: str, mistake: Mistake, *, on_disk: bool = True) -> None:
+    def report(self, name: str, where: str, mistake: Mistake, *, on_disk: bool = True, replaced: bool = True) -> None:
         """Notes a problem; what is not in the operator's folder keeps its distribution's name beside the file's."""
         place = mistake.place
         if place:
@@ -160,14 +107,26 @@ class _Loading:
             line=place.line if place else None,
             message=mistake.message,
             excerpt=place.excerpt() if place else (),
+            runs_on=not replaced,
         )
         self._problems.append(problem)
 
     def _take(self, candidate: Candidate) -> None:
         """Loads one plugin; whatever goes wrong in it is reported and the plugin left out."""
+        if kept := self._kept.get(candidate.name):
+            self._add(kept)
+            return
         contents, title, mistakes = self._judge(candidate)
+        before = self._before.get(candidate.name) if mistakes else None
+        if before is not None and any(self._duplicates(before.contents)):
+            before = None  # another one has taken its names meanwhile
         for mistake in mistakes:
-            self.report(candidate.name, candidate.where, mistake, on_disk=candidate.path is not None)
+            on_disk, runs_on = candidate.path is not None, before is not None
+            self.report(candidate.name, candidate.where, mistake, on_disk=on_disk, replaced=not runs_on)
+        if contents is not None and contents.settings is not None:
+            self._models[candidate.name] = contents.settings
+        if before is not None:
+            self._add(before)
         if mistakes or contents is None:
             return
         info = PluginInfo(
@@ -177,9 +136,15 @@ class _Loading:
             title=title,
             triggers=len(contents.triggers),
         )
-        self._running.append(Plugin(info=info, contents=contents))
+        self._add(Plugin(info=info, contents=contents, saved=self._saved.get(candidate.name, NOTHING)))
+
+    def _add(self, plugin: Plugin) -> None:
+        info, contents = plugin.info, plugin.contents
+        self._running.append(plugin)
         self._triggers |= {each.name: RegisteredTrigger(trigger=each, plugin=info) for each in contents.triggers}
         self._signers |= {signer.name: info for signer in contents.signers}
+        if contents.settings is not None:
+            self._models.setdefault(plugin.name, contents.settings)
 
     def _judge(self, candidate: Candidate) -> tuple[Contents | None, str, list[Mistake]]:
         same = next((each.info for each in self._running if each.name == candidate.name), None)
@@ -192,7 +157,8 @@ class _Loading:
             raise
         except BaseException as error:  # SystemExit too: a plugin never stops the server
             return None, "", [_mistake(candidate, error, import_message(error))]
-        contents, mistakes = _contents(candidate, plugin, self._names)
+        saved = self._saved.get(candidate.name, NOTHING)
+        contents, mistakes = _contents(candidate, plugin, self._names, saved)
         if contents is None:
             return None, "", mistakes
         return contents, _title(candidate, plugin), [*mistakes, *self._duplicates(contents)]
@@ -214,7 +180,9 @@ def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) ->
         seen.add(name)
 
 
-def _contents(candidate: Candidate, plugin: object, names: Sequence[str]) -> tuple[Contents | None, list[Mistake]]:
+def _contents(
+    candidate: Candidate, plugin: object, names: Sequence[str], saved: Mapping[str, Any]
+) -> tuple[Contents | None, list[Mistake]]:
     """What the hooks of one plugin give, and what is wrong with them."""
     manager = new_manager()
     try:
@@ -222,7 +190,9 @@ def _contents(candidate: Candidate, plugin: object, names: Sequence[str]) -> tup
         if mistakes:
             return None, mistakes
         manager.register(plugin, name=candidate.name)
-        return gather(manager, candidate.name, plugins=names, core_settings=SETTINGS, new_router=_new_router)
+        return gather(
+            manager, candidate.name, plugins=names, core_settings=SETTINGS, new_router=_new_router, saved=saved
+        )
     except HookRaised as error:
         return None, [_mistake(candidate, error.__cause__ or error, str(error))]
     except KeyboardInterrupt:

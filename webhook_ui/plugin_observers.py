@@ -25,22 +25,34 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def observing(plugins: Plugins) -> AsyncIterator[Callable[[Sequence[Settlement]], None] | None]:
-    """What to call with recorded attempts; None where no plugin wants to hear of them."""
-    observers = [_Observer(each, each.contents.attempted) for each in plugins.running if each.contents.attempted]
-    if not observers:
-        yield None
-        return
+async def observing(plugins: Plugins) -> AsyncIterator[Callable[[Sequence[Settlement]], None]]:
+    """What to call with recorded attempts."""
+    observers: dict[Plugin, _Observer] = {}
+    leaving: set[asyncio.Task[None]] = set()
+
+    def renew() -> None:
+        """After plugins were exchanged: old ones hear what they still have to, and no more."""
+        wanted = {each: each.contents.attempted for each in plugins.running if each.contents.attempted}
+        for plugin in [one for one in observers if one not in wanted]:
+            task = asyncio.create_task(observers.pop(plugin).stop())
+            leaving.add(task)
+            task.add_done_callback(leaving.discard)
+        for plugin, attempted in wanted.items():
+            if plugin not in observers:
+                observers[plugin] = _Observer(plugin, attempted)
 
     def tell(settled: Sequence[Settlement]) -> None:
-        notes = [_note(one) for one in settled]
-        for observer in observers:
-            observer.tell(notes)
+        if observers:
+            notes = [_note(one) for one in settled]
+            for observer in observers.values():
+                observer.tell(notes)
 
+    renew()
+    plugins.follow(renew)
     try:
         yield tell
     finally:
-        await asyncio.gather(*(observer.stop() for observer in observers))
+        await asyncio.gather(*(observer.stop() for observer in observers.values()), *leaving)
 
 
 class _Observer:

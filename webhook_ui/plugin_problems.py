@@ -12,13 +12,17 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 @dataclass(frozen=True, kw_only=True)
 class PluginProblem:
-    """Why a plugin was left out. `excerpt` is the source around `line`, as (line number, text)."""
+    """Why a plugin was left out. `excerpt` is the source around `line`, as (line number, text).
+
+    `runs_on` says that what was loaded of it before goes on.
+    """
 
     name: str
     where: str
     line: int | None
     message: str
     excerpt: tuple[tuple[int, str], ...] = ()
+    runs_on: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

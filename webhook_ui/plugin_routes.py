@@ -1,6 +1,6 @@
 """Plugins' own HTTP routes: served under `/plugins/<name>/`, each to those who may call it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, FastAPI
 from starlette.responses import PlainTextResponse
@@ -9,25 +9,52 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webhook_ui.plugin_types import OPEN
 
+PLACE = "/plugins"
+
 
 def new_router() -> APIRouter:
     """What a plugin adds its routes to."""
     return APIRouter()
 
 
-def mount(app: FastAPI, routers: Mapping[str, APIRouter]) -> None:
-    """Adds the routes of plugins (by name) to `app`."""
-    for name, router in routers.items():
-        served = FastAPI(title=name, openapi_url=None, docs_url=None, redoc_url=None)
-        served.include_router(router)
-        app.mount(f"/plugins/{name}", _Gate(served, router.routes))
+def mount(app: FastAPI, routers: Callable[[], Mapping[str, APIRouter]]) -> None:
+    """Adds the routes of plugins (by name) to `app`; `routers` is asked at each request, as they may be exchanged."""
+    app.mount(PLACE, _Plugins(routers))
 
 
 def application(routers: Mapping[str, APIRouter]) -> FastAPI:
     """An application of its own with the routes of plugins, and nothing else."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    mount(app, routers)
+    mount(app, lambda: routers)
     return app
+
+
+class _Plugins:
+    """Finds the plugin that a request is for."""
+
+    def __init__(self, routers: Callable[[], Mapping[str, APIRouter]]) -> None:
+        self._routers = routers
+        self._served: dict[str, tuple[APIRouter, ASGIApp]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, root = scope["path"], scope.get("root_path", "")
+        name = path.removeprefix(root).removeprefix("/").partition("/")[0]
+        router = self._routers().get(name)
+        if router is not None:
+            await self._serve(name, router)({**scope, "root_path": f"{root}/{name}"}, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+
+    def _serve(self, name: str, router: APIRouter) -> ASGIApp:
+        known = self._served.get(name)
+        if known is not None and known[0] is router:
+            return known[1]
+        served = FastAPI(title=name, openapi_url=None, docs_url=None, redoc_url=None)
+        served.include_router(router)
+        self._served[name] = (router, _Gate(served, list(router.routes)))
+        return self._served[name][1]
 
 
 class _Gate:

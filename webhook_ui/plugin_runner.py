@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 import structlog
 
@@ -35,11 +36,13 @@ class Runner:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = _Threads(plugin)
+        self._flights: WeakSet[_Flight] = WeakSet()
 
     async def run(self, what: str, make: Callable[[], Coroutine[Any, Any, T]], *, limit: float | None) -> T:
         """Awaits `make()` on the plugin's own loop. Raises PluginFault for whatever it raises, or when time is up."""
         self._check()
         flight = _Flight(self._own_loop(), make)
+        self._flights.add(flight)
         return await self._wait(what, flight.ended, flight.cancel, limit)
 
     async def call(self, what: str, function: Callable[[], T], *, limit: float) -> T:
@@ -99,6 +102,21 @@ class Runner:
                 threading.Thread(target=_spin, args=(self._loop,), name=name, daemon=True).start()
             return self._loop
 
+    async def sweep(self) -> None:
+        """Ends what its functions have started on its loop and left running, such as a source's tasks."""
+        with self._lock:
+            loop = self._loop
+        if loop is not None:
+            swept = asyncio.run_coroutine_threadsafe(self._sweep(), loop)
+            await asyncio.wait({asyncio.wrap_future(swept)}, timeout=GRACE_SECONDS)
+
+    async def _sweep(self) -> None:
+        known = {flight.task for flight in self._flights} | {asyncio.current_task()}
+        stray = [task for task in asyncio.all_tasks() if task not in known]
+        for task in stray:
+            task.cancel()
+        await asyncio.gather(*stray, return_exceptions=True)
+
     def close(self) -> None:
         """Ends its loop, unless that is blocked for good."""
         with self._lock:
@@ -121,18 +139,18 @@ class _Flight:
     def __init__(self, loop: asyncio.AbstractEventLoop, make: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         self.ended: Future[Any] = Future()
         self._loop, self._make = loop, make
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         loop.call_soon_threadsafe(self._start)
 
     def cancel(self) -> None:
         self._loop.call_soon_threadsafe(self._cancel)
 
     def _start(self) -> None:
-        self._task = self._loop.create_task(self._go())
+        self.task = self._loop.create_task(self._go())
 
     def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        if self.task is not None:
+            self.task.cancel()
 
     async def _go(self) -> None:
         try:

@@ -49,6 +49,33 @@ def names(folder: Path) -> list[str]:
     return found
 
 
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def stamps(folder: Path) -> dict[str, Stamp]:
+    """What each plugin in `folder` is made of, so that a change of it is noticed; what several share counts for all."""
+    shared: list[tuple[str, int, int]] = []
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith("."):
+            continue
+        files = [*path.rglob("*.py")] if path.is_dir() else [path] if path.suffix == ".py" else []
+        seen = [stamp for file in sorted(files) if (stamp := _stamp(file))]
+        if _is_plugin(path):
+            found[harmless(path.name if path.is_dir() else path.stem)] = seen
+        else:
+            shared += seen
+    return {name: (*seen, *shared) for name, seen in found.items()}
+
+
+def _stamp(file: Path) -> tuple[str, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:  # gone in this moment
+        return None
+    return str(file), found.st_mtime_ns, found.st_size
+
+
 def built_in(modules: Sequence[ModuleType]) -> list[Candidate]:
     """The core's own plugins."""
     return [_module(module) for module in modules]

@@ -1,10 +1,11 @@
-"""A plugin's own settings: its model, filled from the environment and `.env`. The core's stand in `settings`."""
+"""A plugin's own settings: its model, filled from what was saved and the environment. The core's: `settings`."""
 
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from dotenv import dotenv_values
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from webhook_ui.plugin_problems import said
 
 PREFIX = "WEBHOOK_UI_"
+ENV_FILE = ".env"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def prefix_of(plugin: str) -> str:
@@ -27,11 +30,16 @@ def belongs_to(name: str, plugins: Iterable[str]) -> bool:
 
 
 def read(
-    plugin: str, model: type[BaseModel], core: Iterable[str], plugins: Iterable[str]
+    plugin: str,
+    model: type[BaseModel],
+    core: Iterable[str],
+    plugins: Iterable[str],
+    saved: Mapping[str, Any] = NOTHING,
 ) -> tuple[BaseModel | None, list[str]]:
     """The settings in force, or sentences that say what is wrong with them; a value is never repeated.
 
-    `core` has the names of the core's settings, which no plugin may take; `plugins` are the names of all plugins.
+    `core` has the names of the core's settings, which no plugin may take; `plugins` are the names of all plugins;
+    `saved` is what was saved on the page Settings: the environment and `.env` win.
     """
     prefix = prefix_of(plugin)
     names = {prefix + name.upper(): name for name in model.model_fields}
@@ -41,7 +49,7 @@ def read(
         for name in names
         if name in core
     ]
-    for given in sorted({name.upper() for name in (*os.environ, *dotenv_values(".env"))}):
+    for given in sorted({name.upper() for name in (*os.environ, *dotenv_values(ENV_FILE))}):
         if given.startswith(prefix) and given not in (*names, *core) and not belongs_to(given, longer):
             near = difflib.get_close_matches(given, names, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Its settings are {', '.join(names) or 'none'}."
@@ -49,22 +57,87 @@ def read(
     if sentences:
         return None, sentences
     try:
-        return _reader(model, prefix)(), []
+        return _made(plugin, model, saved), []
     except ValidationError as error:
         return None, [_sentence(fault, prefix) for fault in error.errors(include_input=False, include_url=False)]
     except SettingsError as error:
         return None, [f"Its settings cannot be read: {said(error)}. Write lists and objects as JSON."]
 
 
+def given_elsewhere(plugin: str, model: type[BaseModel]) -> dict[str, str]:
+    """The fields that the environment or `.env` sets, and which of the two."""
+    prefix, environment, file = prefix_of(plugin), _upper(os.environ), _upper(dotenv_values(ENV_FILE))
+    variables = {name: prefix + name.upper() for name in model.model_fields}
+    return {
+        name: "the environment" if variable in environment else ENV_FILE
+        for name, variable in variables.items()
+        if variable in environment or variable in file
+    }
+
+
+def mistakes(plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> dict[str, str]:
+    """What would be wrong with these, by field; what the model has against several of them together by no name."""
+    found: dict[str, str] = {}
+    try:
+        _made(plugin, model, saved)
+    except ValidationError as error:
+        for fault in error.errors(include_input=False, include_url=False):
+            place = [str(part) for part in fault["loc"]]
+            name, inside = (place[0] if place else ""), ".".join(place[1:])
+            message = "It is missing." if fault["type"] == "missing" and not inside else f"{_message(fault)}."
+            found[name] = " ".join(filter(None, [found.get(name), f"{inside}: {message}" if inside else message]))
+    except SettingsError as error:
+        found[""] = f"{said(error)}."
+    return found
+
+
+def secrets_of(model: type[BaseModel]) -> frozenset[str]:
+    """The fields that are secret, as a whole or in a part: nobody is shown them again."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    return frozenset(
+        name for name, part in schema.get("properties", {}).items() if _is_secret(part, definitions, frozenset())
+    )
+
+
+def _is_secret(part: Any, definitions: Mapping[str, Any], seen: frozenset[str]) -> bool:
+    if isinstance(part, list):
+        return any(_is_secret(one, definitions, seen) for one in part)
+    if not isinstance(part, Mapping):
+        return False
+    if part.get("writeOnly") is True or part.get("format") == "password":
+        return True
+    reference = part.get("$ref")
+    if isinstance(reference, str) and reference not in seen:
+        inner = definitions.get(reference.removeprefix("#/$defs/"))
+        if _is_secret(inner, definitions, seen | {reference}):
+            return True
+    return any(_is_secret(one, definitions, seen) for one in part.values())
+
+
+def _made(plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> BaseModel:
+    elsewhere = given_elsewhere(plugin, model)
+    used = {name: value for name, value in saved.items() if name in model.model_fields and name not in elsewhere}
+    return _reader(model, prefix_of(plugin))(**used)
+
+
+def _upper(given: Iterable[str]) -> set[str]:
+    return {name.upper() for name in given}
+
+
 @cache
 def _reader(model: type[BaseModel], prefix: str) -> type[BaseModel]:
-    config = SettingsConfigDict(env_prefix=prefix, env_file=".env", extra="ignore", hide_input_in_errors=True)
+    config = SettingsConfigDict(env_prefix=prefix, env_file=ENV_FILE, extra="ignore", hide_input_in_errors=True)
     return type(model.__name__, (model, BaseSettings), {"model_config": config, "__module__": model.__module__})
+
+
+def _message(fault: Any) -> str:
+    message: str = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").rstrip(".")
+    return message
 
 
 def _sentence(fault: Any, prefix: str) -> str:
     name = prefix + "_".join(str(part).upper() for part in fault["loc"][:1]) if fault["loc"] else prefix + "…"
     if fault["type"] == "missing":
-        return f"The setting {name} is missing. Set it in the environment or in .env."
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").rstrip(".")
-    return f"The setting {name} is not right: {message}."
+        return f"The setting {name} is missing. Set it in the environment or in .env, or on the page Settings."
+    return f"The setting {name} is not right: {_message(fault)}."

@@ -50,7 +50,7 @@ class _Known:
     configuration: ClassVar[_Configuration | None] = None
     engines: ClassVar["WeakSet[Engine]"] = WeakSet()
     watched: ClassVar["set[tuple[type[Any], When]]"] = set()
-    lock = threading.Lock()
+    lock = threading.RLock()  # the first emit configures under it
 
 
 class Options(TypedDict, total=False):
@@ -74,7 +74,13 @@ def configure(*, plugins_dir: str | Path | None = None, max_payload_bytes: int |
         first = plugins.problems[0]
         line = f", line {first.line}" if first.line else ""
         raise UsageError(f"The plugin {first.name} cannot be loaded ({first.where}{line}): {first.message}")
-    _Known.configuration = _Configuration(plugins=plugins, max_payload_bytes=settings.max_payload_bytes)
+    know(plugins, max_payload_bytes=settings.max_payload_bytes)
+
+
+def know(plugins: Plugins, *, max_payload_bytes: int) -> None:
+    """From now on `emit` in this process knows these plugins."""
+    with _Known.lock:
+        _Known.configuration = _Configuration(plugins=plugins, max_payload_bytes=max_payload_bytes)
 
 
 @overload

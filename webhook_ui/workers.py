@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -67,11 +67,11 @@ def follow_parent() -> None:
 
 
 @contextmanager
-def beside(settings: Settings, count: int) -> Iterator[None]:
-    """`count` dispatcher processes with the same settings; one that dies is started again."""
+def beside(settings: Settings, count: int, options: Sequence[str] = ()) -> Iterator[None]:
+    """`count` dispatcher processes with the same settings (and `options`); one that dies is started again."""
     networks = ",".join(str(network) for network in settings.allowed_networks)
     environment = {**os.environ, f"{PREFIX}ALLOWED_NETWORKS": networks}
-    workers = [_Worker(environment) for _ in range(count)]
+    workers = [_Worker(environment, options) for _ in range(count)]
     try:
         yield
     finally:
@@ -85,8 +85,8 @@ def beside(settings: Settings, count: int) -> Iterator[None]:
 class _Worker:
     """One place for a worker, and a thread that fills it again when its process has died."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    def __init__(self, environment: Mapping[str, str], options: Sequence[str]) -> None:
+        self._environment, self._options = environment, options
         self._process: subprocess.Popen[bytes] | None = None
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="worker-keeper", daemon=True)
@@ -134,8 +134,8 @@ class _Worker:
             if self._stop.is_set():
                 return None
             # its input is a pipe that ends with us, and Ctrl+C reaches it by us alone
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "webhook_ui", "worker", "--attached"],
+            self._process = subprocess.Popen(  # noqa: S603 - our own words
+                [sys.executable, "-m", "webhook_ui", "worker", "--attached", *self._options],
                 env=self._environment,
                 stdin=subprocess.PIPE,
                 start_new_session=True,

@@ -4,6 +4,9 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.requests import HTTPConnection
 
 from webhook_ui import sealing, times
 from webhook_ui.accounts import sessions, tokens
@@ -29,6 +32,9 @@ class _Answer:
 class Identity:
     """Looks up who somebody is. With `accounts=False` every browser is LOCAL; programs need a token all the same."""
 
+    sign_in_hint = "Nobody is signed in. Open /login."
+    has_page = True  # /login is there, whether it is needed or not
+
     def __init__(self, database: Database, *, accounts: bool = True, clock: Callable[[], float] = time.monotonic):
         self._database = database
         self._accounts = accounts
@@ -36,6 +42,24 @@ class Identity:
         self._kept: dict[str, _Answer] = {}
         self._generation = 0
         self._unsubscribe = database.announcer.subscribe(self._hear)
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people sign in here, with an account of ours."""
+        return self._accounts
+
+    @property
+    def leaves_by(self) -> str | None:
+        """Where somebody whose session has ended finds the sign-in, below our own path; None: by loading anew."""
+        return "/login"
+
+    def sign_in_address(self, root: str, wanted: str) -> str | None:
+        """Where who is not signed in is sent; `wanted` is the address below `root` that was asked for."""
+        return f"{root}/login" if wanted == "/" else f"{root}/login?next={quote(wanted, safe='/')}"
+
+    async def visitor(self, connection: HTTPConnection) -> Actor | None:
+        """Who sits at the browser that sent this request, as of now. Raises Unavailable."""
+        return await self.current_actor(connection.cookies.get(sessions.COOKIE))
 
     async def current_actor(self, cookie: str | None) -> Actor | None:
         """Who sits at the browser that sends this cookie, as of now. Raises Unavailable."""

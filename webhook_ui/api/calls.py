@@ -36,9 +36,9 @@ class Core:
         longest = self.settings.lease - LEASE_GRACE
         return Rules(
             policy=self.settings.policy,
-            triggers=self.plugins.triggers.keys(),
+            triggers=self.plugins.names,
             longest_timeout=longest,
-            signers=self.plugins.signers.keys(),
+            signers=self.plugins.signer_names,
         )
 
 

@@ -1,6 +1,7 @@
 """The OpenAPI document, made from the same operations that are served, and the addresses it is read at."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from webhook_ui.api.parameters import Parameter
 
 Document = dict[str, Any]
 
+PLACE = "/api/v1"
 REFERENCE = "#/components/schemas/{name}"
 INTRODUCTION = (
     "Every call needs `Authorization: Bearer TOKEN`; make a token with `webhook-ui token create NAME`. "
@@ -55,7 +57,7 @@ def describe(operations: Iterable[Operation], core: Core) -> Document:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Webhook UI", "version": __version__, "description": INTRODUCTION},
-        "servers": [{"url": "/api/v1"}],
+        "servers": [{"url": PLACE}],
         "security": [{"bearer": []}],
         "tags": [{"name": name, "description": text} for name, text in GROUPS.items()],
         "paths": paths,
@@ -67,17 +69,26 @@ def describe(operations: Iterable[Operation], core: Core) -> Document:
 
 
 def add_routes(app: FastAPI, document: Document) -> None:
-    """Serves the document and the page made from it."""
-    text, html = msgspec.json.encode(document), render(document)
+    """Serves the document and the page made from it, each with the address that the caller knows the API by."""
 
-    async def openapi(_: Request) -> Response:
-        return Response(text, media_type="application/json")
+    @lru_cache(maxsize=4)  # it is one, but for who makes prefixes up
+    def made(root: str) -> tuple[bytes, str]:
+        placed = {**document, "servers": [{"url": root}]}
+        return msgspec.json.encode(placed), render(placed, root.removesuffix(PLACE))
 
-    async def docs(_: Request) -> Response:
-        return HTMLResponse(html)
+    async def openapi(request: Request) -> Response:
+        return Response(made(_root(request))[0], media_type="application/json")
+
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(made(_root(request))[1])
 
     app.add_route("/openapi.json", openapi, methods=["GET"])
     app.add_route("/docs", docs, methods=["GET"])
+
+
+def _root(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root or PLACE
 
 
 def _operation(one: Operation, core: Core) -> dict[str, Any]:

@@ -32,8 +32,8 @@ th { color: var(--ink-2); border-top: 0; }
 """
 
 
-def render(document: Mapping[str, Any]) -> str:
-    """The page as text."""
+def render(document: Mapping[str, Any], root: str = "") -> str:
+    """The page as text; `root` is the path of the application that the API belongs to."""
     groups = document["tags"]
     links = " · ".join(f'<a href="#{escape(group["name"])}">{escape(group["name"])}</a>' for group in groups)
     sections = "".join(_group(group, document) for group in groups)
@@ -43,7 +43,7 @@ def render(document: Mapping[str, Any]) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<link rel="stylesheet" href="{STYLES}"><style>{LAYOUT}</style></head><body>'
+        f'<link rel="stylesheet" href="{escape(root + STYLES)}"><style>{LAYOUT}</style></head><body>'
         f"<main><h1>{escape(title)} <small>{escape(info['version'])}</small></h1><p>{_text(info['description'])}</p>"
         f'<p>For programs: <a href="openapi.json">openapi.json</a></p>'
         f'<nav aria-label="Groups">{links} · <a href="#Shapes">Shapes</a></nav>'

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from webhook_ui import builtin, ids, plugin_loader, storage
+from webhook_ui import builtin, ids, plugin_loader, plugin_values, storage
 from webhook_ui import settings as settings_module
 from webhook_ui.actors import CLI
 from webhook_ui.host import Emission, Host
@@ -19,9 +19,10 @@ def emit(
     """Stores one event and its deliveries, and prints the event's id."""
     settings = settings_module.load()
     raw = sys.stdin.buffer.read() if payload == "-" else payload.encode(errors="surrogateescape")
-    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
     database = storage.open_database(settings)
     try:
+        saved = database.read_now(plugin_values.all_values)
+        plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
         host = Host(database, plugins, max_payload_bytes=settings.max_payload_bytes, indexed=settings.indexed)
         emission = Emission(trigger=trigger, payload=raw, idempotency_key=idempotency_key)
         typer.echo(ids.event_text(host.emit_now(emission, actor=CLI).event_id))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from webhook_ui import builtin, plugin_loader
+from webhook_ui import builtin, plugin_loader, plugin_values
 from webhook_ui import settings as settings_module
 from webhook_ui.errors import UsageError
 from webhook_ui.plugin_loader import Plugin, PluginProblem, Source
@@ -27,7 +27,8 @@ def plugin() -> None:
 def list_plugins() -> None:
     """Prints each plugin with what it brings; exit 1 when one could not be loaded."""
     settings = settings_module.load()
-    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
+    saved = plugin_values.on_disk(settings)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
     for each in sorted(plugins.running, key=lambda one: one.info.source is Source.builtin):
         typer.echo(f"{each.name}  ({each.info.source}: {each.info.where})")
         for line in _brings(each):

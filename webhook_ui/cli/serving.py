@@ -21,23 +21,35 @@ Attached = Annotated[
     bool, typer.Option("--attached", hidden=True, help="Stop when standard input ends, as `serve` wants its workers.")
 ]
 
+ReloadPlugins = Annotated[
+    bool, typer.Option("--reload-plugins", help="Load plugins anew when their files change, for development.")
+]
+
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
-def serve(host: Host = None, port: Port = None, workers: Workers = None, allow_loopback: AllowLoopback = False) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    allow_loopback: AllowLoopback = False,
+    reload_plugins: ReloadPlugins = False,
+) -> None:
     """Dashboard, REST API and dispatcher."""
     settings = _settings(host=host, port=port, allow_loopback=allow_loopback)
     from webhook_ui import app  # takes a second, so not before the settings are known to be right
 
-    app.serve(settings, beside=workers)
+    app.serve(settings, beside=workers, watching=reload_plugins)
 
 
-def worker(allow_loopback: AllowLoopback = False, attached: Attached = False) -> None:
+def worker(
+    allow_loopback: AllowLoopback = False, attached: Attached = False, reload_plugins: ReloadPlugins = False
+) -> None:
     """A dispatcher alone, against the same database as the server."""
     settings = _settings(allow_loopback=allow_loopback)
     from webhook_ui import app
 
-    app.work(settings, attached=attached)
+    app.work(settings, attached=attached, watching=reload_plugins)
 
 
 def _settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:

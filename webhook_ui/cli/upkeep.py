@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import typer
 from sqlmodel import Session
 
-from webhook_ui import builtin, heartbeats, migrations, plugin_loader, sealing, storage, upkeep
+from webhook_ui import builtin, heartbeats, migrations, plugin_loader, plugin_values, sealing, storage, upkeep
 from webhook_ui import settings as settings_module
 from webhook_ui.database import moment
 from webhook_ui.errors import WebhookUIError
@@ -160,7 +160,8 @@ def _is_there(url: sa.URL) -> bool:
 
 
 def _plugins(settings: Settings) -> str:
-    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
+    saved = plugin_values.on_disk(settings)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
     if plugins.problems:
         broken = ", ".join(problem.name for problem in plugins.problems)
         raise WebhookUIError(f"{broken} cannot be loaded; `webhook-ui plugin list` says why.")

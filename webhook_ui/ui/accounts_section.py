@@ -42,7 +42,12 @@ class AccountsSection:
         with box("div", "w-row w-wrap"):
             prose(tr("Who signs in to the dashboard, and as what."), "w-second w-grow")
             button(tr("Add account"), self._add, icon=icons.ADD, kind="primary")
-        if tab.services.settings.auth == "none":
+        if not tab.services.identity.signs_in and tab.services.settings.auth == "accounts":
+            prose(
+                tr("The application around this dashboard says who comes in; accounts here open nothing."),
+                "w-pending-ink",
+            )
+        elif tab.services.settings.auth == "none":
             prose(
                 tr("`WEBHOOK_UI_AUTH` is `none`: whoever reaches the port is admin, and nobody signs in."),
                 "w-pending-ink",

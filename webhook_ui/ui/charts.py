@@ -9,6 +9,7 @@ from nicegui import ui
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import icons
 from webhook_ui.ui.parts import Text, box, link, symbol, text
+from webhook_ui.ui.root import whole
 
 BARS = 24
 
@@ -100,7 +101,7 @@ class _FigurePlace:
 
     def show(self, figure: Figure) -> None:
         if figure.path:
-            self._element.props["href"] = figure.path
+            self._element.props["href"] = whole(figure.path)
         self._line.classes(add="w-error-ink" if figure.trouble else "", remove="" if figure.trouble else "w-error-ink")
         self._value.set_text(figure.value)
         self._note.set_text(figure.note)

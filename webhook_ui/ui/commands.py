@@ -35,7 +35,7 @@ class Commands:
         self._tab, self._stop_bar = tab, stop_bar
         self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
         self._shell: Shell | None = None
-        signs_in = tab.services.settings.auth == "accounts"
+        signs_in = tab.services.identity.signs_in
         self.account = AccountActions(
             on_theme=self._choose_theme,
             on_language=self._choose_language,
@@ -163,6 +163,7 @@ async def _nothing_more(*_: Any) -> None:
 def _sign_out() -> None:
     # a form of the page itself, because the cookie can only be taken away by an answer
     ui.run_javascript(
-        "const form = document.createElement('form'); form.method = 'post'; form.action = '/logout';"
+        "const form = document.createElement('form'); form.method = 'post';"
+        "form.action = (window.path_prefix || '') + '/logout';"
         "document.body.append(form); form.submit();"
     )

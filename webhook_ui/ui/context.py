@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from nicegui import Client, background_tasks, ui
 from sqlmodel import Session
 
-from webhook_ui.accounts import COOKIE, Identity
+from webhook_ui.accounts import Identity
 from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
@@ -24,6 +24,7 @@ from webhook_ui.ui import toasts
 from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.ui.progress import progress
+from webhook_ui.ui.root import root
 from webhook_ui.ui.shared_reads import OverviewDesk, SharedReads
 from webhook_ui.webhook_fields import Rules
 
@@ -111,11 +112,10 @@ class Tab:
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""
-        request = self.client.request
-        cookie = request.cookies.get(COOKIE) if request else None
-        actor = await self.services.identity.current_actor(cookie)
+        request, identity = self.client.request, self.services.identity
+        actor = await identity.visitor(request) if request else None
         if actor is None:
-            ui.navigate.to("/login")
+            ui.navigate.to(identity.leaves_by) if identity.leaves_by else ui.navigate.reload()
             raise Forbidden(tr("Your session has ended. Sign in again."))
         self.actor = actor
         return actor
@@ -129,7 +129,9 @@ class Tab:
         if not (name + value).replace("_", "").replace(".", "").isalnum():
             raise ValueError(f"not a word: {name}={value}")
         self.preferences[name] = value
-        cookie = f"{PREFERENCE}{name}={value}; path=/; max-age=31536000; samesite=lax"
+        with self.client:
+            place = root() or "/"
+        cookie = f"{PREFERENCE}{name}={value}; path={place}; max-age=31536000; samesite=lax"
         with self.client:
             ui.run_javascript(f"document.cookie = {cookie!r}")
 

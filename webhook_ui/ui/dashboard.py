@@ -1,8 +1,10 @@
 """The one page application: the frame with its navigation, and which page stands at which address."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -11,6 +13,7 @@ from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
 from webhook_ui import languages
+from webhook_ui.changes import Changed
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.languages import tr
 from webhook_ui.security_headers import Nonces
@@ -25,6 +28,7 @@ from webhook_ui.ui import (
     redeliveries_page,
     settings_page,
     theme,
+    toasts,
     triggers_page,
     webhook_page,
     webhooks_page,
@@ -32,9 +36,12 @@ from webhook_ui.ui import (
 from webhook_ui.ui.account_menu import ROLES, Person
 from webhook_ui.ui.commands import Commands
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
+from webhook_ui.ui.kept_files import KeptFiles
 from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
 from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.stop_bar import StopBar
+
+WHY = ("What is wrong", "/triggers")
 
 log = structlog.get_logger()
 
@@ -43,17 +50,36 @@ RESPONSE_SECONDS = 30.0  # building takes tenths of a second; on a machine that 
 FRAME_SECONDS = 0.5  # how long the frame waits for what the database says before it is sent without
 
 
-def install(app: FastAPI, services: Services) -> None:
-    """Mounts the dashboard at `/` of `app`, behind everything that was mounted before."""
+class _Desk:
+    """NiceGUI knows one application to a process: what it serves now, and the frame in which it runs."""
+
+    services: ClassVar[Services]
+    frame: ClassVar[FastAPI | None] = None
+
+
+@asynccontextmanager
+async def install(app: FastAPI, services: Services) -> AsyncIterator[None]:
+    """Runs the dashboard, at `/` of `app`, behind everything that was mounted before. One at a time to a process."""
+    _Desk.services = services
+    frame = _Desk.frame = _Desk.frame or _set_up()
+    app.mount("/", nicegui_app)
+    async with frame.router.lifespan_context(frame):
+        yield
+
+
+def _set_up() -> FastAPI:
+    """Once a process."""
+    frame = FastAPI()
     quick_elements.install()
     theme.setup()
     languages.ask_for_reader(reader.current)
+    nicegui_app.add_middleware(KeptFiles)
     nicegui_app.add_middleware(Nonces)  # before anything that compresses
-    nicegui_app.on_page_exception(show_failure)
-    nicegui_app.on_startup(lambda: background_tasks.create(services.live.run(), name="live pages"))
+    nicegui_app.on_page_exception(_show_failure)
+    nicegui_app.on_startup(lambda: background_tasks.create(_Desk.services.live.run(), name="live pages"))
     ui.run_with(
-        app,
-        root=lambda: _answer(services),
+        frame,
+        root=_answer,
         title="Webhook UI",
         favicon=Path(theme.STATIC) / "favicon.svg",
         dark=None,
@@ -64,12 +90,19 @@ def install(app: FastAPI, services: Services) -> None:
     )
     # the door has judged the Origin of every socket before it comes here
     core.sio.eio.cors_allowed_origins = []
+    return frame
 
 
-def _answer(services: Services) -> Awaitable[None]:
+def _answer() -> Awaitable[None]:
     context.client.page.response_timeout = RESPONSE_SECONDS  # each request has a page object of its own
     reader.prepare(context.client)
-    return _root(services)
+    theme.dress()
+    return _root(_Desk.services)
+
+
+def _show_failure(error: Exception) -> None:
+    theme.dress()
+    show_failure(error)
 
 
 async def _root(services: Services) -> None:
@@ -102,6 +135,7 @@ async def _root(services: Services) -> None:
             },
             show_404=True,
         )
+        _follow_plugins(tab, shell)
     joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
     await asyncio.wait([joining], timeout=FRAME_SECONDS)
 
@@ -109,6 +143,21 @@ async def _root(services: Services) -> None:
 async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
     await stop_bar.join(shell)
     await redeliveries_page.count_in(shell, tab)
+
+
+def _follow_plugins(tab: Tab, shell: Shell) -> None:
+    """Tells whoever may do something about it that plugins were exchanged, or refused."""
+    plugins = tab.services.plugins
+    told = plugins.turn
+
+    def look(_: frozenset[Changed]) -> None:
+        nonlocal told
+        if told != plugins.turn and tab.may_write:
+            for one in plugins.news:
+                toasts.done(one.words) if one.good else toasts.failed(one.words, one.reason, way=WHY)
+        told = plugins.turn
+
+    tab.follow(shell.content, look)
 
 
 def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None]]:

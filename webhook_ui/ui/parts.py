@@ -15,6 +15,7 @@ from nicegui import ui
 from webhook_ui.languages import mark, tr
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, icons
+from webhook_ui.ui.root import whole
 
 Status = Literal[
     "sent",
@@ -218,7 +219,7 @@ def link(label: str, path: str, classes: str = "") -> Text:
     """To a page of the dashboard; `path` starts with `/`."""
     if not path.startswith("/") or path.startswith("//"):
         raise ValueError(f"not a path of the dashboard: {path!r}")
-    return Text("a", label, classes, href=path)
+    return Text("a", label, classes, href=whole(path))
 
 
 def key_values(pairs: Sequence[tuple[str, str]], *, code: bool = False) -> ui.element:

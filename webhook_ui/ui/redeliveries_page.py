@@ -24,6 +24,7 @@ from webhook_ui.ui.redeliveries_address import PATH, Address
 from webhook_ui.ui.redelivery_form import RedeliveryForm
 from webhook_ui.ui.redelivery_panel import RedeliveryPanel
 from webhook_ui.ui.redelivery_rows import AtWork, PlanTable, fill_ended, fill_planned
+from webhook_ui.ui.root import whole
 from webhook_ui.ui.shell import Shell
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tables import ENDED, PLANNED, Pager
@@ -166,7 +167,7 @@ class _Page:
         """The address says what is entered, so that it can be sent to somebody, without being a step for Back."""
         self._address = replace(self._address, scope=scope)
         with self._root:
-            ui.navigate.history.replace(self._address.text())
+            ui.navigate.history.replace(whole(self._address.text()))
 
     def _close_form(self) -> None:
         if self._form:

@@ -13,12 +13,19 @@ from webhook_ui.languages import mark, tr
 from webhook_ui.ui.accounts_section import AccountsSection
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.parts import box, page_header
+from webhook_ui.ui.plugins_section import PluginsSection
 from webhook_ui.ui.server_section import ForceSection, ServerSection
 from webhook_ui.ui.tokens_section import TokensSection
 
 PATH = "/settings"
-TABS = {"": mark("In force"), "server": mark("Server"), "accounts": mark("Accounts"), "tokens": mark("API tokens")}
-FOR_ADMINS = frozenset({"accounts", "tokens"})
+TABS = {
+    "": mark("In force"),
+    "server": mark("Server"),
+    "plugins": mark("Plugins"),
+    "accounts": mark("Accounts"),
+    "tokens": mark("API tokens"),
+}
+FOR_ADMINS = frozenset({"accounts", "plugins", "tokens"})
 
 
 class Section(Protocol):
@@ -104,6 +111,8 @@ class _Page:
     def _build(self) -> Section:
         if self._where.tab == "server":
             return ServerSection(self._tab)
+        if self._where.tab == "plugins":
+            return PluginsSection(self._tab)
         if self._where.tab == "accounts":
             return AccountsSection(self._tab, go=lambda after: _go(Where(tab="accounts", after=after)))
         if self._where.tab == "tokens":

@@ -13,6 +13,7 @@ from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.parts import Text, box, link, symbol, text
+from webhook_ui.ui.root import whole
 from webhook_ui.ui.shortcuts import place_of
 from webhook_ui.ui.theme import STATIC_URL
 
@@ -169,7 +170,7 @@ def logo() -> ui.element:
     """The mark and the name."""
     with box("div", "w-brand") as brand:
         mark = box("img", "w-mark")
-        mark.props["src"] = f"{STATIC_URL}/favicon.svg"
+        mark.props["src"] = whole(f"{STATIC_URL}/favicon.svg")
         mark.props["alt"] = ""
         text("Webhook UI", "w-brand-name")
     return brand

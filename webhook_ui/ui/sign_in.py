@@ -103,7 +103,7 @@ class SignIn:
         """The form that fits: for signing in, for the first account, or what to do to get there."""
         wanted = local_path(request.query_params.get("next"))
         if getattr(request.state, "actor", None) is not None:
-            return RedirectResponse(wanted, 303)
+            return RedirectResponse(_root(request) + wanted, 303)
         code = request.query_params.get("code")
         if await self._database.read(accounts.any_account):
             notice = None if code is None else tr("That link was for the first account, which exists now.")
@@ -130,8 +130,9 @@ class SignIn:
         actor = getattr(request.state, "actor", None)
         if cookie and actor is not None:
             await self._database.write(accounts.sign_out, cookie, actor=actor, now=times.utcnow())
-        response = RedirectResponse("/login", 303)
-        response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=self._secure)
+        root = _root(request)
+        response = RedirectResponse(f"{root}/login", 303)
+        response.delete_cookie(COOKIE, path=root or "/", httponly=True, samesite="lax", secure=self._secure)
         return response
 
     async def _sign_in(self, request: Request, form: dict[str, str]) -> Response:
@@ -171,9 +172,12 @@ class SignIn:
 
     async def _enter(self, request: Request, known: accounts.Credentials, wanted: str) -> Response:
         cookie = await self._database.write(accounts.sign_in, known, origin=_origin(request), now=times.utcnow())
-        response = RedirectResponse(wanted, 303)
+        root = _root(request)
+        response = RedirectResponse(root + wanted, 303)
         seconds = int(accounts.LIFETIME.total_seconds())
-        response.set_cookie(COOKIE, cookie, seconds, path="/", httponly=True, samesite="lax", secure=self._secure)
+        response.set_cookie(
+            COOKIE, cookie, seconds, path=root or "/", httponly=True, samesite="lax", secure=self._secure
+        )
         return response
 
     @property
@@ -204,13 +208,9 @@ class SignIn:
         self, request: Request, kind: str, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> Response:
         host = urlsplit(self._settings.public_url or "").hostname or request.url.hostname
-        shared: dict[str, object] = {
-            "host": host,
-            "version": __version__,
-            "icons": icons,
-            "files": self._files,
-            "shortest": SHORTEST,
-        }
+        shared: dict[str, Any] = {"host": host, "version": __version__, "icons": icons, "shortest": SHORTEST}
+        root = _root(request)
+        shared |= {"root": root, "files": {name: root + address for name, address in self._files.items()}}
         shared |= {"tr": tr, "language": reader.tag(language()).partition("-")[0]}
         page = self._template.render(shared | {"kind": kind, "errors": {}} | values)
         return HTMLResponse(page, status, {"cache-control": "no-store"} | (headers or {}))
@@ -227,6 +227,11 @@ async def _read_form(request: Request) -> dict[str, str]:
         if len(body) > LARGEST_FORM:
             raise _TooLargeError
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _root(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root
 
 
 def _origin(request: Request) -> str:

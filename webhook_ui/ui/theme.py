@@ -2,10 +2,13 @@
 
 import copy
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from nicegui import Client, app, ui
+
+from webhook_ui.ui.root import root
 
 STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/_static/webhook-ui"
@@ -21,19 +24,30 @@ RUN_OPTIONS: dict[str, Any] = {
 
 
 def setup() -> None:
-    """Registers static files, head links and defaults; called once by the app, before any page is built."""
+    """Registers static files and defaults; called once by the app, before any page is built."""
     app.add_static_files(STATIC_URL, STATIC)
-    links = [f'<link rel="stylesheet" href="{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")]
-    names = ("app.js", "log.js", "shell.js", "connection.js")
-    scripts = [f'<script defer src="{_address(name)}"></script>' for name in names]
-    # in the head, and the theme not deferred: the first paint already has its background
-    chosen = f'<script src="{_address("theme.js")}"></script>'
-    ui.add_head_html("\n".join([chosen, *links, *scripts]), shared=True)
     app.colors(primary="#2453d6", positive="#12633a", negative="#a5161d", warning="#7a4a06")
     ui.button.default_props("unelevated no-caps no-wrap")
     ui.input.default_props("outlined dense hide-bottom-space no-error-icon")
     ui.textarea.default_props("outlined dense hide-bottom-space no-error-icon")
     ui.select.default_props("outlined dense options-dense hide-bottom-space no-error-icon behavior=menu")
+
+
+def dress() -> None:
+    """Links the files in the head of the page that is being built; to be called before anything else."""
+    ui.add_head_html(_head(root()))
+
+
+@lru_cache(maxsize=16)
+def _head(base: str) -> str:
+    links = [
+        f'<link rel="stylesheet" href="{base}{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")
+    ]
+    names = ("app.js", "log.js", "shell.js", "connection.js")
+    scripts = [f'<script defer src="{base}{_address(name)}"></script>' for name in names]
+    # in the head, and the theme not deferred: the first paint already has its background
+    chosen = f'<script src="{base}{_address("theme.js")}"></script>'
+    return "\n".join([chosen, *links, *scripts])
 
 
 def choose(client: Client, name: str) -> None:

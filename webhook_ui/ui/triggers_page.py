@@ -26,6 +26,7 @@ from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.fire_dialog import FireDialog
 from webhook_ui.ui.message_view import code_pieces, fill
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
+from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
 from webhook_ui.ui.trigger_panel import TriggerPanel
@@ -89,6 +90,7 @@ class _Page:
     def __init__(self, tab: Tab, words: str) -> None:
         self._tab, self._words, self._chosen = tab, words, ""
         plugins = tab.services.plugins
+        self._turn = plugins.turn
         self._triggers = list(plugins.triggers.values())
         self._rows: dict[str, tuple[Row, Part, Part, Part]] = {}
         self._links: dict[str, ui.element] = {}
@@ -122,6 +124,7 @@ class _Page:
         await self._refresh()
         self._open(chosen)
         self._tab.follow(self._root, self._look)
+        self._tab.follow(self._root, self._look_at_plugins)  # by itself, as the figures rest in between
 
     def hear(self, path: str) -> None:
         """The address has changed, by a link, Back or Forward."""
@@ -196,6 +199,12 @@ class _Page:
             await self._refresh()
             await asyncio.sleep(REST * (time.monotonic() - began))
 
+    async def _look_at_plugins(self, _: frozenset[Changed]) -> None:
+        if self._turn != self._tab.services.plugins.turn:  # they were exchanged: all of it may be different
+            self._turn = self._tab.services.plugins.turn
+            with self._tab.client:
+                await self._tab.client.sub_pages_router.refresh()
+
     async def _look_at_errands(self) -> None:
         try:
             self._errands.show(await self._tab.read(troubled))
@@ -216,9 +225,9 @@ class _Page:
         self._words = words
         self._filter(words)
         for name, opener in self._links.items():
-            opener.props["href"] = _address(words, name)
+            opener.props["href"] = whole(_address(words, name))
         # the list changes while one types: each letter is no step to go back to
-        ui.navigate.history.replace(_address(words, self._chosen))
+        ui.navigate.history.replace(whole(_address(words, self._chosen)))
 
     def _filter(self, words: str) -> None:
         sought = words.casefold().split()
@@ -299,7 +308,10 @@ def _show_problems(problems: Sequence[PluginProblem]) -> None:
         for problem in problems
     ]
     report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
-    with notice(tr("{where} is not loaded, its triggers are missing", where=where), sentences[0], role="alert") as body:
+    title = tr("{where} is not loaded, its triggers are missing", where=where)
+    if problems[0].runs_on:
+        title = tr("{where} was refused; what was loaded of it before goes on", where=where)
+    with notice(title, sentences[0], role="alert") as body:
         with body:
             _show_excerpt(problems[0])
             for problem, sentence in zip(problems[1:], sentences[1:], strict=True):

@@ -34,6 +34,7 @@ from webhook_ui.ui.list_address import (
     write_address,
 )
 from webhook_ui.ui.parts import Part, box, page_header, text
+from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import nothing_found, notice, skeleton_card
 from webhook_ui.ui.tables import Pager
 from webhook_ui.ui.webhook_choice import Choice
@@ -191,7 +192,7 @@ class WebhooksPage:
         """To another address; the present one is written out first, so that Back leads to what is seen now."""
         present = write_address(here or self._question())
         if write_address(read_address(self._address)) != present:
-            ui.navigate.history.replace(present)
+            ui.navigate.history.replace(whole(present))
         if (question.first or question.last) and not question.tz:
             question = replace(question, tz=self._zone().key)
         self._address = write_address(question)  # at once: the next change may be made before the browser is there

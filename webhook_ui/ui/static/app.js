@@ -5,6 +5,8 @@
   /* what scripts say, in the language of the page; `reader.prepare` gives it */
   const words = JSON.parse(document.getElementById("webhook-ui-words")?.textContent || "{}");
   const say = (name, values = {}) => (words[name] || "").replace(/{(\w+)}/g, (_, key) => values[key]);
+  // where the dashboard stands, for its cookies: this file is known by its place in it
+  const ROOT = new URL(document.currentScript.src).pathname.replace(/\/_static\/.*$/, "") || "/";
 
   function span(seconds, parts) {
     const whole = Math.floor(Math.abs(seconds));
@@ -101,7 +103,7 @@
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const told = () => document.cookie.split("; ").includes(`webhook_ui_tz=${zone}`);
     if (!zone || told()) return;
-    document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+    document.cookie = `webhook_ui_tz=${zone}; path=${ROOT}; max-age=31536000; samesite=lax`;
     const ready = setInterval(() => {
       if (!window.did_handshake) return;
       clearInterval(ready);

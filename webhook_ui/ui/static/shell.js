@@ -128,7 +128,7 @@
   }
 
   const acts = {
-    go: (path) => document.querySelector(`.w-side a[href="${path}"]`)?.click(),
+    go: (path) => document.querySelector(`.w-side a[href="${window.path_prefix || ""}${path}"]`)?.click(),
     focus: (what) => {
       const found = [...document.querySelectorAll(what)].find(visible);
       if (!found) open(palette());

@@ -12,4 +12,4 @@ if (password && show) {
 }
 // The dashboard writes days and times as they are where the reader is.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone) document.cookie = `webhook_ui_tz=${zone}; path=/; max-age=31536000; samesite=lax`;
+if (zone) document.cookie = `webhook_ui_tz=${zone}; path=${document.documentElement.dataset.root || "/"}; max-age=31536000; samesite=lax`;

@@ -1,0 +1,247 @@
+"""The tab Plugins of the page Settings, for admins: each plugin's own settings, where each comes from, and a form."""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from nicegui import ui
+from pydantic import BaseModel, TypeAdapter
+
+from webhook_ui import plugin_settings, plugin_values, times
+from webhook_ui.changes import Changed, Kind
+from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import tr
+from webhook_ui.plugin_settings import prefix_of
+from webhook_ui.plugin_values import Saved
+from webhook_ui.ui import icons, payload_fields, toasts
+from webhook_ui.ui.context import Tab
+from webhook_ui.ui.controls import button
+from webhook_ui.ui.fields import Field, area_field, choice_field, password_field, show_problems, text_field
+from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.parts import Part, box, foreign, link, mono, prose, symbol, text, time_text
+from webhook_ui.ui.payload_fields import PayloadField
+
+LONGEST_SHOWN = 300
+UNSET = ""
+
+
+class PluginsSection:
+    """One part for each plugin that has settings."""
+
+    def __init__(self, tab: Tab) -> None:
+        self._tab = tab
+        prose(
+            tr(
+                "What plugins want to know. The environment and `.env` win; what is saved here is sealed in the "
+                "database. A plugin whose settings were saved is loaded anew in every process, within seconds: its "
+                "source and its jobs are stopped and started again, and no event is lost."
+            ),
+            "w-second",
+        )
+        self._parts = Part(box("div", "w-page"), lambda _, saved: self._fill(saved))
+
+    async def show(self, after: str) -> None:
+        """Looks again; it has one page."""
+        saved = await self._tab.read(plugin_values.all_saved)
+        self._parts.show((self._tab.services.plugins.turn, str(saved)), saved)
+
+    async def look(self, changes: frozenset[Changed]) -> None:
+        """Shows what was saved elsewhere, and what came of it."""
+        if any(change.kind in (Kind.plugin, Kind.anything) for change in changes):
+            await self.show("")
+
+    def _fill(self, saved: Mapping[str, Saved]) -> None:
+        models = self._tab.services.plugins.models
+        for name, model in models.items():
+            with box("section", "w-box w-part w-all", label=name):
+                self._show_plugin(name, model, saved.get(name))
+        if not models:
+            with box("p", "w-box w-nothing w-muted"):
+                text(tr("No plugin that is loaded has settings."))
+
+    def _show_plugin(self, name: str, model: type[BaseModel], saved: Saved | None) -> None:
+        plugins = self._tab.services.plugins
+        running = next((each for each in plugins.running if each.name == name), None)
+        with box("div", "w-row w-wrap"):
+            with box("h2", "w-grow"):
+                mono(name, "w-break w-strong")
+            if saved:
+                with box("span", "w-row w-meta"):
+                    time_text(saved.updated_at, self._tab.zone, prefix=tr("Saved "))
+                    text(tr("by"))
+                    foreign(saved.updated_by)
+            change = button(tr("Change"), partial(self._open, name, model), icon=icons.EDIT, small=True)
+            change.props["aria-label"] = tr("Change settings of {plugin}", plugin=name)
+        for problem in plugins.problems:
+            if problem.name == name:
+                with box("p", "w-row w-error-ink"):
+                    symbol(icons.ERROR)
+                    foreign(problem.message, cut=False)
+                link(tr("What is wrong"), "/triggers")
+        lines = rows(name, model, running.contents.host.setting if running else None, saved)
+        with box("table", "w-table w-table-force", label=tr("Settings of {plugin}", plugin=name)):
+            with box("thead"), box("tr"):
+                for title in (tr("Setting"), tr("Value"), tr("From")):
+                    text(title, tag="th").props["scope"] = "col"
+            with box("tbody"):
+                for variable, described, value, origin in lines:
+                    _show_line(variable, described, value, origin)
+
+    async def _open(self, name: str, model: type[BaseModel]) -> None:
+        saved = await self._tab.read(plugin_values.all_saved)
+        with self._tab.client:
+            SettingsDialog(self._tab, name, model, saved[name].values if name in saved else {}).frame.open()
+
+
+def rows(
+    plugin: str, model: type[BaseModel], setting: BaseModel | None, saved: Saved | None
+) -> list[tuple[str, str, str, str]]:
+    """Variable, description, value and origin of each setting; never a secret."""
+    elsewhere, secrets = plugin_settings.given_elsewhere(plugin, model), plugin_settings.secrets_of(model)
+    kept = saved.values if saved else {}
+    found = []
+    for name, field in model.model_fields.items():
+        usual = tr("missing") if field.is_required() else tr("default")
+        origin = elsewhere.get(name) or (tr("this page") if name in kept else usual)
+        if setting is not None:
+            value = _shown(getattr(setting, name, None), secret=name in secrets)
+        elif name in elsewhere or name in kept:
+            value = tr("set")
+        else:
+            value = tr("not set")
+        found.append((prefix_of(plugin) + name.upper(), field.description or "", value, origin))
+    return found
+
+
+def _shown(value: Any, *, secret: bool) -> str:
+    if value is None or value in ("", [], {}, ()):
+        return tr("not set")
+    if secret:
+        return tr("set")
+    plain = TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
+    words = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
+    return words if len(words) <= LONGEST_SHOWN else words[: LONGEST_SHOWN - 1] + "…"
+
+
+def _show_line(variable: str, described: str, value: str, origin: str) -> None:
+    with box("tr"):
+        with box("th") as name:
+            mono(variable, "w-break")
+            if described:
+                prose(described, "w-meta w-setting-words")
+        name.props["scope"] = "row"
+        with box("td"):
+            mono(value, "w-break")
+        with box("td"):
+            text(origin, "w-muted" if origin == tr("default") else "w-medium")
+
+
+class SettingsDialog:
+    """The form, made from the model. What is left empty is not set; but a secret that is set stays."""
+
+    def __init__(self, tab: Tab, plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> None:
+        self._tab, self._plugin, self._model, self._saved = tab, plugin, model, saved
+        self._busy = False
+        self._secrets = plugin_settings.secrets_of(model)
+        self._elsewhere = plugin_settings.given_elsewhere(plugin, model)
+        self._fields: dict[str, tuple[PayloadField, Field, str]] = {}
+        self._removed: dict[str, ui.checkbox] = {}
+        title = tr("Settings of {plugin}", plugin=plugin)
+        self.frame = DialogFrame(title, primary=tr("Save"), on_primary=self._press)
+        self.frame.dialog.on("hide", self.frame.dialog.delete)
+        with self.frame.body:
+            for spec in payload_fields.fields_of(model.model_json_schema()):
+                self._build(spec)
+            text(tr("What is left empty has its default."), "w-meta", tag="p")
+
+    def _build(self, spec: PayloadField) -> None:
+        name = spec.name
+        described = self._model.model_fields[name].description or ""
+        if name in self._elsewhere:
+            with box("div", "w-field"):
+                text(name, "w-label")
+                prose(tr("Set in {place}, which wins. Take it out there to set it here.", place=self._elsewhere[name]))
+            return
+        if name in self._secrets:
+            field = self._build_secret(spec, described)
+            self._fields[name] = (spec, field, UNSET)
+            return
+        shown = ""
+        if name in self._saved:
+            shown = payload_fields.to_text(spec, json.dumps(self._saved[name], ensure_ascii=False)) or ""
+        if spec.kind == "choice":
+            options = {UNSET: tr("Default"), **spec.options}
+            field = choice_field(name, options, shown, note=spec.note, hint=described)
+        elif spec.kind == "json":
+            field = area_field(name, value=shown, note=spec.note, rows=4, code=True, hint=described)
+        else:
+            field = text_field(name, value=shown, note=spec.note, hint=described)
+        self._fields[name] = (spec, field, shown)
+
+    def _build_secret(self, spec: PayloadField, described: str) -> Field:
+        is_set = spec.name in self._saved
+        state = tr("It is set. Type another one, or leave it empty to keep it.") if is_set else ""
+        hint = " ".join(filter(None, [described, state]))
+        if spec.kind == "text":
+            field = password_field(spec.name, hint=hint, autocomplete="new-password")
+        else:
+            field = area_field(spec.name, note=spec.note, rows=4, code=True, hint=hint)
+        if is_set:
+            self._removed[spec.name] = ui.checkbox(tr("Remove {setting}", setting=spec.name))
+        return field
+
+    def _changes(self) -> dict[str, Any] | None:
+        """What is different now; None where a field holds what is no JSON, which is said there."""
+        changes: dict[str, Any] = {}
+        right = True
+        for name, (spec, field, shown) in self._fields.items():
+            typed = str(field.value or "")
+            if name in self._removed and self._removed[name].value:
+                changes[name] = None
+            elif typed.strip() == UNSET:
+                if name in self._saved and name not in self._secrets:
+                    changes[name] = None
+            elif typed != shown:
+                try:
+                    changes[name] = json.loads(payload_fields.to_json(spec, typed))
+                except ValueError as error:
+                    field.error = str(error)
+                    right = False
+        return changes if right else None
+
+    async def _press(self) -> None:
+        if self._busy:
+            return
+        self._busy = True
+        self.frame.wait(True)
+        with self._tab.client:
+            await self._store()
+        self.frame.wait(False)
+        self._busy = False
+
+    async def _store(self) -> None:
+        changes, fields = self._changes(), [field for _, field, _ in self._fields.values()]
+        if changes is None:
+            show_problems(self.frame.summary, fields)
+            return
+        try:
+            actor = await self._tab.current_actor()
+            await self._tab.write(
+                plugin_values.save, self._plugin, self._model, changes, actor=actor, now=times.utcnow()
+            )
+        except Invalid as error:
+            others = []
+            for name, message in error.fields.items():
+                if name in self._fields:
+                    self._fields[name][1].error = message
+                else:
+                    others.append(f"{name}: {message}" if name else message)
+            general = tr("Nothing was saved. {reason}", reason=" ".join(others)) if others else ""
+            show_problems(self.frame.summary, fields, general)
+        except WebhookUIError as error:
+            show_problems(self.frame.summary, [], tr("Nothing was saved. {reason}", reason=error))
+        else:
+            self.frame.close()
+            if changes:
+                toasts.done(tr("Settings of {plugin} are saved. It is being loaded anew.", plugin=self._plugin))
