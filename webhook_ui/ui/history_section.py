@@ -107,7 +107,7 @@ class HistorySection:
             "{fields} will be as before. What was changed since in other fields stays.", fields=formats.joined(names)
         )
         if _touches_headers(change):
-            detail = f"{detail} {tr('Values of headers are not on record, so they stay as they are.')}"
+            detail += " " + tr("Values of headers are not on record, so they stay as they are.")
         with self._tab.client:
             return confirm(
                 tr("Undo this change?"),

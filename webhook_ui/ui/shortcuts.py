@@ -117,7 +117,8 @@ def _show_group(group: str, some: Sequence[Shortcut]) -> None:
 def _row(keys: Sequence[str], also: str, does: str) -> str:
     pressed = "".join(_key(key) for key in keys)
     if also:
-        pressed += f'<span class="w-meta">{escape(tr("or"))}</span>{_key(also)}'
+        between = escape(tr("or"))
+        pressed += f'<span class="w-meta">{between}</span>{_key(also)}'
     return f'<div class="w-keys-row"><dt>{pressed}</dt><dd>{escape(does)}</dd></div>'
 
 
