@@ -78,7 +78,7 @@ def test_the_guide_does_not_lie(tmp_path: Path) -> None:
     assert plugins.problems == ()
     assert list(plugins.triggers) == ["invoice.paid", "order.placed", "feed.item", "report.due"]
     assert len(plugins.loaded) == len(blocks) == 7
-    assert sorted(plugins.signers) == ["github"]
+    assert sorted(plugins.signers) == ["acme"]
 
 
 def hooks_table() -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import standardwebhooks
+import stripe
 
 from tests.processes import ROOT
-from webhook_ui import signing, testing
-from webhook_ui.testing import TestedPlugin, conform
+from webhook_ui import builtin, plugin_loader, signing, testing
+from webhook_ui.testing import Received, TestedPlugin, conform
 
 # as a plugin its fixtures would stand before those of the same name that other files have
 load_plugin, receiver, deliver = testing.load_plugin, testing.receiver, testing.deliver
@@ -56,6 +57,10 @@ def test_schedule_fires_by_the_clock(load_plugin: Load, deliver: Callable[..., o
         load_plugin(PLUGINS / "schedule.py", events=[nightly | {"timezon": "x"}])
 
 
+EXAMPLE = (
+    plugin_loader.load(PLUGINS / "none", builtin=builtin.PLUGINS, entry_points=False).find("webhook.disabled").example
+)
+
 # what GitHub's documentation gives as its test values
 GITHUB = (
     "It's a Secret to Everybody",
@@ -66,6 +71,46 @@ GITHUB = (
 
 def mac(secret: str, content: bytes) -> str:
     return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def sign(plugin: TestedPlugin, secrets: list[str], at: int, body: bytes) -> dict[str, str]:
+    (signer,) = plugin.contents.signers
+    return dict(signer.make(secrets)("evt_1", at, body))
+
+
+def test_githubs_own_test_values_are_met(load_plugin: Load, deliver: Callable[..., Received]) -> None:
+    plugin = load_plugin(PLUGINS / "github_signatures.py")
+    assert sign(plugin, [GITHUB[0], "an older one"], 1, GITHUB[1])["x-hub-signature-256"] == f"sha256={GITHUB[2]}"
+    conform(plugin, deliver)
+
+
+def test_stripes_library_verifies_its_style(load_plugin: Load, deliver: Callable[..., Received]) -> None:
+    plugin, now = load_plugin(PLUGINS / "stripe_signatures.py"), int(time.time())
+    body = '{"type":"user.created","data":{"name":"Zoë"}}'.encode()
+    header = sign(plugin, ["whsec_new", "whsec_old"], now, body)["stripe-signature"]
+    for secret in ("whsec_new", "whsec_old"):
+        assert stripe.WebhookSignature.verify_header(body, header, secret, tolerance=300)
+    own = stripe.WebhookSignature.generate_signature_header(body.decode(), "whsec_new", timestamp=now)
+    assert own == sign(plugin, ["whsec_new"], now, body)["stripe-signature"]
+    for content, given, secret in (
+        (body, header, "whsec_other"),
+        (body + b" ", header, "whsec_new"),
+        (body, sign(plugin, ["whsec_new"], now - 400, body)["stripe-signature"], "whsec_new"),
+    ):
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.WebhookSignature.verify_header(content, given, secret, tolerance=300)
+    conform(plugin, deliver)
+
+
+@pytest.mark.parametrize("style", ["github", "stripe"])
+def test_what_goes_out_in_a_style_comes_in_by_it(
+    style: str, load_plugin: Load, deliver: Callable[..., Received]
+) -> None:
+    secret, sender = signing.new_secret(), load_plugin(PLUGINS / f"{style}_signatures.py")
+    received = deliver(sender, "webhook.disabled", EXAMPLE, signer=style, secret=secret)
+    client = load_plugin(PLUGINS / "inbound.py", endpoints={"us": {"kind": style, "secret": secret}}).client()
+    answer = client.post("/plugins/inbound/us", content=received.body, headers=received.headers)
+    assert answer.status_code == 202, answer.text
 
 
 def test_inbound_takes_what_is_signed(load_plugin: Load) -> None:

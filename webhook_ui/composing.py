@@ -1,6 +1,6 @@
 """What is sent for a delivery: plugins' payload shapes and signers, then the letter. Sends nothing.
 
-Without such plugins it is `letters` alone: whether there are any is asked once, at start.
+Where no plugin has a hand in it, it is `letters` alone.
 """
 
 import json
@@ -36,10 +36,9 @@ class Composer:
             for signer in plugin.contents.signers
         }
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether no plugin has a hand in it; then `letterhead` and `letters.prepare` do."""
-        return not self._transforms and not self._apart
+    def is_plain(self, target: Target) -> bool:
+        """Whether no plugin has a hand in what goes to this target; then `letterhead` and `letters.prepare` do."""
+        return not self._transforms and target.signer not in self._apart
 
     def letterhead(self, target: Target) -> Letterhead:
         """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""

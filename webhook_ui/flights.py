@@ -43,7 +43,6 @@ class Flights:
         self.answers: list[Sent] = []
         self.unused: list[Claimed] = []
         self._sender, self._settings, self._composer, self._wake = sender, settings, composer, wake
-        self._is_plain = composer.is_plain
         # a webhook's own timeout may be longer than the lease has become since it was saved
         self._longest_attempt = max(settings.request_timeout, settings.lease - LEASE_GRACE)
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
@@ -256,8 +255,9 @@ class Flights:
 
     async def _attempt(self, claimed: Claimed) -> Sent:
         body = None
+        is_plain = self._composer.is_plain(claimed.target)
         try:
-            if self._is_plain:
+            if is_plain:
                 head = self._composer.letterhead(claimed.target)
             else:
                 head, outgoing, changed = await self._composer.compose(claimed.target, **self._contents(claimed))
@@ -265,7 +265,7 @@ class Flights:
         except (ValueError, PluginFault) as error:  # a secret that cannot sign, for example
             log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
             return Sent(claimed=claimed, answer=_unsendable(error), headers=())
-        if self._is_plain:
+        if is_plain:
             outgoing = letters.prepare(head, **self._contents(claimed))
         answer = await self._sender.send(outgoing)
         return Sent(claimed=claimed, answer=answer, headers=letters.shown_headers(head, outgoing), request_body=body)
