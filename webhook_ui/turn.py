@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from webhook_ui import engine_events, ids, outbox, retry, webhooks, wire
+from webhook_ui import breaker, engine_events, ids, outbox, retry, webhooks, wire
 from webhook_ui.actors import SYSTEM
 from webhook_ui.breaker import Health
 from webhook_ui.database import moment
@@ -22,6 +22,7 @@ from webhook_ui.settings import Settings
 from webhook_ui.steady import SteadyClock, elapsed
 from webhook_ui.wire import Answer
 
+FOR_HOURS = "Nothing was delivered for half a day. If that goes on for five days more, it is disabled."
 GONE = "Its receiver answered 410 Gone: it wants no more events."
 
 
@@ -122,8 +123,11 @@ class Turns:
         for webhook_id, (before, verdict) in settled.verdicts.items():
             if verdict.disable is not None:
                 events += _disable(session, webhook_id, verdict.disable, before.failing_since, now)
-            elif verdict.recovered:
+                continue
+            if verdict.recovered:
                 events.append(_recovered(session, webhook_id, before, now))
+            if breaker.begins_to_fail(before, verdict):
+                events.append(_failing(session, webhook_id, verdict.health, settled, plan, now))
         if events:
             outbox.emit_each(session, events, now=now)
         return settled
@@ -173,6 +177,25 @@ def _disable(
         _subject(webhook), reason=reason, failing_since=failing_since, disabled_at=now
     )
     return [NewEvent(trigger=engine_events.DISABLED, payload=payload, actor=SYSTEM, about=webhook_id)]
+
+
+def _failing(
+    session: Session, webhook_id: int, health: Health, settled: Settled, plan: Plan, now: datetime
+) -> NewEvent:
+    failed, attempts = plan.pressure.get(webhook_id, (0, 0))
+    answers = [one.answer for one in settled.counted if one.claimed.webhook_id == webhook_id and one.answer.failure]
+    last = max(answers, key=lambda answer: answer.at, default=None)
+    payload = engine_events.failing_payload(
+        _subject(webhooks.get(session, webhook_id, deleted=True)),
+        reason=health.reason or FOR_HOURS,
+        failed=failed,
+        attempts=attempts,
+        failure=last and last.failure,
+        response_status=last and last.response_status,
+        failing_since=health.failing_since,
+        noticed_at=now,
+    )
+    return NewEvent(trigger=engine_events.FAILING, payload=payload, actor=SYSTEM, about=webhook_id)
 
 
 def _recovered(session: Session, webhook_id: int, before: Health, now: datetime) -> NewEvent:
