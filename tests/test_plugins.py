@@ -77,7 +77,7 @@ def test_the_guide_does_not_lie(tmp_path: Path) -> None:
     plugins = load(tmp_path)
     assert plugins.problems == ()
     assert list(plugins.triggers) == ["invoice.paid", "order.placed", "feed.item", "report.due"]
-    assert len(plugins.loaded) == len(blocks) == 7
+    assert len(plugins.loaded) == len(blocks) == 8
     assert sorted(plugins.signers) == ["acme"]
 
 

@@ -139,7 +139,7 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         )
         clock.start()
         retention = timedelta(days=settings.retention_days)
-        errands = Errands(core.plugins, PluginDoors(core.database, core.host), clock)
+        errands = Errands(core.plugins, PluginDoors(core.database, core.host, settings.public_url), clock)
         pulse = Pulse(
             core.database, dispatcher.name, lambda: replace(dispatcher.figures(), errands=tuple(errands.states()))
         )

@@ -83,7 +83,9 @@ def exhausted_payload(
 
 
 def _error(failure: Failure | None, response_status: int | None) -> dict[str, Any] | None:
-    return failure and {"class": failure.kind.value, "message": failure.message, "response_status": response_status}
+    if failure is None:
+        return None
+    return {"class": failure.kind.value, "message": failure.message, "response_status": response_status}
 
 
 def _about(webhook: Subject) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from webhook_ui.plugin_host import PluginHost
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.plugin_routes import application
 from webhook_ui.plugin_settings import prefix_of
-from webhook_ui.plugin_types import Event, call_by_name
+from webhook_ui.plugin_types import Event, Notice, call_by_name
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
@@ -127,6 +127,15 @@ class TestedPlugin:
 
         asyncio.run(run())
 
+    def notify(self, trigger: str, payload: Mapping[str, Any] | None = None, *, link: str | None = None) -> None:
+        """Tells the plugin what the engine says; without a payload the trigger's example."""
+        self.notify_all([notice(self.plugins, trigger, payload, link=link)])
+
+    def notify_all(self, notices: Sequence[Notice]) -> None:
+        """Tells it several at once, as `notice` makes them."""
+        assert self.contents.notified is not None, "The plugin has no hook notified."
+        asyncio.run(call_by_name(self.contents.notified, host=self.host, notices=notices))
+
     def client(self) -> "TestClient":
         """A client of the plugin's routes, as a stranger; their addresses begin with `/plugins/<name>/`."""
         with warnings.catch_warnings():
@@ -134,6 +143,15 @@ class TestedPlugin:
             from starlette.testclient import TestClient
         assert self.contents.router is not None, "The plugin has no register_routes."
         return TestClient(application({self._plugin.name: self.contents.router}))
+
+
+def notice(
+    plugins: Plugins, trigger: str, payload: Mapping[str, Any] | None = None, *, link: str | None = None
+) -> Notice:
+    """A notice as the engine gives it; fields that `payload` leaves out are those of the trigger's example."""
+    said = json.loads(plugins.find(trigger).example_json()) | dict(payload or {})
+    event_id = ids.event_text(ids.new_id())
+    return Notice(event_id=event_id, trigger=trigger, payload=said, at=times.utcnow(), link=link)
 
 
 @dataclass

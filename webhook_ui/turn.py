@@ -127,7 +127,9 @@ class Turns:
             if verdict.recovered:
                 events.append(_recovered(session, webhook_id, before, now))
             if breaker.begins_to_fail(before, verdict):
-                events.append(_failing(session, webhook_id, verdict.health, settled, plan, now))
+                answers = [one.answer for one in settled.counted if one.claimed.webhook_id == webhook_id]
+                counted = plan.pressure.get(webhook_id, (0, 0))
+                events.append(_failing(session, webhook_id, verdict.health, answers, counted=counted, now=now))
         if events:
             outbox.emit_each(session, events, now=now)
         return settled
@@ -180,18 +182,22 @@ def _disable(
 
 
 def _failing(
-    session: Session, webhook_id: int, health: Health, settled: Settled, plan: Plan, now: datetime
+    session: Session,
+    webhook_id: int,
+    health: Health,
+    answers: Sequence[Answer],
+    *,
+    counted: tuple[int, int],
+    now: datetime,
 ) -> NewEvent:
-    failed, attempts = plan.pressure.get(webhook_id, (0, 0))
-    answers = [one.answer for one in settled.counted if one.claimed.webhook_id == webhook_id and one.answer.failure]
-    last = max(answers, key=lambda answer: answer.at, default=None)
+    last = max((one for one in answers if one.failure is not None), key=lambda one: one.at, default=None)
     payload = engine_events.failing_payload(
         _subject(webhooks.get(session, webhook_id, deleted=True)),
         reason=health.reason or FOR_HOURS,
-        failed=failed,
-        attempts=attempts,
-        failure=last and last.failure,
-        response_status=last and last.response_status,
+        failed=counted[0],
+        attempts=counted[1],
+        failure=last.failure if last else None,
+        response_status=last.response_status if last else None,
         failing_since=health.failing_since,
         noticed_at=now,
     )

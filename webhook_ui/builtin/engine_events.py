@@ -67,7 +67,7 @@ _WEBHOOK = {
 _FAILING = Trigger(
     name=FAILING,
     title="Webhook failing",
-    description="A receiver counts as down from now on; events are held for it, and it is asked whether it is up again.",
+    description="A receiver counts as down: what goes to it is held, and it is probed until it is up again.",
     example={
         "webhook": _WEBHOOK,
         "reason": "12 of the last 20 attempts failed; last: 503 Service Unavailable",

@@ -33,6 +33,7 @@ from webhook_ui.vitals import Errand
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
 AGAIN = {
     "source": "It is started again by itself, after ever longer waits. The log has where it was raised.",
+    "notified": "It is told the same again by itself, after ever longer waits. The log has where it was raised.",
     "job": "It runs again when it is due again. The log has where it was raised.",
 }
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
@@ -259,12 +260,14 @@ def _show_listeners(name: str, count: int) -> None:
 
 def _show_errands(errands: Sequence[Errand]) -> None:
     for errand in errands:
-        what = {"source": "The source of", "plugin": ""}.get(errand.what, f"The job {errand.what} of")
+        what = {"source": "The source of", "notified": "The hook notified of", "plugin": ""}.get(
+            errand.what, f"The job {errand.what} of"
+        )
         title = f"{what} {errand.plugin} {'is switched off' if errand.state == 'off' else 'fails'}".strip()
         with notice(title, role="alert") as body, body:
             foreign(errand.problem or "", "w-block", cut=False)
             if errand.state != "off":
-                text(AGAIN["source" if errand.what == "source" else "job"], "w-block")
+                text(AGAIN.get(errand.what, AGAIN["job"]), "w-block")
 
 
 def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
