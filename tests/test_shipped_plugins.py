@@ -208,6 +208,50 @@ def test_each_new_row_is_an_event_once(load_plugin: Load, elsewhere: sa.Engine) 
     assert keys(last) == [3, 10, 7, 11, 12]
 
 
+def test_a_transaction_may_stay_open_for_longer_than_the_overlap(load_plugin: Load, postgres_url: sa.URL) -> None:
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS app_late"))
+        connection.execute(sa.text("CREATE TABLE app_late (id SERIAL PRIMARY KEY, name TEXT)"))
+    insert = sa.text("INSERT INTO app_late (name) VALUES (:name)")
+    plugin = watch(load_plugin, engine, table="app_late", overlap=0)
+    plugin.run_source(until=lambda: plugin.store.positions)
+
+    def quick(number: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(insert, {"name": "quick"})
+        plugin.run_source(until=lambda: len(plugin.events) == number)
+
+    with engine.connect() as slow, engine.connect() as undone:
+        slow.execute(insert, {"name": "slow"})  # 1
+        with slow.begin_nested():
+            slow.execute(insert, {"name": "slow"})  # 2
+        undone.execute(insert, {"name": "undone"})  # 3
+        for number in range(1, 4):  # each look is a process of its own: what it waits for is stored
+            quick(number)
+        undone.rollback()
+        quick(4)
+        slow.commit()
+    plugin.run_source(until=lambda: len(plugin.events) == 6)
+    assert keys(plugin) == [4, 5, 6, 7, 1, 2]
+    quick(7)
+    quick(8)
+    assert json.loads(plugin.store.positions["sql_watch"])["gaps"] == [], "nobody can come any more"
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE app_late"))
+    engine.dispose()
+
+
+def test_many_gaps_are_looked_at_in_turns(load_plugin: Load, elsewhere: sa.Engine) -> None:
+    plugin = watch(load_plugin, elsewhere)
+    plugin.run_source(until=lambda: plugin.store.positions)
+    add(elsewhere, *range(10, 6010, 10))
+    plugin.run_source(until=lambda: len(plugin.events) == 600)
+    add(elsewhere, 5, 3005, 6005)  # 6005 is beyond; the others lie in the first and in a late gap
+    plugin.run_source(until=lambda: len(plugin.events) == 603)
+    assert sorted(keys(plugin)[600:]) == [5, 3005, 6005]
+
+
 def test_many_rows_come_in_groups_and_in_order(load_plugin: Load, elsewhere: sa.Engine) -> None:
     plugin = watch(load_plugin, elsewhere)
     plugin.run_source(until=lambda: plugin.store.positions)
@@ -263,3 +307,6 @@ def test_lines_of_files_are_events(load_plugin: Load, tmp_path: Path) -> None:
     read(1, 2, 3, 4, 5)
     file.write_text(line(6))  # shorter than before: from its beginning
     plugin.run_source(until=lambda: len(plugin.events) >= 6, patience=5)
+    file.write_text(line(7) + line(8) + line(9))  # longer, but another one
+    plugin.run_source(until=lambda: len(plugin.events) >= 9, patience=5)
+    assert [event.payload["n"] for event in plugin.events][5:] == [6, 7, 8, 9]
