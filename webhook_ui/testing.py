@@ -1,6 +1,7 @@
 """For plugins' own tests: a plugin loaded as the server loads it, a host that keeps events in memory, a real receiver.
 
 A pytest plugin: `pytest_plugins = ["webhook_ui.testing"]` gives the fixtures `load_plugin`, `receiver` and `deliver`.
+Its own asserts bring their words along (PYTEST_DONT_REWRITE), so that importing it first is nothing to be warned of.
 """
 
 import asyncio
