@@ -83,7 +83,7 @@ def paragraph(notice: Notice, notices: Sequence[Notice]) -> str:
     rows = [f"{headline(notice)} ({notice.at:%Y-%m-%d %H:%M} UTC)"]
     if notice.trigger == "delivery.exhausted":
         count = [one.payload["webhook"] for one in notices if one.trigger == notice.trigger].count(said["webhook"])
-        cause = (said["error"] or {}).get("message", "unknown")
+        cause = (said.get("error") or {}).get("message", "unknown")
         rows.append(f"{count} used up all {said['tries']} tries, such as {said['delivery_id']}: {line(cause)}")
     rows += [before + line(said["reason"])] if said.get("reason") else []
     rows += [f"{before}Failing since {said['failing_since']}"] if said.get("failing_since") else []
