@@ -31,18 +31,24 @@ class MailServer(BaseModel):
 
 
 def send(to: MailServer, mail: EmailMessage) -> list[str]:
-    """Hands a mail over, and answers the addresses that were refused. Raises OSError or SMTPException. Blocks."""
+    """Hands a mail over, and answers the addresses that were refused. Raises ConnectionError. Blocks."""
+    try:
+        with _connect(to) as server:
+            if to.user is not None and to.password is not None:
+                server.login(to.user, to.password.get_secret_value())
+            return sorted(server.send_message(mail))
+    except OSError as error:  # of which smtplib's errors are some
+        raise ConnectionError(f"the mail server {to.host}, port {to.port}, took no mail: {error}") from error
+
+
+def _connect(to: MailServer) -> smtplib.SMTP:
     context, where = ssl.create_default_context(cafile=to.ca_file), (to.host, to.port, gethostname())
     if to.security == "tls":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(*where, timeout=SECONDS, context=context)
-    else:
-        server = smtplib.SMTP(*where, timeout=SECONDS)
-    with server:
-        if to.security == "starttls":
-            server.starttls(context=context)
-        if to.user is not None and to.password is not None:
-            server.login(to.user, to.password.get_secret_value())
-        return sorted(server.send_message(mail))
+        return smtplib.SMTP_SSL(*where, timeout=SECONDS, context=context)
+    server = smtplib.SMTP(*where, timeout=SECONDS)
+    if to.security == "starttls":
+        server.starttls(context=context)
+    return server
 
 
 def line(text: str, most: int = 300) -> str:

@@ -260,7 +260,7 @@ def _show_listeners(name: str, count: int) -> None:
 
 def _show_errands(errands: Sequence[Errand]) -> None:
     for errand in errands:
-        what = {"source": "The source of", "notified": "The hook notified of", "plugin": ""}.get(
+        what = {"source": "The source of", "notified": "Passing notices to", "plugin": ""}.get(
             errand.what, f"The job {errand.what} of"
         )
         title = f"{what} {errand.plugin} {'is switched off' if errand.state == 'off' else 'fails'}".strip()
