@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
+from webhook_ui import letters
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.models import Webhook
@@ -80,7 +81,7 @@ def _values(tab: Tab, webhook: Webhook) -> None:
             text(f"{limit} a second at the most, over all dispatchers" if limit else "None")
         with _entry("Timeout", OWN if webhook.timeout else source_text(settings, "request_timeout")):
             text(f"{webhook.timeout or settings.request_timeout:g} s")
-        with _entry("Signature", NONE):
+        with _entry("Signature", NONE if webhook.signer == letters.STANDARD else OWN):
             signer = tab.services.plugins.signers.get(webhook.signer)
             foreign(
                 signer.title if signer else f"{webhook.signer}: its plugin is missing, nothing can be sent", cut=False
