@@ -179,6 +179,14 @@ def pages(
 
 
 @measurement
+def kit(storage: "Storage", *, count: int = 20_000, rounds: Rounds = 5) -> "Report":
+    """What the plugin kit costs: a payload's model, hooks that nobody uses, `emit` in a transaction of one's own."""
+    from benchmarks import kit as module
+
+    return module.measure(storage, count=count, rounds=rounds)
+
+
+@measurement
 def all_(storage: "Storage") -> "list[Report]":
     """All of these in short; `growth` up to a hundred thousand rows."""
     return [
@@ -188,6 +196,7 @@ def all_(storage: "Storage") -> "list[Report]":
         ingest(storage, count=2000),
         fanout(storage, events=5),
         isolation(storage, seconds=6, timeout=3.0),
+        kit(storage, rounds=3),
         *dashboard(storage, seconds=5, webhooks=10_000, deliveries=500_000),
     ]
 

@@ -3,12 +3,14 @@
 Set WEBHOOK_UI_FOLDER_WATCH_FOLDER. A line of a file *.jsonl there is {"trigger": "user.created", "payload": {…}}, and
 may have "idempotency_key", "tenant" and "occurred_at". Lines are taken once they are complete; one that cannot be
 taken is logged and passed over. How far each file was read is stored in one commit with the events. A file that became
-shorter, or another one of the same name, is read from its beginning; one that is removed is forgotten.
+shorter, or holds something else before that place (another one of the same name), is read from its beginning; one that
+is removed is forgotten.
 """
 
 import asyncio
 import json
 from pathlib import Path
+from zlib import crc32
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
@@ -18,7 +20,9 @@ from webhook_ui.errors import Conflict, Invalid
 BYTES = 4 * 1024 * 1024  # of one file at a time
 LINES = 500
 
-Place = tuple[int, int]  # which file it is (its inode), and how far it was read
+MARK = 64  # bytes before a place by which it is known again
+
+Place = tuple[int, int, int]  # which file it is (its inode), how far it was read, and a checksum of what stands before
 Position = dict[str, Place]
 _event = TypeAdapter(Event)
 
@@ -58,17 +62,20 @@ def read(file: Path, position: Position) -> list[tuple[Place, bytes]]:
     """The next complete lines of a file, each with the place after it."""
     with file.open("rb") as opened:
         status = file.stat()
-        inode, start = position.get(file.name, (status.st_ino, 0))
-        if inode != status.st_ino or start > status.st_size:
-            start = 0
-        opened.seek(start)
-        block = opened.read(BYTES)
+        inode, start, mark = position.get(file.name, (status.st_ino, 0, 0))
+        opened.seek(max(start - MARK, 0))
+        before = opened.read(min(start, MARK))
+        if inode != status.st_ino or start > status.st_size or crc32(before) != mark:
+            before, start = b"", 0
+            opened.seek(0)
+        block = before + opened.read(BYTES)
     lines: list[tuple[Place, bytes]] = []
-    for line in block.split(b"\n")[:-1][:LINES]:
-        start += len(line) + 1
-        lines.append(((status.st_ino, start), line))
-    if not lines and len(block) == BYTES:  # a line that does not end: passed over
-        return [((status.st_ino, start + BYTES), b"a line that is too long")]
+    end, shift = len(before), start - len(before)
+    for line in block[end:].split(b"\n")[:-1][:LINES]:
+        end += len(line) + 1
+        lines.append(((status.st_ino, shift + end, crc32(block[max(end - MARK, 0) : end])), line))
+    if not lines and len(block) == len(before) + BYTES:  # a line that does not end: passed over
+        return [((status.st_ino, start + BYTES, crc32(block[-MARK:])), b"a line that is too long")]
     return lines
 
 

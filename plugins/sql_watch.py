@@ -1,17 +1,17 @@
 """SQL watch: fires an event for each new row of a table in another database (SQLite, PostgreSQL).
 
-Set WEBHOOK_UI_SQL_WATCH_DATABASE_URL, …_TABLE, …_COLUMN (one that only grows, such as a serial id) and …_TRIGGER, which
-is registered here. With PostgreSQL, …_CHANNEL names a channel of NOTIFY, so that rows are seen at once.
+Set WEBHOOK_UI_SQL_WATCH_DATABASE_URL, …_TABLE, …_COLUMN (of whole numbers that only grow: a serial id) and …_TRIGGER,
+which is registered here. With PostgreSQL, …_CHANNEL names a channel of NOTIFY, so that rows are seen at once.
 
 Where it has read to is stored in one commit with the events, so over crashes no row is missed and none comes twice.
-A lower id may be committed after a higher one: what was seen is looked at again for …_OVERLAP seconds, so no
-transaction of the application may stay open for longer. It begins with rows that come after its first start. Updates
-and deletes are not seen: a row is an event once.
+A lower id may be committed after a higher one: ids that were left out are looked for again, for …_OVERLAP seconds and,
+with PostgreSQL, until every transaction is over that had written anything when they were found missing. Only an id that
+is taken first (nextval, a sequence with CACHE) and written in a later transaction can be missed. It begins with ids
+beyond those at its first start. Updates and deletes are not seen. Columns that are added are, after a restart.
 """
 
 import asyncio
-import json
-import time
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -21,7 +21,7 @@ from pydantic_core import to_jsonable_python
 
 from webhook_ui import Event, Host, Trigger, hookimpl
 
-BATCH = 500
+from ._sql_table import BATCH, Reader
 
 
 class Settings(BaseModel):
@@ -58,19 +58,19 @@ async def source(host: Host) -> None:
     url = sa.make_url(setting.database_url.get_secret_value())
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
-    watched = Watched(setting, sa.create_engine(url, pool_pre_ping=True), await host.checkpoint())
-    listener = None
+    position, listener = await host.checkpoint(), None
+    reader = Reader(url, setting.table, setting.column, overlap=setting.overlap, position=position)
     try:
         if setting.channel:
             address = url.set(drivername="postgresql").render_as_string(hide_password=False)
             listener = await psycopg.AsyncConnection.connect(address, autocommit=True)
             await listener.execute(f"LISTEN {setting.channel}")
         while True:
-            events = await asyncio.to_thread(watched.look)
-            if events or watched.is_new:
-                await host.emit_many(events, checkpoint=json.dumps({"after": watched.after, "seen": watched.seen}))
-                watched.is_new = False
-            if len(events) >= BATCH:
+            rows = await asyncio.to_thread(reader.read)
+            if rows or position is None:
+                position = reader.position
+                await host.emit_many([event_of(setting, row) for row in rows], checkpoint=position)
+            if len(rows) >= BATCH:
                 continue
             if listener is None:
                 await asyncio.sleep(setting.every)
@@ -78,42 +78,14 @@ async def source(host: Host) -> None:
                 async for _ in listener.notifies(timeout=setting.every, stop_after=1):
                     pass
     finally:
-        watched.engine.dispose()
+        reader.close()
         if listener is not None:
             await listener.close()
 
 
-class Watched:
-    """The table, and how far it was read: all keys up to `after`, and those `seen` beyond (with when that was)."""
-
-    def __init__(self, setting: Settings, engine: sa.Engine, position: str | None) -> None:
-        self.setting, self.engine, self.is_new = setting, engine, position is None
-        stored = json.loads(position or "{}")
-        self.after: Any = stored.get("after")
-        self.seen: dict[str, float] = stored.get("seen", {})
-
-    def look(self) -> list[Event]:
-        """The rows that were not seen before. Blocks, so it runs on a thread."""
-        setting = self.setting
-        table = sa.Table(setting.table, sa.MetaData(), autoload_with=self.engine)
-        column = table.c[setting.column]
-        with self.engine.connect() as connection:
-            if self.is_new:
-                self.after = connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()
-                return []
-            query = sa.select(table).where(column > self.after).order_by(column).limit(BATCH + len(self.seen))
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        new = [row for row in rows if str(row[setting.column]) not in self.seen][:BATCH]
-        now = time.time()
-        self.seen |= {str(row[setting.column]): now for row in new}
-        if final := [int(key) for key, at in self.seen.items() if at < now - setting.overlap]:
-            self.after = max(final)
-            self.seen = {key: at for key, at in self.seen.items() if int(key) > self.after}
-        return [
-            Event(
-                trigger=setting.trigger,
-                payload=to_jsonable_python(row, bytes_mode="base64"),
-                idempotency_key=f"{setting.table} {row[setting.column]}",
-            )
-            for row in new
-        ]
+def event_of(setting: Settings, row: Mapping[str, Any]) -> Event:
+    return Event(
+        trigger=setting.trigger,
+        payload=to_jsonable_python(dict(row), bytes_mode="base64"),
+        idempotency_key=f"{setting.table} {row[setting.column]}",
+    )

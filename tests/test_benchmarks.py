@@ -25,6 +25,7 @@ COMMANDS = {
         *("--webhooks", "8", "--hanging", "2", "--backlog", "20"),
         *("--seconds", "0.3", "--rate", "50", "--timeout", "0.3"),
     ),
+    "kit": ("--count", "500", "--rounds", "1"),
     "dashboard": ("--seconds", "0.3", "--backlog", "500", "--webhooks", "200", "--deliveries", "1000"),
     "pages": (
         *("--dashboards", "2", "--rate", "40", "--seconds", "0.3"),
@@ -44,7 +45,7 @@ def run(*arguments: str) -> str:
 def test_prints_a_table(name: str, tmp_path: Path) -> None:
     _, title, head, *rows = run(name, *COMMANDS[name], "--folder", str(tmp_path)).splitlines()
     assert "SQLite" in title
-    assert re.search(r" (p99 ms|\w+/s|busy p99 ms) ", head + " ")
+    assert re.search(r" (p99 ms|\w+/s|busy p99 ms|× peer) ", head + " ")
     assert sum(bool(re.search(r"  \d[\d,.]*", row)) for row in rows) >= 2
     assert list(tmp_path.iterdir()) == []  # it has cleared up after itself
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook_ui.breaker import Health, Outcome, Verdict, Window, judge, outcome, tells
+from webhook_ui.breaker import Health, Outcome, Verdict, Window, begins_to_fail, judge, outcome, tells
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -303,7 +303,7 @@ turns = st.tuples(
 @settings(deadline=None, max_examples=300)
 @given(st.lists(turns, max_size=25), st.integers(0, 3))
 def test_what_holds_in_every_story(story: list[tuple[list[Outcome], float, float, bool]], crowd: int) -> None:
-    health, window, now, first_failure = Health(), Window(), NOW, None
+    health, window, now, first_failure, told = Health(), Window(), NOW, None, False
     for drawn, wait, jitter, asked in story:
         now += timedelta(seconds=wait)
         # as in life a probe is made when it is due, and only while the breaker is not closed
@@ -315,6 +315,13 @@ def test_what_holds_in_every_story(story: list[tuple[list[Outcome], float, float
         failed, total = window.counts(now.timestamp())
         verdict = after(health, *ends, failed=failed, total=total, ask=partial(bool, asked), now=now, jitter=jitter)
         check_turn(health, verdict, ends, now, first_failure)
+        begins = begins_to_fail(health, verdict)
+        assert not begins or verdict.recovered or not told, "of one time of trouble one hears once"
+        told = begins or (told and not verdict.recovered)
+        if not told or not verdict.disable:  # which ends it, or part of it, and is told by itself
+            assert told == (verdict.health.breaker != "closed" or verdict.health.disable_at is not None)
+        else:
+            told = verdict.health.breaker != "closed"
         for one in ends:
             first_failure = None if one.sent else (first_failure or (None if one.ours else now))
         if verdict.disable:

@@ -140,8 +140,8 @@ def test_the_first_minute(empty: Site, enter: Enter, receiver: Receiver) -> None
     page = visitor.page
     expect(page.get_by_role("heading", name="Tell another system when something happens")).to_be_visible()
     expect(page.get_by_text("webhook-ui listen --port 9000")).to_be_visible()
-    loaded = page.get_by_text("6 plugins loaded: orders.py with order.paid, order.refunded; user_creation.py with")
-    expect(loaded).to_contain_text("user.created; 4 without a trigger.")
+    loaded = page.get_by_text("9 plugins loaded: orders.py with order.paid, order.refunded; user_creation.py with")
+    expect(loaded).to_contain_text("user.created; 7 without a trigger.")
     dialog = fill_form(page, "Sign-ups 🚀", f"{receiver.url}/hooks")
     dialog.get_by_role("button", name="Save").dblclick()
     expect(messages(page)).to_contain_text("“Sign-ups 🚀” is added.")

@@ -10,10 +10,12 @@ from webhook_ui import builtin, engine_events, patterns, payloads, plugin_loader
 from webhook_ui.engine_events import (
     DISABLED,
     EXHAUSTED,
+    FAILING,
     RECOVERED,
     Subject,
     disabled_payload,
     exhausted_payload,
+    failing_payload,
     recovered_payload,
 )
 from webhook_ui.plugin_loader import Plugins
@@ -23,6 +25,19 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 WEBHOOK = Subject(id=14, uid="u-14", title='Zoë "Billing"', url="https://billing.example.com/hooks?token=s3cret&x=?")
 ABOUT = {"id": 14, "uid": "u-14", "title": 'Zoë "Billing"', "url": "https://billing.example.com/hooks"}
 FAILURE = Failure(kind=ErrorClass.http, message="503 Service Unavailable")
+
+
+def failing(failure: Failure | None = FAILURE, status: int | None = 503) -> str:
+    return failing_payload(
+        WEBHOOK,
+        reason="12 of the last 20 attempts failed; last: 503",
+        failed=12,
+        attempts=20,
+        failure=failure,
+        response_status=status,
+        failing_since=NOW,
+        noticed_at=NOW,
+    )
 
 
 @pytest.fixture
@@ -36,12 +51,12 @@ def exhausted(failure: Failure | None = FAILURE, status: int | None = 503) -> st
     )
 
 
-def test_the_three_are_registered_by_a_plugin_like_any_other(plugins: Plugins) -> None:
+def test_the_four_are_registered_by_a_plugin_like_any_other(plugins: Plugins) -> None:
     assert (plugins.problems, plugins.added) == ((), ())
     found = [(info.name, info.source, info.triggers) for info in plugins.loaded if info.triggers]
-    assert found == [("engine_events", "builtin", 3)]
+    assert found == [("engine_events", "builtin", 4)]
     assert set(plugins.triggers) == engine_events.TRIGGERS
-    assert {trigger.name for trigger in plugins.matching("webhook.*")} == {DISABLED, RECOVERED}
+    assert {trigger.name for trigger in plugins.matching("webhook.*")} == {FAILING, DISABLED, RECOVERED}
     assert patterns.matches("delivery.*", EXHAUSTED)
 
 
@@ -52,6 +67,8 @@ def test_the_three_are_registered_by_a_plugin_like_any_other(plugins: Plugins) -
         (DISABLED, disabled_payload(WEBHOOK, reason="It is gone.", failing_since=None, disabled_at=NOW)),
         (RECOVERED, recovered_payload(WEBHOOK, reason="Still down", failing_since=NOW, recovered_at=NOW)),
         (RECOVERED, recovered_payload(WEBHOOK, reason=None, failing_since=None, recovered_at=NOW)),
+        (FAILING, failing()),
+        (FAILING, failing(None, None)),
         (EXHAUSTED, exhausted()),
         (EXHAUSTED, exhausted(Failure(kind=ErrorClass.timeout, message="No answer."), None)),
         (EXHAUSTED, exhausted(None, None)),

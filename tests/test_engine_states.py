@@ -16,7 +16,7 @@ from tests.stored import OPERATOR, RULES, fields, lane, new_event
 from webhook_ui import breaker, ids, outbox, times, webhooks
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
-from webhook_ui.engine_events import DISABLED, EXHAUSTED, RECOVERED, TRIGGERS
+from webhook_ui.engine_events import DISABLED, EXHAUSTED, FAILING, RECOVERED, TRIGGERS
 from webhook_ui.models import Attempt, Delivery, Event, table
 from webhook_ui.outbound import Sender
 from webhook_ui.schedule import Clock
@@ -196,11 +196,16 @@ async def test_a_receiver_that_is_down_is_probed_and_then_gets_everything(
         await until(database, all_over)
     assert set(far.on("/down")) == set(events)
     closed = rows(database, sa.select(_delivery.c.closed, sa.func.count()).group_by(_delivery.c.closed))
-    assert [tuple(one) for one in closed] == [("sent", 301)], "the watcher hears of it, and it does not hear of itself"
+    assert [tuple(one) for one in closed] == [("sent", 302)], "the watcher hears of it, and it does not hear of itself"
     assert lane(database, webhook_id).breaker == "closed"
-    (said,) = events_of(database, RECOVERED)
+    (said,) = events_of(database, FAILING)
     assert said["webhook"]["id"] == webhook_id
-    assert len(far.on("/watcher")) == 1
+    assert said["reason"].startswith(f"{said['failed']} of the last {said['attempts']} attempts failed; last: 500")
+    assert said["error"] == {"class": "http", "message": said["error"]["message"], "response_status": 500}
+    (over,) = events_of(database, RECOVERED)
+    assert over["webhook"]["id"] == webhook_id
+    assert said["failing_since"] <= said["noticed_at"] < over["recovered_at"]
+    assert len(far.on("/watcher")) == 2
     assert lane(database, watcher).breaker == "closed"
 
 

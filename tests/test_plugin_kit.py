@@ -1,6 +1,8 @@
 """What plugins can do, in a running server: routes, jobs, sources, signers, shapes, observers, pages, settings."""
 
 import base64
+import hmac
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import stripe
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 
 from tests.processes import Installation, Process, Receiver, add_webhook, body_of, receiver
 
@@ -215,7 +219,7 @@ def test_webhooks_choose_who_signs(house: House) -> None:
     assert standard["signer"] == "standard"
     answer = house.api.patch(f"/webhooks/{standard['id']}", json={"signer": "nobody"})
     assert answer.status_code == 422
-    assert "dry, ed25519, kit, standard" in answer.text
+    assert "dry, ed25519, github, kit, standard, stripe" in answer.text
     for signer in ("kit", "ed25519"):
         house.listen("user.created", signer=signer, title=signer)
     dry = house.listen("user.created", signer="dry")
@@ -232,17 +236,48 @@ def test_webhooks_choose_who_signs(house: House) -> None:
     assert "Plugin kit: signer dry raised RuntimeError: no ink." in tested.text
 
 
-def test_a_key_pair_is_verified_with_the_public_key_alone(house: House) -> None:
-    webhook = house.listen("user.created", signer="ed25519")
-    secret = house.api.get(f"/webhooks/{webhook['id']}/secret").json()
-    key = base64.b64decode(secret["public_key"].removeprefix("whpk_"))
-    house.api.post(f"/webhooks/{webhook['id']}/secret/rotate")
+def signed_after_rotation(house: House, signer: str) -> tuple[list[str], bytes, dict[str, str], str | None]:
+    """A delivery that was signed while its secret is rotated: both secrets, body and headers; the former public key."""
+    webhook = house.listen("user.created", signer=signer)
+    former = house.api.get(f"/webhooks/{webhook['id']}/secret").json()
+    latest = house.api.post(f"/webhooks/{webhook['id']}/secret/rotate").json()
     house.api.post("/events", json={"trigger": "user.created", "payload": {"id": 7, "name": "Zoë"}})
     house.wait_for("user.created")
-    message_id, body, headers = house.far.requests[0]
-    signed = f"{message_id}.{headers['webhook-timestamp']}.".encode() + body
-    _new, old = (entry.removeprefix("v1a,") for entry in headers["webhook-signature"].split(" "))
-    Ed25519PublicKey.from_public_bytes(key).verify(base64.b64decode(old), signed)
+    _, body, headers = house.far.requests[-1]
+    return [latest["secret"], former["secret"]], body, headers, former.get("public_key")
+
+
+def test_a_key_pair_is_verified_with_the_public_key_alone(house: House) -> None:
+    _, body, headers, public_key = signed_after_rotation(house, "ed25519")
+    assert public_key
+    key = VerifyKey(base64.b64decode(public_key.removeprefix("whpk_")))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    by_new, by_old = (base64.b64decode(entry.removeprefix("v1a,")) for entry in headers["webhook-signature"].split(" "))
+    assert key.verify(signed, by_old) == signed
+    for content, signature in ((signed, by_new), (signed + b" ", by_old)):
+        with pytest.raises(BadSignatureError):
+            key.verify(content, signature)
+
+
+def test_stripes_library_takes_either_secret_while_it_is_rotated(house: House) -> None:
+    secrets, body, headers, _ = signed_after_rotation(house, "stripe")
+    verify, signature = stripe.WebhookSignature.verify_header, headers["stripe-signature"]
+    for secret in secrets:
+        assert verify(body, signature, secret, tolerance=300)
+        with pytest.raises(stripe.SignatureVerificationError):
+            verify(body + b" ", signature, secret)
+    with pytest.raises(stripe.SignatureVerificationError):
+        verify(body, signature, "whsec_another")
+    moved = re.sub("t=([0-9]+)", lambda found: f"t={int(found[1]) + 1}", signature)
+    with pytest.raises(stripe.SignatureVerificationError):
+        verify(body, moved, secrets[0])
+
+
+def test_githubs_way_is_followed_with_the_newest_secret(house: House) -> None:
+    (newest, former), body, headers, _ = signed_after_rotation(house, "github")
+    digests = [f"sha256={hmac.new(secret.encode(), body, 'sha256').hexdigest()}" for secret in (newest, former)]
+    assert headers["x-hub-signature-256"] == digests[0] != digests[1]
+    assert headers["x-github-delivery"] == headers["webhook-id"]
 
 
 def test_a_setting_that_is_missing_leaves_the_plugin_out_and_no_secret_is_printed(house: House) -> None:

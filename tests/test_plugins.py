@@ -71,14 +71,14 @@ GUIDE = (SHIPPED / "README.md").read_text()
 
 
 def test_the_guide_does_not_lie(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL) if "def test_" not in block]
     for number, block in enumerate(blocks):
         write(tmp_path, f"example_{number}.py", block)
     plugins = load(tmp_path)
     assert plugins.problems == ()
     assert list(plugins.triggers) == ["invoice.paid", "order.placed", "feed.item", "report.due"]
-    assert len(plugins.loaded) == len(blocks) == 7
-    assert sorted(plugins.signers) == ["github"]
+    assert len(plugins.loaded) == len(blocks) == 8
+    assert sorted(plugins.signers) == ["acme"]
 
 
 def hooks_table() -> str:
@@ -164,6 +164,7 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
     [
         ("x = 1\ndef broken(:\n", 2, "Python cannot read this file: invalid syntax"),
         ("import nowhere_to_be_found\n", 1, "No module named 'nowhere_to_be_found'. Install it"),
+        ("from ._shared import WORD\n", 1, "There is no _shared.py beside this plugin. Put it there, or correct"),
         ("\nfrom webhook_ui import hookimp\n", 2, "cannot import name 'hookimp' from 'webhook_ui'"),
         ("import json\njson.loads('{')\n", 2, "The import raised JSONDecodeError"),
         ("import sys\nsys.exit('bye')\n", 2, "ends the program"),
@@ -219,6 +220,15 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
         (MORE + "async def source(host):\n    yield\n", 3, "Write @asynccontextmanager between @hookimpl and its def."),
         (MORE + "def source(host):\n    pass\n", 3, "source is awaited. Write async def"),
         (MORE + "def delivery_attempted(host):\n    pass\n", 3, "delivery_attempted is awaited. Write async def"),
+        (MORE + "def notified(notices):\n    pass\n", 3, "notified is awaited. Write async def in place of def."),
+        (HEAD + "async def notified(notices):\n    pass\n", 2, "notified is not marked as a hook. Write @hookimpl"),
+        (MORE + "async def notified(host, notice):\n    pass\n", 3, "notified takes host, notices. Remove notice, or"),
+        (
+            HEAD + "from pydantic import BaseModel\nclass P(BaseModel):\n    n: int\n@hookimpl\n"
+            "def register_triggers():\n    return [Trigger('a.b', 'T', '', {'n': '1'}, P)]\n",
+            7,
+            "Trigger 'a.b': the example does not fit the payload model: payload.n: Must be a whole number",
+        ),
         (MORE + "async def transform_payload():\n    pass\n", 3, "Write def in place of async def."),
         (MORE + "def transform_payload(trigger, hook, payload):\n    pass\n", 3, "Remove hook, or give"),
         (MORE + "def register_settings():\n    return {}\n", 3, "register_settings returns a dict. Return a pydantic"),

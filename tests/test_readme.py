@@ -34,17 +34,24 @@ def terminal(line: str, installation: Installation) -> Process:
     return started
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    """A folder like a checkout, with `webhook-ui` and `python` where a shell finds them."""
+def stranger(tmp_path: Path) -> Installation:
+    """A folder with the shipped plugins, and `webhook-ui`, `python` and `pytest` where a shell finds them."""
     made = Installation(tmp_path / "here")
-    shutil.copy(ROOT / "main.py", made.folder)
     commands = tmp_path / "bin"
     commands.mkdir()
-    for name, line in (("python", f'exec {sys.executable} "$@"'), ("webhook-ui", 'exec python -m webhook_ui "$@"')):
+    lines = {"python": f'exec {sys.executable} "$@"', "webhook-ui": 'exec python -m webhook_ui "$@"'}
+    for name, line in {**lines, "pytest": 'exec python -m pytest "$@"'}.items():
         (commands / name).write_text(f"#!/bin/sh\n{line}\n")
         (commands / name).chmod(0o755)
     made.environment["PATH"] = f"{commands}:{os.environ['PATH']}"
+    return made
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """The same with the file that a checkout is started by."""
+    made = stranger(tmp_path)
+    shutil.copy(ROOT / "main.py", made.folder)
     yield made
     made.end()
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import standardwebhooks
+import stripe
 
 from tests.processes import ROOT
-from webhook_ui import signing, testing
-from webhook_ui.testing import TestedPlugin, conform
+from webhook_ui import builtin, plugin_loader, signing, testing
+from webhook_ui.testing import Received, TestedPlugin, conform
 
 # as a plugin its fixtures would stand before those of the same name that other files have
 load_plugin, receiver, deliver = testing.load_plugin, testing.receiver, testing.deliver
@@ -56,6 +57,10 @@ def test_schedule_fires_by_the_clock(load_plugin: Load, deliver: Callable[..., o
         load_plugin(PLUGINS / "schedule.py", events=[nightly | {"timezon": "x"}])
 
 
+EXAMPLE = (
+    plugin_loader.load(PLUGINS / "none", builtin=builtin.PLUGINS, entry_points=False).find("webhook.disabled").example
+)
+
 # what GitHub's documentation gives as its test values
 GITHUB = (
     "It's a Secret to Everybody",
@@ -66,6 +71,46 @@ GITHUB = (
 
 def mac(secret: str, content: bytes) -> str:
     return hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
+
+
+def sign(plugin: TestedPlugin, secrets: list[str], at: int, body: bytes) -> dict[str, str]:
+    (signer,) = plugin.contents.signers
+    return dict(signer.make(secrets)("evt_1", at, body))
+
+
+def test_githubs_own_test_values_are_met(load_plugin: Load, deliver: Callable[..., Received]) -> None:
+    plugin = load_plugin(PLUGINS / "github_signatures.py")
+    assert sign(plugin, [GITHUB[0], "an older one"], 1, GITHUB[1])["x-hub-signature-256"] == f"sha256={GITHUB[2]}"
+    conform(plugin, deliver)
+
+
+def test_stripes_library_verifies_its_style(load_plugin: Load, deliver: Callable[..., Received]) -> None:
+    plugin, now = load_plugin(PLUGINS / "stripe_signatures.py"), int(time.time())
+    body = '{"type":"user.created","data":{"name":"Zoë"}}'.encode()
+    header = sign(plugin, ["whsec_new", "whsec_old"], now, body)["stripe-signature"]
+    for secret in ("whsec_new", "whsec_old"):
+        assert stripe.WebhookSignature.verify_header(body, header, secret, tolerance=300)
+    own = stripe.WebhookSignature.generate_signature_header(body.decode(), "whsec_new", timestamp=now)
+    assert own == sign(plugin, ["whsec_new"], now, body)["stripe-signature"]
+    for content, given, secret in (
+        (body, header, "whsec_other"),
+        (body + b" ", header, "whsec_new"),
+        (body, sign(plugin, ["whsec_new"], now - 400, body)["stripe-signature"], "whsec_new"),
+    ):
+        with pytest.raises(stripe.SignatureVerificationError):
+            stripe.WebhookSignature.verify_header(content, given, secret, tolerance=300)
+    conform(plugin, deliver)
+
+
+@pytest.mark.parametrize("style", ["github", "stripe"])
+def test_what_goes_out_in_a_style_comes_in_by_it(
+    style: str, load_plugin: Load, deliver: Callable[..., Received]
+) -> None:
+    secret, sender = signing.new_secret(), load_plugin(PLUGINS / f"{style}_signatures.py")
+    received = deliver(sender, "webhook.disabled", EXAMPLE, signer=style, secret=secret)
+    client = load_plugin(PLUGINS / "inbound.py", endpoints={"us": {"kind": style, "secret": secret}}).client()
+    answer = client.post("/plugins/inbound/us", content=received.body, headers=received.headers)
+    assert answer.status_code == 202, answer.text
 
 
 def test_inbound_takes_what_is_signed(load_plugin: Load) -> None:
@@ -163,6 +208,50 @@ def test_each_new_row_is_an_event_once(load_plugin: Load, elsewhere: sa.Engine) 
     assert keys(last) == [3, 10, 7, 11, 12]
 
 
+def test_a_transaction_may_stay_open_for_longer_than_the_overlap(load_plugin: Load, postgres_url: sa.URL) -> None:
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE IF EXISTS app_late"))
+        connection.execute(sa.text("CREATE TABLE app_late (id SERIAL PRIMARY KEY, name TEXT)"))
+    insert = sa.text("INSERT INTO app_late (name) VALUES (:name)")
+    plugin = watch(load_plugin, engine, table="app_late", overlap=0)
+    plugin.run_source(until=lambda: plugin.store.positions)
+
+    def quick(number: int) -> None:
+        with engine.begin() as connection:
+            connection.execute(insert, {"name": "quick"})
+        plugin.run_source(until=lambda: len(plugin.events) == number)
+
+    with engine.connect() as slow, engine.connect() as undone:
+        slow.execute(insert, {"name": "slow"})  # 1
+        with slow.begin_nested():
+            slow.execute(insert, {"name": "slow"})  # 2
+        undone.execute(insert, {"name": "undone"})  # 3
+        for number in range(1, 4):  # each look is a process of its own: what it waits for is stored
+            quick(number)
+        undone.rollback()
+        quick(4)
+        slow.commit()
+    plugin.run_source(until=lambda: len(plugin.events) == 6)
+    assert keys(plugin) == [4, 5, 6, 7, 1, 2]
+    quick(7)
+    quick(8)
+    assert json.loads(plugin.store.positions["sql_watch"])["gaps"] == [], "nobody can come any more"
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE app_late"))
+    engine.dispose()
+
+
+def test_many_gaps_are_looked_at_in_turns(load_plugin: Load, elsewhere: sa.Engine) -> None:
+    plugin = watch(load_plugin, elsewhere)
+    plugin.run_source(until=lambda: plugin.store.positions)
+    add(elsewhere, *range(10, 6010, 10))
+    plugin.run_source(until=lambda: len(plugin.events) == 600)
+    add(elsewhere, 5, 3005, 6005)  # 6005 is beyond; the others lie in the first and in a late gap
+    plugin.run_source(until=lambda: len(plugin.events) == 603)
+    assert sorted(keys(plugin)[600:]) == [5, 3005, 6005]
+
+
 def test_many_rows_come_in_groups_and_in_order(load_plugin: Load, elsewhere: sa.Engine) -> None:
     plugin = watch(load_plugin, elsewhere)
     plugin.run_source(until=lambda: plugin.store.positions)
@@ -218,3 +307,6 @@ def test_lines_of_files_are_events(load_plugin: Load, tmp_path: Path) -> None:
     read(1, 2, 3, 4, 5)
     file.write_text(line(6))  # shorter than before: from its beginning
     plugin.run_source(until=lambda: len(plugin.events) >= 6, patience=5)
+    file.write_text(line(7) + line(8) + line(9))  # longer, but another one
+    plugin.run_source(until=lambda: len(plugin.events) >= 9, patience=5)
+    assert [event.payload["n"] for event in plugin.events][5:] == [6, 7, 8, 9]

@@ -1,6 +1,7 @@
 """`webhook_ui.emit(session, …)`: an application's rows and their events are committed together, or not at all."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import webhook_ui
 from tests.processes import ROOT
 from tests.stored import PENDING, add_webhook, change, state
-from webhook_ui import ids, transactional
+from webhook_ui import ids, times, transactional
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Conflict, Invalid, UsageError
@@ -57,6 +58,22 @@ def engine(database: Database) -> Iterator[sa.Engine]:
 def stored(database: Database) -> list[str]:
     statement = sa.select(table(Event).c.payload).order_by(table(Event).c.id)
     return database.read_now(lambda session: list(session.execute(statement).scalars()))
+
+
+def test_it_costs_two_statements(database: Database, engine: sa.Engine) -> None:
+    hearing = [add_webhook(database) for _ in range(3)]
+    said: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    with Session(engine) as session:
+        session.add(User(id=7, name="Zoë"))
+        session.flush()
+        webhook_ui.emit(session, "user.created", ZOE)  # the first one asks whether our tables are there
+        for options in ({}, {"occurred_at": times.utcnow()}, {"deliver_at": times.utcnow() + timedelta(days=1)}):
+            said.clear()
+            event = webhook_ui.emit(session, "user.created", ZOE, **options)
+            assert len(said) == 2, said
+        session.commit()
+    assert [state(database, webhook, ids.event_number(event))["status"] for webhook in hearing] == ["pending"] * 3
 
 
 def test_it_is_stored_with_the_commit_and_not_at_all_without(database: Database, engine: sa.Engine) -> None:

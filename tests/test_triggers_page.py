@@ -192,7 +192,7 @@ def test_firing_by_hand_is_seen_as_sent(site: Site, receiver: Receiver, enter: E
 @pytest.mark.browser
 def test_the_page_says_who_listens_and_what_could_not_be_loaded(site: Site, enter: Enter) -> None:
     page = enter("/triggers?q=order").page
-    expect(page.get_by_text("7 from 4 plugins")).to_be_visible()
+    expect(page.get_by_text("8 from 4 plugins")).to_be_visible()
     expect(line(page, "order.paid")).to_be_visible()
     expect(line(page, "user.created")).to_be_hidden()
     page.get_by_role("searchbox", name="Search").fill("")

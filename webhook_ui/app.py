@@ -172,7 +172,8 @@ async def _dispatching(core: Core) -> AsyncIterator[Pulse]:
         )
         clock.start()
         retention = timedelta(days=settings.retention_days)
-        errands = core.reloader.errands = Errands(core.plugins, PluginDoors(core.database, core.host), clock)
+        doors = PluginDoors(core.database, core.host, settings.public_url)
+        errands = core.reloader.errands = Errands(core.plugins, doors, clock)
         pulse = Pulse(
             core.database, dispatcher.name, lambda: replace(dispatcher.figures(), errands=tuple(errands.states()))
         )

@@ -140,6 +140,11 @@ def judge(
     return _run_clock(verdict, failure, failed_half_a_day_ago, now)
 
 
+def begins_to_fail(before: Health, verdict: Verdict) -> bool:
+    """Whether a time of trouble begins: one that ends with `recovered`, or with the webhook being disabled."""
+    return _is_troubled(verdict.health) and (verdict.recovered or not _is_troubled(before))
+
+
 def _follow(verdict: Verdict, one: Outcome, now: datetime, jitter: float) -> Verdict:
     """The verdict after one more outcome. Back in order is a lane whose breaker and clock are both at rest again."""
     before = verdict.health

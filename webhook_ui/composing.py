@@ -1,6 +1,6 @@
 """What is sent for a delivery: plugins' payload shapes and signers, then the letter. Sends nothing.
 
-Without such plugins it is `letters` alone: whether there are any is asked at start, and when they were exchanged.
+Where no plugin has a hand in it, it is `letters` alone.
 """
 
 import json
@@ -42,8 +42,10 @@ class Composer:
             if plugin.info.source is not Source.builtin
             for signer in plugin.contents.signers
         }
-        self.is_plain = not self._transforms and not self._apart
-        """Whether no plugin has a hand in it; then `letterhead` and `letters.prepare` do."""
+
+    def is_plain(self, target: Target) -> bool:
+        """Whether no plugin has a hand in what goes to this target; then `letterhead` and `letters.prepare` do."""
+        return not self._transforms and target.signer not in self._apart
 
     def letterhead(self, target: Target) -> Letterhead:
         """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""

@@ -12,10 +12,11 @@ from typing import Any
 from webhook_ui import ids, times
 from webhook_ui.wire import Failure
 
+FAILING = "webhook.failing"
 DISABLED = "webhook.disabled"
 RECOVERED = "webhook.recovered"
 EXHAUSTED = "delivery.exhausted"
-TRIGGERS = frozenset({DISABLED, RECOVERED, EXHAUSTED})
+TRIGGERS = frozenset({FAILING, DISABLED, RECOVERED, EXHAUSTED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,29 @@ class Subject:
     uid: str
     title: str
     url: str
+
+
+def failing_payload(
+    webhook: Subject,
+    *,
+    reason: str,
+    failed: int,
+    attempts: int,
+    failure: Failure | None,
+    response_status: int | None,
+    failing_since: datetime | None,
+    noticed_at: datetime,
+) -> str:
+    """A receiver counts as down from now on; `failed` of the last `attempts` failed, the last one with `failure`."""
+    return _json(
+        webhook=_about(webhook),
+        reason=reason,
+        failed=failed,
+        attempts=attempts,
+        error=_error(failure, response_status),
+        failing_since=_time(failing_since),
+        noticed_at=_time(noticed_at),
+    )
 
 
 def disabled_payload(webhook: Subject, *, reason: str, failing_since: datetime | None, disabled_at: datetime) -> str:
@@ -48,15 +72,20 @@ def exhausted_payload(
     webhook: Subject, *, event_id: int, trigger: str, tries: int, failure: Failure | None, response_status: int | None
 ) -> str:
     """A delivery used up its last try; `failure` and `response_status` are what that one brought."""
-    error = failure and {"class": failure.kind.value, "message": failure.message, "response_status": response_status}
     return _json(
         webhook=_about(webhook),
         delivery_id=ids.delivery_text(webhook.id, event_id),
         event_id=ids.event_text(event_id),
         trigger=trigger,
         tries=tries,
-        error=error,
+        error=_error(failure, response_status),
     )
+
+
+def _error(failure: Failure | None, response_status: int | None) -> dict[str, Any] | None:
+    if failure is None:
+        return None
+    return {"class": failure.kind.value, "message": failure.message, "response_status": response_status}
 
 
 def _about(webhook: Subject) -> dict[str, Any]:

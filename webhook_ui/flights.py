@@ -254,7 +254,7 @@ class Flights:
         return sent
 
     async def _attempt(self, claimed: Claimed) -> Sent:
-        body, plain = None, self._composer.is_plain  # plugins may be exchanged meanwhile
+        body, plain = None, self._composer.is_plain(claimed.target)  # asked once: plugins may be exchanged meanwhile
         try:
             if plain:
                 head = self._composer.letterhead(claimed.target)

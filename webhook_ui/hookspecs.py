@@ -2,9 +2,9 @@
 it uses. What goes in and out (Trigger, Event, Job, …) is imported from `webhook_ui`.
 
 The `register_…` hooks say what there is, and may ask `host.setting`. They run once, when plugins are loaded, in every
-process; what they raise or give wrongly is told with file and line, and the plugin is left out whole. `source` and
-jobs run in one of all processes, elected; when it dies another one takes over. `transform_payload`, signers and
-`delivery_attempted` run where deliveries are sent, routes and pages where the dashboard is.
+process; what they raise or give wrongly is told with file and line, and the plugin is left out whole. `source`,
+`notified` and jobs run in one of all processes, elected; when it dies another one takes over. `transform_payload`,
+signers and `delivery_attempted` run where deliveries are sent, routes and pages where the dashboard is.
 
 Each plugin's own code runs apart: async hooks on an event loop of the plugin's own thread, plain ones on threads, both
 with a time limit. What blocks or never ends holds up that plugin alone; one that has left several calls behind which
@@ -12,7 +12,7 @@ never ended is switched off, and says so on the Triggers page. (Routes and pages
 web process's own loop, so what blocks there belongs on a thread.)
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ import pluggy
 from pydantic import BaseModel
 
 from webhook_ui.plugin_api import PROJECT, Trigger
-from webhook_ui.plugin_types import Attempt, Delivery, Host, Job, Page, Signer, Webhook
+from webhook_ui.plugin_types import Attempt, Delivery, Host, Job, Notice, Page, Signer, Webhook
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -92,4 +92,15 @@ def transform_payload(trigger: str, webhook: Webhook, payload: dict[str, Any]) -
 async def delivery_attempted(host: Host, delivery: Delivery, attempt: Attempt) -> None:
     """After an attempt is recorded. What it raises is logged; it has 10 s. It may miss attempts when it falls behind
     by more than 1000, and those just before a crash.
+    """
+
+
+@hookspec
+async def notified(host: Host, notices: Sequence[Notice]) -> None:
+    """What the engine says of webhooks and deliveries, for alerts: up to 100 notices at once, in order, each once.
+
+    They are the events of `webhook.failing`, `webhook.recovered`, `webhook.disabled` and `delivery.exhausted`, from the
+    first start with this plugin on; how far it has heard is stored. When it raises, or takes more than 60 s, it is told
+    the same again, together with what came later, after 5 s at first and 5 minutes at last, and is shown as failing
+    meanwhile. Only a crash before the end is noted can bring notices a second time.
     """

@@ -37,6 +37,7 @@ class Contents:
     source: Source | None = None
     transform: Function | None = None
     attempted: Function | None = None
+    notified: Function | None = None
 
 
 class HookRaised(Exception):  # noqa: N818 - reads as what it says
@@ -74,6 +75,7 @@ def gather(
             "source": asking.behaviour("source"),
             "transform": asking.behaviour("transform_payload"),
             "attempted": asking.behaviour("delivery_attempted"),
+            "notified": asking.behaviour("notified"),
         }
         asking.names("job", given["jobs"], lambda job: job.name, "register_jobs")
         asking.names("page", given["pages"], lambda page: page.path, "register_pages")

@@ -8,13 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from webhook_ui import ids
+from webhook_ui import ids, models
 from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Invalid
+from webhook_ui.history import notices
 from webhook_ui.host import Emission, Host
 from webhook_ui.models import Checkpoint, table
-from webhook_ui.plugin_types import Event
+from webhook_ui.plugin_types import Event, Notice
 
 _checkpoint = table(Checkpoint)
 
@@ -22,8 +23,8 @@ _checkpoint = table(Checkpoint)
 class PluginDoors:
     """Used from any event loop: nothing here belongs to one."""
 
-    def __init__(self, database: Database, host: Host) -> None:
-        self._database, self._host = database, host
+    def __init__(self, database: Database, host: Host, public_url: str | None = None) -> None:
+        self._database, self._host, self._public_url = database, host, public_url
 
     async def store(self, plugin: str, events: Sequence[Event], position: tuple[str, str] | None) -> list[str]:
         """Stores events, and a position under its name, in one commit."""
@@ -44,6 +45,21 @@ class PluginDoors:
     async def position(self, name: str) -> str | None:
         """What was stored under this name."""
         return await self._database.read(_read, name)
+
+    async def news(self, name: str) -> tuple[list[Notice], str]:
+        """What the engine has said since the position under this name, and the position behind it."""
+        events, position = await self._database.read(_news, name)
+        return [self._notice(event) for event in events], position
+
+    def _notice(self, event: models.Event) -> Notice:
+        payload = json.loads(event.payload)
+        return Notice(
+            event_id=ids.event_text(int(event.id or 0)),
+            trigger=event.trigger,
+            payload=payload,
+            at=event.created_at,
+            link=self._public_url and f"{self._public_url.rstrip('/')}/webhooks/{payload['webhook']['id']}",
+        )
 
 
 def payload_text(payload: Mapping[str, Any], field: str = "payload") -> bytes:
@@ -77,3 +93,11 @@ def _keep(name: str, position: str, session: Session) -> None:
 def _read(session: Session, name: str) -> str | None:
     found: str | None = session.execute(sa.select(_checkpoint.c.position).where(_checkpoint.c.plugin == name)).scalar()
     return found
+
+
+def _news(session: Session, name: str) -> tuple[Sequence[models.Event], str]:
+    position, now = _read(session, name), moment(session)
+    if position is None:  # what was said before is no news
+        return [], notices.place_at(now).text()
+    events, place = notices.read(session, notices.place_of(position), now=now)
+    return events, place.text()

@@ -1,4 +1,5 @@
-"""What plugins do in the elected process only: their sources run, and their jobs when they are due."""
+"""What plugins do in the elected process only: their sources run, their jobs when they are due, and they are told what
+the engine says."""
 
 import asyncio
 import inspect
@@ -13,6 +14,7 @@ import structlog
 
 from webhook_ui import times
 from webhook_ui.errors import PluginFault, Unavailable, WebhookUIError
+from webhook_ui.history.notices import GROUP
 from webhook_ui.host import MAX_BATCH
 from webhook_ui.plugin_doors import PluginDoors
 from webhook_ui.plugin_loader import Plugin, Plugins
@@ -23,6 +25,8 @@ from webhook_ui.vitals import Errand
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds before a source that died is started again
 STEADY_SECONDS = 60.0  # after which a source counts as having started well
+NEWS_SECONDS = 5.0  # until it is looked again whether the engine has said something
+NOTIFIED_SECONDS = 60.0  # that a plugin has for what it is told
 AWAY_SECONDS = 5.0  # until the database is asked again for a job's last time
 
 log = structlog.get_logger()
@@ -87,6 +91,8 @@ class Errands:
     def _all(self, plugin: Plugin) -> "Iterator[Callable[[], Any]]":
         if plugin.contents.source is not None:
             yield partial(self._keep_source, plugin)
+        if plugin.contents.notified is not None:
+            yield partial(self._keep_notified, plugin)
         for job in plugin.contents.jobs:
             yield partial(self._keep_job, plugin, job)
 
@@ -123,6 +129,37 @@ class Errands:
                 self._note(plugin, "source", "ended")
                 log.info("source.ended", plugin=plugin.name)
                 return
+
+    async def _keep_notified(self, plugin: Plugin) -> None:
+        """Tells a plugin what the engine has said; what it could not take it is told again, with what came later."""
+        place, told = f"{plugin.name} notified", ""
+        wait = NEWS_SECONDS
+        while plugin.contents.runner.off is None:
+            try:
+                news, position = await self._doors.news(place)
+                if news:
+                    make = partial(call_by_name, plugin.contents.notified, host=plugin.contents.host, notices=news)  # type: ignore[arg-type]  # there is one
+                    await plugin.contents.runner.run("notified", make, limit=NOTIFIED_SECONDS)
+            except WebhookUIError as error:
+                self._note(plugin, "notified", "failing", str(error))
+                log.warning(
+                    "notices.wait",
+                    plugin=plugin.name,
+                    reason=str(error),
+                    again_in_seconds=wait,
+                    exc_info=error.__cause__ if wait == NEWS_SECONDS else None,
+                )
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+                continue
+            if news or not told:
+                await self._store(plugin, [], (place, position))
+                self._note(plugin, "notified", "running")
+                if news:
+                    log.info("notices.told", plugin=plugin.name, notices=len(news))
+                told, wait = position, NEWS_SECONDS
+            if len(news) < GROUP:
+                await asyncio.sleep(NEWS_SECONDS)
 
     async def _keep_job(self, plugin: Plugin, job: Job) -> None:
         """Runs a job whenever it is due. When it was due last is stored, so that what was missed is made up for."""

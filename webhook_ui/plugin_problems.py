@@ -7,6 +7,7 @@ from pathlib import Path
 
 _AROUND = 2
 _SHOWN_CHARACTERS = 300
+_FOLDER = re.compile(r"\b_webhook_ui_plugins_\d+\.")  # as `plugin_search` calls the plugins' folder
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -89,13 +90,20 @@ def import_message(error: BaseException) -> str:
             "The file ends the program while it is imported (sys.exit). Take the call out, or move it below "
             '`if __name__ == "__main__":`.'
         )
-    if isinstance(error, ModuleNotFoundError):
-        return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
     if isinstance(error, ImportError):
-        return f"{said(error)}. Correct the import."
+        return _missing(error)
     if isinstance(error, OSError) and error.filename:
         return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
     return f"The import raised {raised(error)} Correct it, or remove the plugin."
+
+
+def _missing(error: ImportError) -> str:
+    if not isinstance(error, ModuleNotFoundError):
+        return f"{_FOLDER.sub('.', said(error))}. Correct the import."
+    beside = _FOLDER.sub("", error.name or "")
+    if beside != error.name:
+        return f"There is no {beside.replace('.', '/')}.py beside this plugin. Put it there, or correct the import."
+    return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
 
 
 def raised(error: BaseException) -> str:

@@ -187,6 +187,18 @@ class Attempt:
     error_message: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What the engine says of a webhook or of a delivery to it: one event of the triggers `webhook.…`, `delivery.…`."""
+
+    event_id: str
+    trigger: str
+    payload: Mapping[str, Any]
+    at: datetime
+    link: str | None
+    """Where the webhook stands on the dashboard; None unless `WEBHOOK_UI_PUBLIC_URL` is set."""
+
+
 Source = Callable[..., AbstractAsyncContextManager[None] | Awaitable[None]]
 
 

@@ -1,6 +1,7 @@
 """For plugins' own tests: a plugin loaded as the server loads it, a host that keeps events in memory, a real receiver.
 
 A pytest plugin: `pytest_plugins = ["webhook_ui.testing"]` gives the fixtures `load_plugin`, `receiver` and `deliver`.
+Its own asserts bring their words along (PYTEST_DONT_REWRITE), so that importing it first is nothing to be warned of.
 """
 
 import asyncio
@@ -30,12 +31,13 @@ from webhook_ui.plugin_host import PluginHost
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.plugin_routes import application
 from webhook_ui.plugin_settings import prefix_of
-from webhook_ui.plugin_types import Event, call_by_name
+from webhook_ui.plugin_types import Event, Notice, call_by_name
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 MAX_BYTES = 1024 * 1024
+OTHERWISE = "webhook.disabled"  # what a plugin is tried with that brings no trigger
 USER_AGENT = "webhook-ui/testing"
 LOOPBACK = guard.Policy(allowed_networks=guard.parse_networks("127.0.0.0/8"))
 
@@ -126,6 +128,15 @@ class TestedPlugin:
 
         asyncio.run(run())
 
+    def notify(self, trigger: str, payload: Mapping[str, Any] | None = None, *, link: str | None = None) -> None:
+        """Tells the plugin what the engine says; without a payload the trigger's example."""
+        self.notify_all([notice(self.plugins, trigger, payload, link=link)])
+
+    def notify_all(self, notices: Sequence[Notice]) -> None:
+        """Tells it several at once, as `notice` makes them."""
+        assert self.contents.notified is not None, "The plugin has no hook notified."
+        asyncio.run(call_by_name(self.contents.notified, host=self.host, notices=notices))
+
     def client(self) -> "TestClient":
         """A client of the plugin's routes, as a stranger; their addresses begin with `/plugins/<name>/`."""
         with warnings.catch_warnings():
@@ -133,6 +144,15 @@ class TestedPlugin:
             from starlette.testclient import TestClient
         assert self.contents.router is not None, "The plugin has no register_routes."
         return TestClient(application({self._plugin.name: self.contents.router}))
+
+
+def notice(
+    plugins: Plugins, trigger: str, payload: Mapping[str, Any] | None = None, *, link: str | None = None
+) -> Notice:
+    """A notice as the engine gives it; fields that `payload` leaves out are those of the trigger's example."""
+    said = json.loads(plugins.find(trigger).example_json()) | dict(payload or {})
+    event_id = ids.event_text(ids.new_id())
+    return Notice(event_id=event_id, trigger=trigger, payload=said, at=times.utcnow(), link=link)
 
 
 @dataclass
@@ -208,7 +228,7 @@ def deliver(receiver: Receiver) -> Callable[..., Received]:
 
 def conform(plugin: TestedPlugin, deliver: Callable[..., Received]) -> None:
     """What every plugin must keep: each example is accepted, arrives, and every signer of it can sign."""
-    for trigger in plugin.contents.triggers:
+    for trigger in plugin.contents.triggers or [plugin.plugins.find(OTHERWISE)]:
         received = deliver(plugin, trigger.name, trigger.example)
         assert json.loads(received.body)["type"] == trigger.name
         signing.verify(SECRET, received.headers, received.body, int(time.time()))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from webhook_ui import engine_events, ids, outbox, retry, webhooks, wire
+from webhook_ui import breaker, engine_events, ids, outbox, retry, webhooks, wire
 from webhook_ui.actors import SYSTEM
 from webhook_ui.breaker import Health
 from webhook_ui.database import moment
@@ -22,6 +22,7 @@ from webhook_ui.settings import Settings
 from webhook_ui.steady import SteadyClock, elapsed
 from webhook_ui.wire import Answer
 
+FOR_HOURS = "Nothing was delivered for half a day. If that goes on for five days more, it is disabled."
 GONE = "Its receiver answered 410 Gone: it wants no more events."
 
 
@@ -122,8 +123,13 @@ class Turns:
         for webhook_id, (before, verdict) in settled.verdicts.items():
             if verdict.disable is not None:
                 events += _disable(session, webhook_id, verdict.disable, before.failing_since, now)
-            elif verdict.recovered:
+                continue
+            if verdict.recovered:
                 events.append(_recovered(session, webhook_id, before, now))
+            if breaker.begins_to_fail(before, verdict):
+                answers = [one.answer for one in settled.counted if one.claimed.webhook_id == webhook_id]
+                counted = plan.pressure.get(webhook_id, (0, 0))
+                events.append(_failing(session, webhook_id, verdict.health, answers, counted=counted, now=now))
         if events:
             outbox.emit_each(session, events, now=now)
         return settled
@@ -173,6 +179,29 @@ def _disable(
         _subject(webhook), reason=reason, failing_since=failing_since, disabled_at=now
     )
     return [NewEvent(trigger=engine_events.DISABLED, payload=payload, actor=SYSTEM, about=webhook_id)]
+
+
+def _failing(
+    session: Session,
+    webhook_id: int,
+    health: Health,
+    answers: Sequence[Answer],
+    *,
+    counted: tuple[int, int],
+    now: datetime,
+) -> NewEvent:
+    last = max((one for one in answers if one.failure is not None), key=lambda one: one.at, default=None)
+    payload = engine_events.failing_payload(
+        _subject(webhooks.get(session, webhook_id, deleted=True)),
+        reason=health.reason or FOR_HOURS,
+        failed=counted[0],
+        attempts=counted[1],
+        failure=last.failure if last else None,
+        response_status=last.response_status if last else None,
+        failing_since=health.failing_since,
+        noticed_at=now,
+    )
+    return NewEvent(trigger=engine_events.FAILING, payload=payload, actor=SYSTEM, about=webhook_id)
 
 
 def _recovered(session: Session, webhook_id: int, before: Health, now: datetime) -> NewEvent:

@@ -5,7 +5,7 @@ Only the triggers stand here; the engine emits their events with the payloads of
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from webhook_ui.engine_events import DISABLED, EXHAUSTED, RECOVERED
+from webhook_ui.engine_events import DISABLED, EXHAUSTED, FAILING, RECOVERED
 from webhook_ui.plugin_api import Trigger, hookimpl
 
 
@@ -16,6 +16,22 @@ class About(BaseModel):
     uid: str
     title: str
     url: str
+
+
+class LastError(BaseModel):
+    kind: str = Field(alias="class")
+    message: str
+    response_status: int | None = None
+
+
+class Failing(BaseModel):
+    webhook: About
+    reason: str
+    failed: int
+    attempts: int
+    error: LastError | None = None
+    failing_since: AwareDatetime | None = None
+    noticed_at: AwareDatetime
 
 
 class Disabled(BaseModel):
@@ -30,12 +46,6 @@ class Recovered(BaseModel):
     reason: str | None = None
     failing_since: AwareDatetime | None = None
     recovered_at: AwareDatetime
-
-
-class LastError(BaseModel):
-    kind: str = Field(alias="class")
-    message: str
-    response_status: int | None = None
 
 
 class Exhausted(BaseModel):
@@ -54,6 +64,21 @@ _WEBHOOK = {
     "url": "https://billing.example.com/hooks",
 }
 
+_FAILING = Trigger(
+    name=FAILING,
+    title="Webhook failing",
+    description="A receiver counts as down: what goes to it is held, and it is probed until it is up again.",
+    example={
+        "webhook": _WEBHOOK,
+        "reason": "12 of the last 20 attempts failed; last: 503 Service Unavailable",
+        "failed": 12,
+        "attempts": 20,
+        "error": {"class": "http", "message": "503 Service Unavailable", "response_status": 503},
+        "failing_since": "2026-11-23T08:41:00Z",
+        "noticed_at": "2026-11-23T08:43:00Z",
+    },
+    payload=Failing,
+)
 _DISABLED = Trigger(
     name=DISABLED,
     title="Webhook disabled",
@@ -96,4 +121,4 @@ _EXHAUSTED = Trigger(
 
 @hookimpl
 def register_triggers() -> list[Trigger]:
-    return [_DISABLED, _RECOVERED, _EXHAUSTED]
+    return [_FAILING, _DISABLED, _RECOVERED, _EXHAUSTED]

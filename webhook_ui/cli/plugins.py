@@ -99,6 +99,7 @@ def _brings(each: Plugin) -> list[str]:
         *(f"signer {signer.name}  {signer.title}" for signer in contents.signers),
         *(["transforms payloads"] if contents.transform else []),
         *(["observes attempts"] if contents.attempted else []),
+        *(["hears of failing webhooks"] if contents.notified else []),
         *(f"setting {prefix_of(each.name)}{name.upper()}" for name in settings),
     ]
 
@@ -112,7 +113,13 @@ def _tell_problems(problems: tuple[PluginProblem, ...]) -> None:
 def _unknown_hints(each: Plugin) -> list[str]:
     """Type hints that name what is not there: nothing fails for it, until somebody asks for them."""
     contents = each.contents
-    functions = [contents.source, contents.transform, contents.attempted, *(job.run for job in contents.jobs)]
+    functions = [
+        contents.source,
+        contents.transform,
+        contents.attempted,
+        contents.notified,
+        *(job.run for job in contents.jobs),
+    ]
     sentences = []
     for function in functions:
         try:

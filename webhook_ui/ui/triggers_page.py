@@ -35,6 +35,7 @@ from webhook_ui.vitals import Errand
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
 AGAIN = {
     "source": mark("It is started again by itself, after ever longer waits. The log has where it was raised."),
+    "notified": mark("It is told the same again by itself, after ever longer waits. The log has where it was raised."),
     "job": mark("It runs again when it is due again. The log has where it was raised."),
 }
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
@@ -280,7 +281,7 @@ def _show_errands(errands: Sequence[Errand]) -> None:
         with notice(_trouble(errand), role="alert") as body, body:
             foreign(errand.problem or "", "w-block", cut=False)
             if errand.state != "off":
-                text(tr(AGAIN["source" if errand.what == "source" else "job"]), "w-block")
+                text(tr(AGAIN.get(errand.what, AGAIN["job"])), "w-block")
 
 
 def _trouble(errand: Errand) -> str:
@@ -289,6 +290,9 @@ def _trouble(errand: Errand) -> str:
         return tr("{plugin} is switched off", plugin=plugin) if off else tr("{plugin} fails", plugin=plugin)
     if errand.what == "source":
         words = tr("The source of {plugin} is switched off") if off else tr("The source of {plugin} fails")
+        return words.format(plugin=plugin)
+    if errand.what == "notified":
+        words = tr("Passing notices to {plugin} is switched off") if off else tr("Passing notices to {plugin} fails")
         return words.format(plugin=plugin)
     words = tr("The job {job} of {plugin} is switched off") if off else tr("The job {job} of {plugin} fails")
     return words.format(job=errand.what, plugin=plugin)

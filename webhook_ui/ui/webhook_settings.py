@@ -88,7 +88,7 @@ def _values(tab: Tab, webhook: Webhook) -> None:
             text(tr("{rate} a second at the most, over all dispatchers", rate=limit) if limit else tr("None"))
         with _entry(tr("Timeout"), OWN if webhook.timeout else source_text(settings, "request_timeout")):
             text(f"{webhook.timeout or settings.request_timeout:g} s")
-        with _entry(tr("Signature"), NONE):
+        with _entry(tr("Signature"), NONE if webhook.signer == letters.STANDARD else OWN):
             signer = tab.services.plugins.signers.get(webhook.signer)
             if signer:
                 own = webhook.signer == letters.STANDARD

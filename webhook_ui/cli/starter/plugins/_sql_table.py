@@ -1,0 +1,1 @@
+../../../../plugins/_sql_table.py

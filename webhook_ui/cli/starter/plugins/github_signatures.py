@@ -1,0 +1,1 @@
+../../../../plugins/github_signatures.py

@@ -1,0 +1,1 @@
+../../../../plugins/stripe_signatures.py
