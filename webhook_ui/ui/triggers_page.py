@@ -16,28 +16,22 @@ from webhook_ui.database import moment
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
-from webhook_ui.languages import mark, tr, trn
+from webhook_ui.languages import tr, trn
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
-from webhook_ui.plugin_problems import PluginProblem
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, command
 from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.fire_dialog import FireDialog
-from webhook_ui.ui.message_view import code_pieces, fill
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
+from webhook_ui.ui.plugin_notices import by_plugin, show_errands, show_problems
 from webhook_ui.ui.root import whole
-from webhook_ui.ui.states import Step, empty_state, nothing_found, notice
+from webhook_ui.ui.states import Step, empty_state, nothing_found
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
 from webhook_ui.ui.trigger_panel import TriggerPanel
 from webhook_ui.vitals import Errand
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
-AGAIN = {
-    "source": mark("It is started again by itself, after ever longer waits. The log has where it was raised."),
-    "notified": mark("It is told the same again by itself, after ever longer waits. The log has where it was raised."),
-    "job": mark("It runs again when it is due again. The log has where it was raised."),
-}
 REST = 9.0  # times as long as looking took: one page costs a tenth of a reading thread at the most
 
 
@@ -106,9 +100,9 @@ class _Page:
             with page_header(tr("Triggers"), note=count if self._triggers else ""):
                 if self._triggers:
                     self._search = search_field(tr("Search triggers"), words, self._find)
-            for problems in _by_plugin(plugins.problems):
-                _show_problems(problems)
-            self._errands = Part(box("div", "w-stack"), _show_errands)
+            for problems in by_plugin(plugins.problems):
+                show_problems(problems)
+            self._errands = Part(box("div", "w-stack"), show_errands)
             if not plugins.added:
                 _show_no_plugin(str(tab.services.settings.plugins_dir))
             if not self._triggers:
@@ -274,83 +268,6 @@ def _show_listeners(name: str, count: int) -> None:
         link(trn("{n} webhook", "{n} webhooks", count, n=formats.count(count)), f"/?{urlencode({'trigger': name})}")
     else:
         text(tr("nobody listens"), "w-muted")
-
-
-def _show_errands(errands: Sequence[Errand]) -> None:
-    for errand in errands:
-        with notice(_trouble(errand), role="alert") as body, body:
-            foreign(errand.problem or "", "w-block", cut=False)
-            if errand.state != "off":
-                text(tr(AGAIN.get(errand.what, AGAIN["job"])), "w-block")
-
-
-def _trouble(errand: Errand) -> str:
-    off, plugin = errand.state == "off", errand.plugin
-    if errand.what == "plugin":
-        return tr("{plugin} is switched off", plugin=plugin) if off else tr("{plugin} fails", plugin=plugin)
-    if errand.what == "source":
-        words = tr("The source of {plugin} is switched off") if off else tr("The source of {plugin} fails")
-        return words.format(plugin=plugin)
-    if errand.what == "notified":
-        words = tr("Passing notices to {plugin} is switched off") if off else tr("Passing notices to {plugin} fails")
-        return words.format(plugin=plugin)
-    words = tr("The job {job} of {plugin} is switched off") if off else tr("The job {job} of {plugin} fails")
-    return words.format(job=errand.what, plugin=plugin)
-
-
-def _by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
-    found: dict[str, list[PluginProblem]] = {}
-    for problem in problems:
-        found.setdefault(problem.where, []).append(problem)
-    return list(found.values())
-
-
-def _show_problems(problems: Sequence[PluginProblem]) -> None:
-    where = problems[0].where
-    sentences = [
-        tr("Line {line}: {message}", line=problem.line, message=problem.message) if problem.line else problem.message
-        for problem in problems
-    ]
-    report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
-    title = tr("{where} is not loaded, its triggers are missing", where=where)
-    if problems[0].runs_on:
-        title = tr("{where} was refused; what was loaded of it before goes on", where=where)
-    with notice(title, sentences[0], role="alert") as body:
-        with body:
-            _show_excerpt(problems[0])
-            for problem, sentence in zip(problems[1:], sentences[1:], strict=True):
-                foreign(sentence, "w-block", cut=False)
-                _show_excerpt(problem)
-        button(tr("Copy report"), icon=icons.COPY, small=True).props["data-copy"] = report
-
-
-def _show_excerpt(problem: PluginProblem) -> None:
-    if problem.excerpt:
-        pieces = [
-            piece
-            for number, line in _numbered(problem)
-            for piece in (
-                ("w-muted", f"{number}  "),
-                ("w-code-here" if int(number) == problem.line else "", f"{line}\n"),
-            )
-        ]
-        fill(code_pieces(tr("{where}, line {line}", where=problem.where, line=problem.line)), pieces)
-
-
-def _numbered(problem: PluginProblem) -> list[tuple[str, str]]:
-    """The lines around the mistake with their numbers, none of the empty ones at either end."""
-    lines = list(problem.excerpt)
-    while lines and not lines[-1][1].strip():
-        lines.pop()
-    while lines and not lines[0][1].strip():
-        lines.pop(0)
-    width = len(str(lines[-1][0])) if lines else 0
-    return [(f"{number:>{width}}", line) for number, line in lines]
-
-
-def _report(problem: PluginProblem) -> str:
-    place = f"line {problem.line}: " if problem.line else ""
-    return "\n".join([f"{place}{problem.message}", *(f"{number}  {line}" for number, line in _numbered(problem))])
 
 
 def _show_no_plugin(folder: str) -> None:
