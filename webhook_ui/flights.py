@@ -257,7 +257,7 @@ class Flights:
     async def _attempt(self, claimed: Claimed) -> Sent:
         body = None
         try:
-            if self._is_plain:
+            if plain := self._is_plain and claimed.target.template is None:
                 head = self._composer.letterhead(claimed.target)
             else:
                 head, outgoing, changed = await self._composer.compose(claimed.target, **self._contents(claimed))
@@ -265,7 +265,7 @@ class Flights:
         except (ValueError, PluginFault) as error:  # a secret that cannot sign, for example
             log.warning("attempt.unsendable", webhook=claimed.webhook_id, reason=str(error))
             return Sent(claimed=claimed, answer=_unsendable(error), headers=())
-        if self._is_plain:
+        if plain:
             outgoing = letters.prepare(head, **self._contents(claimed))
         answer = await self._sender.send(outgoing)
         return Sent(claimed=claimed, answer=answer, headers=letters.shown_headers(head, outgoing), request_body=body)

@@ -25,6 +25,7 @@ from webhook_ui.outbox.trials import Trial, keep_trial
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
+from webhook_ui.shaping import Unshapeable
 from webhook_ui.wire import Answer, Outgoing, Result
 
 AT_ONCE = 8  # more wait for each other, not at the cost of their timeouts
@@ -131,6 +132,7 @@ class Tester:
             uid=webhook.uid,
             title=webhook.title,
             tenant=webhook.tenant,
+            template=webhook.template,
         )
         try:
             return await self._composer.compose(
@@ -144,6 +146,8 @@ class Tester:
             )
         except PluginFault as error:
             raise Conflict(f"Nothing could be sent: {error}") from None
+        except Unshapeable as error:
+            raise Conflict(f"Nothing could be sent: {error}. Correct its template, then test again.") from None
         except ValueError as error:
             raise Conflict(f"Nothing could be sent: {error}. Rotate the secret, then test again.") from None
 

@@ -20,6 +20,8 @@ FIELDS = (
     "triggers",
     "enabled",
     "paused",
+    "filter",
+    "template",
     "tenant",
     "ordered",
     "rate_limit",

@@ -14,9 +14,10 @@ from webhook_ui import ids, times
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import CHANNEL, write_notice
-from webhook_ui.models import Delivery, Event, Subscription, Webhook, table
+from webhook_ui.models import Delivery, Event, Skip, Subscription, Webhook, table
 from webhook_ui.outbox import idempotency
 from webhook_ui.outbox.emit import Emitted, NewEvent, again
+from webhook_ui.outbox.filtering import Listeners, sift
 from webhook_ui.patterns import patterns
 
 JOINED = "joined"  # the origin of notices that no Database has sent
@@ -71,7 +72,24 @@ def _add_deliveries(connection: Connection, event: NewEvent, event_id: int, now:
         sa.or_(_webhook.c.tenant.is_(None), _webhook.c.tenant == event.tenant),
     )
     statement = _delivery.insert().from_select(["webhook_id", *columns], rows, include_defaults=False)
-    return list(connection.execute(statement.returning(_delivery.c.webhook_id)).scalars())
+    said = sa.select(_webhook.c.filter).where(_webhook.c.id == _delivery.c.webhook_id).correlate(_delivery)
+    returned = connection.execute(statement.returning(_delivery.c.webhook_id, said.scalar_subquery().label("filter")))
+    found = Listeners([(row.webhook_id, row.filter) for row in returned])
+    return [*found.unfiltered, *_sifted(connection, found, event, event_id, now)]
+
+
+def _sifted(connection: Connection, listeners: Listeners, event: NewEvent, event_id: int, now: datetime) -> list[int]:
+    """Takes back the deliveries that filters leave out; asking for filters first would cost everybody a statement."""
+    if not listeners.filters:
+        return []
+    passed, skips = sift(listeners.filters, event, event_id, event.occurred_at or now)
+    unwanted = [skip["webhook_id"] for skip in skips if not skip["delivered"]]
+    if unwanted:
+        of_event = _delivery.c.event_id == event_id
+        connection.execute(_delivery.delete().where(of_event, _delivery.c.webhook_id.in_(unwanted)))
+    if skips:
+        connection.execute(table(Skip).insert(), skips)
+    return passed
 
 
 def _moment(connection: Connection) -> datetime:

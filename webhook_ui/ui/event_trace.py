@@ -116,6 +116,8 @@ class TraceView:
             mono(name, "w-trace-code")
         if len(why.names) > 5:
             text(f"+{len(why.names) - 5}", "w-muted")
+        if why.fault:
+            foreign(why.fault, "w-muted", cut=False)
         if why.next_at:
             time_text(why.next_at, self._tab.zone, prefix="Next ").classes("w-muted")
 

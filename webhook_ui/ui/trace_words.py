@@ -1,12 +1,13 @@
 """Why a webhook got an event or not, in words. Pure: now and zone are passed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.trace_reasons import Outcome, Reason
+from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.parts import Status
 
@@ -23,12 +24,16 @@ _SWITCHES = {"paused": "paused", "disabled": "disabled"}
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """A sentence, what of it others have written (`names`, in code), and when it is tried again."""
+    """A sentence, what of it others have written (`names`, in code), and when it is tried again.
+
+    `fault` is a second sentence, about a filter that failed.
+    """
 
     words: str
     names: tuple[str, ...] = ()
     error: bool = False
     next_at: datetime | None = None
+    fault: str = ""
 
 
 def heading(group: Group, count: int, trigger: str) -> str:
@@ -48,7 +53,10 @@ def heading(group: Group, count: int, trigger: str) -> str:
 def why(row: TraceRow, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
     """Of one webhook."""
     if row.delivery is not None:
-        return _delivered(row.delivery, row.reason, now, zone)
+        found = _delivered(row.delivery, row.reason, now, zone)
+        fault = row.reason.fault
+        told = tr("Delivered although its filter could not be evaluated: {fault}", fault=fault) if fault else ""
+        return replace(found, fault=told)
     return _missed(row.reason, trigger, now, zone)
 
 
@@ -75,10 +83,11 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
         return Why(words=f"Not subscribed{now_too}. It listened to", names=reason.triggers)
     if reason.outcome is Outcome.other_tenant:
         return Why(words="It takes only events of the tenant", names=(reason.tenant or "",))
+    if reason.outcome is Outcome.filtered:
+        return Why(words=tr("Filtered out by"), names=(reason.detail or "",))
     said = f": {reason.detail[:1].lower()}{reason.detail[1:]}" if reason.detail else ""
     who, at = _by(reason), _at(reason.since, now, zone)
     words = {
-        Outcome.filtered: f"Left out by its filter{said}",
         Outcome.disabled: f"Disabled{who}{at}{said}",
         Outcome.deleted: f"Deleted{who}{at}",
         Outcome.created_later: f"Created later{at}",
