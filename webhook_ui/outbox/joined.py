@@ -72,8 +72,9 @@ def _add_deliveries(connection: Connection, event: NewEvent, event_id: int, now:
         sa.or_(_webhook.c.tenant.is_(None), _webhook.c.tenant == event.tenant),
     )
     statement = _delivery.insert().from_select(["webhook_id", *columns], rows, include_defaults=False)
-    said = sa.select(_webhook.c.filter).where(_webhook.c.id == _delivery.c.webhook_id).correlate(_delivery)
-    returned = connection.execute(statement.returning(_delivery.c.webhook_id, said.scalar_subquery().label("filter")))
+    stored: sa.ColumnElement[int] = sa.literal_column(f"{_delivery.name}.webhook_id")  # the row that was inserted
+    said = sa.select(_webhook.c.filter).where(_webhook.c.id == stored).scalar_subquery()
+    returned = connection.execute(statement.returning(_delivery.c.webhook_id, said.label("filter")))
     found = Listeners([(row.webhook_id, row.filter) for row in returned])
     return [*found.unfiltered, *_sifted(connection, found, event, event_id, now)]
 

@@ -1,11 +1,13 @@
 """One line of a webhook's history in words: who, what, and each field before and after. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_ui import filters
 from webhook_ui.models import Change
 from webhook_ui.ui import formats
+from webhook_ui.ui.filter_words import shape_words
 from webhook_ui.ui.webhook_more import write_rate, write_schedule
 
 FIELDS = {
@@ -17,6 +19,8 @@ FIELDS = {
     "paused": "Paused",
     "description": "Description",
     "headers": "Headers",
+    "filter": "Filter",
+    "template": "Body",
     "tenant": "Tenant",
     "ordered": "Ordered",
     "rate_limit": "Rate limit",
@@ -89,7 +93,7 @@ def differences(change: Change) -> list[Difference]:
             name=FIELDS.get(name, name),
             before=None if before is None or name not in before else value_text(name, before[name]),
             after=value_text(name, after[name]),
-            code=name in ("url", "triggers", "headers"),
+            code=name in ("url", "triggers", "headers", "filter"),
         )
         for name in changed_fields(change)
     ]
@@ -99,12 +103,26 @@ def value_text(name: str, value: Any) -> str:
     """A field's value as people read it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if name == "retry_schedule":
-        return "as the server has it" if value is None else write_schedule(value)
-    if name == "timeout":
-        return "as the server has it" if value is None else f"{value:g} s"
-    if name in ("rate_limit", "rate"):
-        return "none" if value is None else f"{write_rate(value)} a second"
+    if name in _WRITERS:
+        return _WRITERS[name](value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(one) for one in value) or "none"
     return "none" if value in (None, "") else str(value)
+
+
+def _rate_text(value: float | None) -> str:
+    return "none" if value is None else f"{write_rate(value)} a second"
+
+
+def _template_text(template: Mapping[str, str] | None) -> str:
+    own = (template or {}).get("expression")
+    return shape_words(template) + (f": {filters.shown(own)}" if own else "")
+
+
+_WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "retry_schedule": lambda waits: "as the server has it" if waits is None else write_schedule(waits),
+    "timeout": lambda value: "as the server has it" if value is None else f"{value:g} s",
+    "rate_limit": _rate_text,
+    "rate": _rate_text,
+    "template": _template_text,
+}

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from webhook_ui import outbox, times
 from webhook_ui.history.trace import Group, TraceRow
+from webhook_ui.history.trace_reasons import Outcome
 from webhook_ui.history.webhooks import describe
 from webhook_ui.models import Event, Webhook
 from webhook_ui.ui import delivery_words, formats, icons, trace_words, webhook_form
@@ -16,6 +17,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import EventAddress
 from webhook_ui.ui.fields import search_field
+from webhook_ui.ui.filter_form import edit_filter
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, status_pill, text, time_text
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.tables import Pager
@@ -125,7 +127,8 @@ class TraceView:
         delivery, writes, title = row.delivery, self._tab.may_write, row.webhook_title
         if delivery is None:
             if writes and row.reason.outcome.value in EDITABLE:
-                button("Edit", lambda: self._edit(row.webhook_id), kind="quiet", small=True, name=f"Edit {title}")
+                edit = self._edit_filter if row.reason.outcome is Outcome.filtered else self._edit
+                button("Edit", lambda: edit(row.webhook_id), kind="quiet", small=True, name=f"Edit {title}")
             return
         if writes and delivery_words.may_redeliver(delivery):
             redeliver = button("Redeliver", lambda: self._redeliver(row.webhook_id), icon=icons.REDELIVER, kind="quiet")
@@ -142,6 +145,9 @@ class TraceView:
 
     async def _edit(self, webhook_id: int) -> None:
         await webhook_form.edit_webhook(self._tab, webhook_id)
+
+    async def _edit_filter(self, webhook_id: int) -> None:
+        await edit_filter(self._tab, webhook_id)
 
     async def _resume(self, webhook_id: int) -> None:
         (row,) = await self._tab.read(lambda session: describe(session, [session.get_one(Webhook, webhook_id)]))

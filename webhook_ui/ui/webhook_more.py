@@ -1,4 +1,4 @@
-"""The part of a webhook's form that most leave closed: description, headers, tenant, order, rate, timeout, retries."""
+"""The part of a webhook's form that most leave closed: description, headers, filter, tenant, order, rate, retries."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from webhook_ui import letters
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
@@ -36,13 +37,25 @@ class MoreFields:
     ) -> None:
         """`signers` has the title of each way to sign, by name."""
         self._signer = webhook.signer if webhook else letters.STANDARD
-        self._opener = button("More: headers, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet")
+        self._opener = button(
+            "More: headers, filter, tenant, timeout, retries", self._toggle, icon=icons.NEXT, kind="quiet"
+        )
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
             self.description = area_field(
                 "Description", value=webhook.description if webhook else "", rows=2, hint="For your colleagues"
             )
             self.headers = HeaderRows(webhook.headers if webhook else {})
+            self.filter = area_field(
+                tr("Filter"),
+                value=(webhook.filter or "") if webhook else "",
+                rows=2,
+                code=True,
+                hint=tr(
+                    "Only events for which this is true, such as `data.plan == 'pro'`; empty: all. On the tab Settings "
+                    "of the webhook it can be tried on recent events"
+                ),
+            )
             self.tenant = text_field(
                 "Tenant",
                 value=(webhook.tenant or "") if webhook else "",
@@ -87,6 +100,7 @@ class MoreFields:
         return {
             "description": self.description,
             "headers": self.headers,
+            "filter": self.filter,
             "tenant": self.tenant,
             "rate_limit": self.rate_limit,
             "timeout": self.timeout,
@@ -98,6 +112,7 @@ class MoreFields:
         """What was entered, and at which fields it cannot be read as what it is meant to be."""
         values: dict[str, Any] = {
             "description": self.description.value or "",
+            "filter": (self.filter.value or "").strip() or None,
             "tenant": (self.tenant.value or "").strip() or None,
             "ordered": bool(self.ordered.value),
         }
@@ -118,7 +133,7 @@ class MoreFields:
 
     def open_if_used(self) -> None:
         """Shows them where one of them is not as usual."""
-        texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
+        texts = (self.description, self.filter, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
         signed = self.signer.value != letters.STANDARD
         if any(field.value for field in texts) or self.headers.values or self.ordered.value or signed:
             self.open(True)
