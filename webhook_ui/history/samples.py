@@ -67,11 +67,11 @@ def documents(session: Session, event_ids: Sequence[int]) -> Iterator[Document]:
                 return
 
 
-def latest_unjudged(session: Session, webhook_id: int) -> Unjudged | None:
-    """The latest event that a webhook got because its filter could not be evaluated."""
+def latest_unjudged(session: Session, webhook_id: int, *, since: datetime) -> Unjudged | None:
+    """The latest event since a moment that a webhook got because its filter could not be evaluated."""
     statement = (
         sa.select(_skip.c.event_id, _skip.c.reason)
-        .where(_skip.c.webhook_id == webhook_id, _skip.c.delivered)
+        .where(_skip.c.webhook_id == webhook_id, _skip.c.delivered, _skip.c.event_id >= ids.floor(since))
         .order_by(_skip.c.event_id.desc())
         .limit(1)
     )

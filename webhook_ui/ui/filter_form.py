@@ -97,12 +97,13 @@ class FilterForm:
                 ),
                 on_change=lambda _: self._changed(),
             )
-            self._filter_place = Part(box("div"), show_fault)
+            self._filter_place = Part(box("div", "w-holder"), show_fault)
             self._verdict = Part(box("div", "w-verdict"), show_verdict)
             self._verdict.element.props["role"] = "status"
         with box("section", "w-form", label=tr("Body")):
             self._shape = choice_field(tr("Shape"), shape_titles(), shape, on_change=self._turn)
-            self._opener = button(tr("Change the expression"), self._open_expression, icon=icons.EDIT, small=True)
+            with box("div") as self._opener:
+                button(tr("Change the expression"), self._open_expression, icon=icons.EDIT, small=True)
             with box("div", "w-form") as self._editor:
                 self._expression = area_field(
                     tr("Expression"),
@@ -111,9 +112,9 @@ class FilterForm:
                     hint=tr("JMESPath; what it gives is the body"),
                     on_change=lambda _: self._changed(),
                 )
-                self._expression_place = Part(box("div"), show_fault)
-                with box("div"):
-                    self._back = button(
+                self._expression_place = Part(box("div", "w-holder"), show_fault)
+                with box("div") as self._back:
+                    button(
                         tr("Back to the ready one"), self._close_expression, icon=icons.UNDO, kind="quiet", small=True
                     )
             self._body = Part(box("div", "w-shaped"), show_body)

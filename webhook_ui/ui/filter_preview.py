@@ -41,7 +41,7 @@ def show_verdict(written: str | None, seen: Rehearsal) -> None:
     if written is None:
         _line(icons.SENT, "w-sent-ink", tr("No filter: all events of its triggers are delivered"))
     elif seen.filter_fault:
-        _line(icons.ERROR, "w-error-ink", tr("Tried once the filter is right"))
+        _line(icons.PENDING, "w-muted", tr("Tried once the filter is right"))
     elif verdict is None:
         _line(icons.PENDING, "w-muted", tr("There is no event to try it with"))
     elif verdict.fault:
@@ -61,7 +61,7 @@ def show_verdict(written: str | None, seen: Rehearsal) -> None:
 def _line(icon: str, look: str, words: str, code: str = "") -> None:
     with box("p", "w-row w-wrap"):
         symbol(icon, look)
-        text(words, f"{look} w-medium")
+        text(f"{words} ", f"{look} w-medium")
         if code:
             mono(code, "w-trace-code w-break")
 

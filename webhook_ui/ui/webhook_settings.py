@@ -51,7 +51,9 @@ class SettingsSection:
 
     async def _look(self) -> None:
         webhook = self._webhook
-        found = await self._tab.read(latest_unjudged, int(webhook.id or 0)) if webhook.filter else None
+        found = None
+        if webhook.filter:
+            found = await self._tab.read(latest_unjudged, int(webhook.id or 0), since=webhook.updated_at)
         self._unjudged.show(found)
 
     async def _edit_filter(self) -> None:
@@ -95,13 +97,12 @@ def _filter_and_body(webhook: Webhook) -> None:
 def _show_unjudged(found: Unjudged | None) -> None:
     if found is None:
         return
-    with box("p", "w-row w-wrap w-error-ink"):
+    told = "The filter could not be evaluated for an event, which was not left out therefore: {reason}."
+    with box("p", "w-told w-error-ink"):
         symbol(icons.ERROR)
-        told = tr(
-            "It could not be evaluated for an event, which was delivered all the same: {reason}.", reason=found.reason
-        )
-        text(told)
-        link(tr("Show the latest"), f"/events/{ids.event_text(found.event_id)}")
+        with box("span"):
+            text(tr(told, reason=found.reason) + " ")
+            link(tr("Show the latest"), f"/events/{ids.event_text(found.event_id)}")
 
 
 def _values(tab: Tab, webhook: Webhook) -> None:
