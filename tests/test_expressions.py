@@ -1,14 +1,17 @@
 """Expressions: what is said of mistakes, which operand said no, and that nothing an expression can do is unbounded."""
 
 import json
+import re
 from typing import Any
 
+import jmespath
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webhook_ui import expressions, filters
-from webhook_ui.expressions import ROOTS, Document, Evaluation, Fault, Unevaluable
+from tests.processes import ROOT
+from webhook_ui import expressions, filters, shaping
+from webhook_ui.expressions import ROOTS, Document, Evaluation, Fault, Unevaluable, evaluating
 
 DATA = {
     "plan": "pro",
@@ -243,3 +246,18 @@ def test_whatever_is_written_gives_a_verdict(text: str, data: Any) -> None:
     if verdict.fault is None:  # cut into operands it says what the whole says
         whole = Evaluation(made.value, size=made.size).value(expressions.parse(text, ROOTS))
         assert verdict.passed == expressions.is_true(whole)
+
+
+def test_what_the_readme_says_of_expressions_holds() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (block,) = re.findall(r"```jmespath\n(.*?)```", readme, re.DOTALL)
+    for line in block.splitlines():
+        filters.check(line)
+    (body,) = re.findall(r"```json\n(\{\"filter.*?)```", readme, re.DOTALL)
+    given = json.loads(body)
+    filters.check(given["filter"])
+    assert shaping.check(given["template"]) == given["template"]
+    own = {*expressions.FUNCTIONS} - {*jmespath.functions.Functions.FUNCTION_TABLE}
+    assert own == {"cut", "pretty"}
+    for number in (expressions.LONGEST, filters.STEPS, evaluating.STEPS):
+        assert f"{number:,}" in readme

@@ -64,7 +64,7 @@ def rehearse(session: Session, draft: Draft, chosen: int | Document | None, rece
 
 
 def _fault(text: str | None) -> Fault | None:
-    if not text:
+    if text is None:
         return None
     try:
         filters.check(text)
@@ -77,7 +77,7 @@ def _shape(draft: Draft, document: Document) -> tuple[Shaped | None, str | None]
     if draft.shape is None:
         return Shaped(body=wire.envelope_at(document.trigger, document.timestamp, document.payload)), None
     template: Template = {"shape": draft.shape}
-    if draft.expression:
+    if draft.expression is not None:
         template = {"shape": draft.shape, "expression": draft.expression}
     try:
         return shaping.shape(template, document), None

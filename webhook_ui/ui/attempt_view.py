@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui import times
+from webhook_ui import shaping, times
 from webhook_ui.history.deliveries import DeliveryDetail
 from webhook_ui.languages import tr
 from webhook_ui.models import Attempt
@@ -130,5 +130,5 @@ def show_what_will_be_sent(shown: Look) -> None:
         text(words, "w-muted", tag="p")
     envelope = shown.envelope
     start = [("w-json-key", "POST "), ("", shown.detail.webhook.url)]
-    headers = [["content-type", "application/json"]]
+    headers = [["content-type", shaping.content_type(shown.detail.webhook.template)]]
     MessageView("Request", start=start, headers=headers, body=envelope, note=size_note(envelope))

@@ -52,9 +52,15 @@ def show_verdict(written: str | None, seen: Rehearsal) -> None:
     else:
         _line(icons.FILTER, "w-error-ink", tr("This event is filtered out by"), verdict.clause or "")
     if seen.tried:
-        one, many = "{passed} of the last {n} event would pass", "{passed} of the last {n} events would pass"
-        failed = tr("{n} of them because it cannot be evaluated", n=seen.failed) if seen.failed else ""
-        words = [trn(one, many, seen.tried, passed=seen.passed), failed]
+        words = [
+            trn(
+                "{passed} of the last {n} event would pass",
+                "{passed} of the last {n} events would pass",
+                seen.tried,
+                passed=seen.passed,
+            ),
+            tr("{n} of them because it cannot be evaluated", n=seen.failed) if seen.failed else "",
+        ]
         text(" · ".join(filter(None, words)), "w-second", tag="p")
 
 

@@ -12,7 +12,13 @@ AS_IT_IS = ""
 
 def shape_titles() -> dict[str, str]:
     """What can be chosen, by name."""
-    return {AS_IT_IS: tr("The event as it is"), **{name: tr(ready.title) for name, ready in shaping.SHAPES.items()}}
+    own_words = {
+        AS_IT_IS: tr("The event as it is"),
+        "cloudevents": tr("CloudEvents 1.0, structured"),
+        "cloudevents-binary": tr("CloudEvents 1.0, binary"),
+        shaping.CUSTOM: tr("Custom"),
+    }
+    return {name: own_words.get(name) or shaping.SHAPES[name].title for name in (AS_IT_IS, *shaping.SHAPES)}
 
 
 def shape_words(template: Mapping[str, str] | None) -> str:

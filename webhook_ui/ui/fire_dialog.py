@@ -11,11 +11,13 @@ from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, count_webhooks, list_webhooks
 from webhook_ui.host import Emission
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fields import show_problems
+from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
 from webhook_ui.ui.payload_form import PayloadForm
@@ -26,12 +28,13 @@ MOST = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Hearer:
-    """A webhook that listens; `why_not` says why it gets nothing now, empty if it does."""
+    """A webhook that listens; `why_not` says why it gets nothing now, empty if it does (or if its filter says so)."""
 
     webhook_id: int
     title: str
     icon: str
     why_not: str
+    only: str | None = None  # its filter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,7 @@ def _judge(webhook: Webhook) -> Hearer:
         icon, why_not = icons.FILTER, f"only events of tenant {webhook.tenant}"
     elif webhook.paused:
         icon, why_not = icons.PAUSED, HELD
-    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not)
+    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not, only=webhook.filter)
 
 
 class FireDialog:
@@ -159,6 +162,8 @@ def _show_hearers(heard: Hearers) -> None:
         if not heard.count:
             prose("Nobody listens. The event is stored all the same.", "w-muted")
         _show_list(getting, "w-hearers w-hearers-two")
+        if any(one.only for one in getting):
+            text(tr("Those with a filter get it only if that lets it pass."), "w-meta", tag="p")
     if held:
         with box("section"):
             text(f"Held for {'this one' if len(held) == 1 else f'these {len(held)}'}", tag="h3")
@@ -181,5 +186,7 @@ def _show_list(some: Sequence[Hearer], look: str) -> None:
                 foreign(one.title)
                 if one.why_not:
                     foreign(one.why_not, "w-muted w-end", cut=False)
+                else:
+                    filter_sign(one.only)
     if len(some) > SHOWN:
         text(f"and {formats.count(len(some) - SHOWN)} more", "w-meta", tag="p")

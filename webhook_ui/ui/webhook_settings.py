@@ -97,11 +97,14 @@ def _filter_and_body(webhook: Webhook) -> None:
 def _show_unjudged(found: Unjudged | None) -> None:
     if found is None:
         return
-    told = "The filter could not be evaluated for an event, which was not left out therefore: {reason}."
     with box("p", "w-told w-error-ink"):
         symbol(icons.ERROR)
         with box("span"):
-            text(tr(told, reason=found.reason) + " ")
+            told = tr(
+                "The filter could not be evaluated for an event, which was not left out therefore: {reason}.",
+                reason=found.reason,
+            )
+            text(f"{told} ")
             link(tr("Show the latest"), f"/events/{ids.event_text(found.event_id)}")
 
 
