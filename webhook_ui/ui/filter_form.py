@@ -58,7 +58,9 @@ class FilterForm:
         self._recent = [sample.event_id for sample in recent]
         self._busy, self._change = False, 0
         template = webhook.template or {}
+        # what was written for each shape; those that are not in it are the ready ones
         self._own = {template["shape"]: template["expression"]} if "expression" in template else {}
+        self._before = template.get("shape", AS_IT_IS)
         self._offered = self._offer(triggers, recent)
         self._frame = PanelFrame(tr("Filter and body"), scrim=True)
         self._frame.dialog.on("hide", self._frame.dialog.delete)
@@ -66,7 +68,7 @@ class FilterForm:
             text(tr("Filter and body"), "w-title", tag="h2")
             foreign(webhook.title, "w-second")
         with self._frame.body:
-            self._build(template.get("shape", AS_IT_IS))
+            self._build(self._before)
         with self._frame.foot:
             box("span", "w-grow")
             button(tr("Cancel"), self._frame.close, kind="quiet")
@@ -110,7 +112,7 @@ class FilterForm:
                     rows=12,
                     code=True,
                     hint=tr("JMESPath; what it gives is the body"),
-                    on_change=lambda _: self._changed(),
+                    on_change=self._type,
                 )
                 self._expression_place = Part(box("div", "w-holder"), show_fault)
                 with box("div") as self._back:
@@ -144,14 +146,23 @@ class FilterForm:
     # the shape and its expression
 
     def _turn(self, shape: str) -> None:
+        if shape == shaping.CUSTOM and shape not in self._own:  # one's own begins with what was there before
+            ready = shaping.SHAPES.get(self._before)
+            start = self._own.get(self._before) or (ready.expression if ready else None)
+            self._own[shape] = start or shaping.SHAPES[shape].expression or ""
+        self._before = shape
         self._show_shape(shape)
         self._changed(rest=0)
+
+    def _type(self, expression: str) -> None:
+        shape = str(self._shape.value)
+        if shape in self._own:
+            self._own[shape] = expression or ""
+        self._changed()
 
     def _show_shape(self, shape: str) -> None:
         ready = shaping.SHAPES.get(shape)
         own = self._own.get(shape)
-        if shape == shaping.CUSTOM and own is None and ready:
-            own = self._own[shape] = ready.expression or ""
         opened = ready is not None and own is not None
         if opened:
             self._expression.value = own
@@ -173,11 +184,10 @@ class FilterForm:
 
     def _draft(self) -> Draft:
         shape = str(self._shape.value or AS_IT_IS)
-        opened = self._own.get(shape) is not None
         return Draft(
             filter=str(self._filter.value or "").strip() or None,
             shape=shape or None,
-            expression=str(self._expression.value or "") if opened else None,
+            expression=self._own.get(shape),
         )
 
     def _changed(self, *, rest: float = REST_SECONDS) -> None:
@@ -191,8 +201,6 @@ class FilterForm:
         key = str(self._sample.value or "")
         chosen = self._offered[key][1] if key in self._offered else None
         draft = self._draft()
-        if draft.shape and draft.expression is not None:
-            self._own[draft.shape] = draft.expression
         try:
             seen = await self._tab.read(rehearse, draft, chosen, self._recent)
         except WebhookUIError as error:
