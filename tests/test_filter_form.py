@@ -72,7 +72,7 @@ def test_what_is_written_is_tried_meanwhile(site: Site, enter: Enter, billing: W
     panel.get_by_role("textbox", name="Expression").fill("{who: data.name, what: type}")
     expect(body).to_contain_text('"who": "Ada"')
     choose(page, panel, "Try with", "Example of user.created")
-    expect(body).to_contain_text('"what": "user.created"')
+    expect(body).to_contain_text('"who": "Zoë Ångström"')
     picture(page, f"filter-{scheme}")
     check_rules(page)
     check_width(page)

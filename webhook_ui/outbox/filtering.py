@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
+
+import structlog
 
 from webhook_ui import filters, ids, times
 from webhook_ui.expressions import Document
+
+log = structlog.get_logger()
 
 
 class Fired(Protocol):
@@ -49,9 +54,17 @@ def sift(
         verdict = filters.judge(text, document)
         if verdict.passed:
             passed += hearing
+        if verdict.fault:
+            _warn(text, verdict.fault)
         if reason := verdict.clause or verdict.fault:
             skips += [
                 {"webhook_id": webhook_id, "event_id": event_id, "reason": reason, "delivered": verdict.passed}
                 for webhook_id in hearing
             ]
     return passed, skips
+
+
+@lru_cache(256)
+def _warn(text: str, fault: str) -> None:
+    """Once for each filter and fault: each event has it on record."""
+    log.warning("filter.failed", filter=filters.shown(text), reason=fault, consequence="delivered all the same")
