@@ -170,7 +170,7 @@ async def test_a_webhook_lives_its_life(house: House) -> None:
         assert set(hook) == {
             *("id", "uid", "version", "title", "url", "triggers", "enabled", "paused", "description", "headers"),
             *("tenant", "ordered", "rate_limit", "timeout", "retry_schedule", "signer", "disabled_reason", "breaker"),
-            *("failing_since", "disable_at", "created_at", "updated_at"),
+            *("failing_since", "disable_at", "created_at", "updated_at", "filter", "template"),
         }
         changed = await client.patch(path, json={"title": "CRM, new", "retry_schedule": [1, 2.5]})
         assert changed.json() == {

@@ -89,7 +89,7 @@ REASONS = [
     ),
     (Reason(outcome=Outcome.deleted, since=SINCE - timedelta(days=1), by="Dana"), "Deleted by Dana, yesterday, 13:32"),
     (Reason(outcome=Outcome.created_later, since=SINCE), "Created later, today, 13:32"),
-    (Reason(outcome=Outcome.filtered, detail="Country is DE"), "Left out by its filter: country is DE"),
+    (Reason(outcome=Outcome.filtered, detail="data.country == 'SA'"), "Filtered out by"),
     (Reason(outcome=Outcome.other_tenant, tenant="acme"), "It takes only events of the tenant"),
     (
         Reason(outcome=Outcome.not_subscribed, triggers=("a.b",), listens=True),

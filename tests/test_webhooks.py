@@ -47,6 +47,10 @@ GOOD: list[tuple[str, Any, Any]] = [
     ("description", "", ""),
     ("headers", {"Authorization": "Bearer x"}, {"Authorization": "Bearer x"}),
     ("headers", {}, {}),
+    ("filter", " data.plan == 'pro'\n", "data.plan == 'pro'"),
+    ("filter", None, None),
+    ("template", {"shape": "slack"}, {"shape": "slack"}),
+    ("template", None, None),
     ("tenant", "acme", "acme"),
     ("tenant", None, None),
     ("rate_limit", 5, 5.0),
@@ -111,6 +115,12 @@ BAD: list[tuple[str, Any, str]] = [
     ("headers", {"X-A": "b\r\nc: d"}, "does not allow"),
     ("headers", {"X-A": "1", "x-a": "2"}, "given twice"),
     ("headers", {"X-A": "x" * 4097}, "more than 4096"),
+    ("filter", " ", "must not be empty"),
+    ("filter", 7, "must be text"),
+    ("filter", "data.a\0", "control characters"),
+    ("filter", "a" * 4001, "longer than 4000"),
+    ("filter", "data.a = 'x'", "Line 1, column 8"),
+    ("template", "slack", "null or an object"),
     ("tenant", 7, "must be text"),
     ("tenant", " ", "must not be empty"),
     ("tenant", "x" * 201, "longer than 200"),
@@ -190,7 +200,7 @@ def test_every_field_has_a_good_and_a_bad_value_here() -> None:
         assert caught.value.fields == {name + "x": f"There is no such field. Did you mean {name}?"}
 
 
-NOT_FIELDS = "id uid version secret old_secret created_at updated_at deleted_at disabled_reason filter template"
+NOT_FIELDS = "id uid version secret old_secret created_at updated_at deleted_at disabled_reason"
 
 
 @pytest.mark.parametrize("name", NOT_FIELDS.split())

@@ -44,6 +44,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return found
 
 
+class JsonText(TypeDecorator[Any]):
+    """A JSON value in a column of text."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
 class SealedJson(TypeDecorator[Any]):
     """A JSON value that is stored encrypted."""
 

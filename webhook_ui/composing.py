@@ -1,21 +1,23 @@
-"""What is sent for a delivery: plugins' payload shapes and signers, then the letter. Sends nothing.
+"""What is sent for a delivery: plugins' payload shapes, the webhook's template, signers, the letter. Sends nothing.
 
-Where no plugin has a hand in it, it is `letters` alone.
+Where neither a plugin nor a template has a hand in it, it is `letters` alone.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Unpack
 
-from webhook_ui import letters, payloads
+from webhook_ui import ids, letters, payloads, shaping, times
 from webhook_ui.errors import Invalid, PluginFault
+from webhook_ui.expressions import Document
 from webhook_ui.letters import Contents, Letterhead
 from webhook_ui.outbox import Target
 from webhook_ui.plugin_loader import Plugin, Plugins, Source
 from webhook_ui.plugin_runner import Runner
 from webhook_ui.plugin_types import Signer, Webhook, call_by_name
-from webhook_ui.wire import Outgoing
+from webhook_ui.wire import Headers, Outgoing
 
 LIMIT_SECONDS = 5.0  # that a plugin has for one payload or one signature
 LARGEST = 64 * 1024 * 1024
@@ -44,8 +46,8 @@ class Composer:
         }
 
     def is_plain(self, target: Target) -> bool:
-        """Whether no plugin has a hand in what goes to this target; then `letterhead` and `letters.prepare` do."""
-        return not self._transforms and target.signer not in self._apart
+        """Whether nothing changes what goes to this target; then `letterhead` and `letters.prepare` do."""
+        return target.template is None and not self._transforms and target.signer not in self._apart
 
     def letterhead(self, target: Target) -> Letterhead:
         """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""
@@ -55,22 +57,24 @@ class Composer:
             secrets=target.secrets,
             user_agent=self._user_agent,
             make=self._signer(target.signer).make if target.signer != letters.STANDARD else None,
+            content_type=shaping.content_type(target.template),
         )
 
     async def compose(self, target: Target, **contents: Unpack[Contents]) -> tuple[Letterhead, Outgoing, bool]:
-        """Head and letter, and whether the payload was changed. Raises ValueError or PluginFault."""
+        """Head and letter, and whether the body is another than the event's. Raises ValueError or PluginFault."""
         payload = contents["payload"]
-        shaped = await self._shape(target, contents["trigger"], payload) if self._transforms else payload
-        contents["payload"] = shaped
+        changed = await self._transform(target, contents["trigger"], payload) if self._transforms else payload
+        contents["payload"] = changed
+        shaped = None if target.template is None else await asyncio.to_thread(_shape, target, contents)
 
         def write() -> tuple[Letterhead, Outgoing]:
             head = self.letterhead(target)
-            return head, letters.checked(letters.prepare(head, **contents))
+            return head, letters.checked(letters.prepare(head, **contents, shaped=shaped))
 
         runner = self._apart.get(target.signer)
         what = f"signer {target.signer}"
         head, outgoing = write() if runner is None else await runner.call(what, write, limit=LIMIT_SECONDS)
-        return head, outgoing, shaped is not payload
+        return head, outgoing, shaped is not None or changed is not payload
 
     def _signer(self, name: str) -> Signer:
         signer = self._signers.get(name)
@@ -78,7 +82,7 @@ class Composer:
             raise ValueError(f"no plugin that is loaded has the signer {name}")
         return signer
 
-    async def _shape(self, target: Target, trigger: str, payload: str) -> str:
+    async def _transform(self, target: Target, trigger: str, payload: str) -> str:
         webhook = webhook_of(target)
         for plugin in self._transforms:
             run = partial(_transform, plugin, trigger, webhook, payload)
@@ -90,6 +94,18 @@ class Composer:
 def webhook_of(target: Target) -> Webhook:
     """A target as plugins see it."""
     return Webhook(id=target.webhook_id, uid=target.uid, title=target.title, url=target.url, tenant=target.tenant)
+
+
+def _shape(target: Target, contents: Contents) -> tuple[bytes, Headers]:
+    """What the webhook's template makes of the event. Raises Unshapeable."""
+    document = Document(
+        event_id=ids.event_text(contents["event_id"]),
+        trigger=contents["trigger"],
+        timestamp=times.to_text(contents["occurred_at"]),
+        payload=contents["payload"],
+    )
+    shaped = shaping.shape(target.template or {}, document, taken=list(target.headers))
+    return shaped.body, tuple(shaped.headers)
 
 
 def _transform(plugin: Plugin, trigger: str, webhook: Webhook, payload: str) -> str | None:

@@ -15,6 +15,7 @@ from webhook_ui.wire import Headers, Outgoing
 
 MASK = "•••"
 KNOWN_TARGETS = 4096
+JSON = "application/json"
 STANDARD = "standard"  # the signer that a webhook has when nobody has chosen one
 
 Make = Callable[[Sequence[str]], Sign]
@@ -42,18 +43,27 @@ class Letterhead:
 
 
 def letterhead(
-    *, url: str, headers: Mapping[str, str], secrets: Sequence[str], user_agent: str, make: Make | None = None
+    *,
+    url: str,
+    headers: Mapping[str, str],
+    secrets: Sequence[str],
+    user_agent: str,
+    make: Make | None = None,
+    content_type: str = JSON,
 ) -> Letterhead:
     """The letterhead for a target, signed by what `make` makes of the secrets (default: Standard Webhooks).
 
     Raises ValueError for a secret that cannot sign; the message does not repeat it.
     """
-    return _letterhead(url, tuple(headers.items()), tuple(secrets), user_agent, make or signing.standard)
+    named, signs = tuple(headers.items()), make or signing.standard
+    return _letterhead(url, named, tuple(secrets), user_agent, signs, content_type=content_type)
 
 
 @functools.lru_cache(KNOWN_TARGETS)
-def _letterhead(url: str, headers: Headers, secrets: tuple[str, ...], user_agent: str, make: Make) -> Letterhead:
-    own = (("content-type", "application/json"), ("user-agent", user_agent))
+def _letterhead(
+    url: str, headers: Headers, secrets: tuple[str, ...], user_agent: str, make: Make, *, content_type: str
+) -> Letterhead:
+    own = (("content-type", content_type), ("user-agent", user_agent))
     return Letterhead(
         url=url,
         headers=(*own, *headers),
@@ -71,15 +81,19 @@ def prepare(
     payload: str,
     now: float,
     timeout: float,
+    shaped: tuple[bytes, Headers] | None = None,
 ) -> Outgoing:
-    """The request that brings an event to a target; `now` in seconds since 1970 is when it is signed."""
-    body = wire.envelope(trigger, occurred_at, payload)
+    """The request that brings an event to a target; `now` in seconds since 1970 is when it is signed.
+
+    `shaped` is what a template has made of the event: the body, and headers that belong to it.
+    """
+    body, more = (wire.envelope(trigger, occurred_at, payload), ()) if shaped is None else shaped
     return Outgoing(
         url=head.url,
         headers=head.headers,
         body=body,
         timeout=timeout,
-        proof=tuple(head.sign(ids.event_text(event_id), int(now), body)),
+        proof=(*head.sign(ids.event_text(event_id), int(now), body), *more),
     )
 
 

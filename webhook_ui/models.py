@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from webhook_ui.columns import SealedJson, UtcDateTime
+from webhook_ui.columns import JsonText, SealedJson, UtcDateTime
 
 PREFIX = "webhook_ui_"
 
@@ -81,7 +81,7 @@ class Webhook(Table, table=True):
     old_secret_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     signer: str = "standard"
     filter: str | None = None
-    template: str | None = None
+    template: dict[str, str] | None = Field(default=None, sa_type=JsonText)
     tenant: str | None = Field(default=None, index=True)
     ordered: bool = False
     rate_limit: float | None = None
@@ -172,14 +172,27 @@ class EventField(Table, table=True):
 
 
 class Skip(Table, table=True):
-    """A subscribed webhook that did not get an event, and why."""
+    """A webhook that listens and whose filter left an event out: `reason` is the clause that said no.
+
+    `delivered`: the filter could not be evaluated (`reason` says why), and the webhook got the event all the same.
+    """
 
     __tablename__ = PREFIX + "skip"
-    __table_args__ = (Index(None, "event_id"),)
+    __table_args__ = (
+        Index(None, "event_id"),
+        Index(  # few, and the latest of a webhook is asked for
+            "ix_webhook_ui_skip_delivered",
+            "webhook_id",
+            "event_id",
+            sqlite_where=sa.text("delivered"),
+            postgresql_where=sa.text("delivered"),
+        ),
+    )
 
     webhook_id: int = Field(primary_key=True, sa_type=BigInteger)
     event_id: int = Field(primary_key=True, sa_type=BigInteger)
     reason: str
+    delivered: bool = False
 
 
 class Delivery(Table, table=True):

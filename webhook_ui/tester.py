@@ -26,6 +26,7 @@ from webhook_ui.outbox.trials import Trial, keep_trial
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
+from webhook_ui.shaping import Unshapeable
 from webhook_ui.wire import Answer, Outgoing, Result
 
 AT_ONCE = 8  # more wait for each other, not at the cost of their timeouts
@@ -136,6 +137,7 @@ class Tester:
             uid=webhook.uid,
             title=webhook.title,
             tenant=webhook.tenant,
+            template=webhook.template,
         )
         try:
             return await self._composer.compose(
@@ -149,6 +151,10 @@ class Tester:
             )
         except PluginFault as error:
             raise Conflict(tr("Nothing could be sent: {error}", error=error)) from None
+        except Unshapeable as error:
+            raise Conflict(
+                tr("Nothing could be sent: {error}. Correct its template, then test again.", error=error)
+            ) from None
         except ValueError as error:
             raise Conflict(
                 tr("Nothing could be sent: {error}. Rotate the secret, then test again.", error=error)

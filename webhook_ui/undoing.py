@@ -21,6 +21,8 @@ FIELDS = (
     "triggers",
     "enabled",
     "paused",
+    "filter",
+    "template",
     "tenant",
     "ordered",
     "rate_limit",

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook_ui import guard
+from webhook_ui import filters, guard, shaping
 from webhook_ui.errors import Invalid
+from webhook_ui.expressions import LONGEST
 from webhook_ui.languages import mark, number, short_number, tr
 from webhook_ui.patterns import PATTERN, matches
 
@@ -76,6 +77,8 @@ def _checks(rules: Rules, present: Collection[str]) -> dict[str, Callable[[Any],
         "ordered": _switch,
         "description": lambda value: clean_text(value, 2000, lines=True),
         "headers": _headers,
+        "filter": _filter,
+        "template": _template,
         "tenant": tenant,
         "rate_limit": rate,
         "timeout": lambda value: _timeout(value, rules.longest_timeout),
@@ -185,6 +188,23 @@ def _headers(value: Any) -> dict[str, str]:
         raise ValueError(tr("Header names and values must be text."))
     guard.check_headers(value)
     return dict(value)
+
+
+def _filter(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = clean_text(value, LONGEST, lines=True)
+    if not text:
+        raise ValueError(tr("A filter must not be empty. Leave it out (null) for all events of the triggers."))
+    filters.check(text)
+    return text
+
+
+def _template(value: Any) -> dict[str, str] | None:
+    template = shaping.check(value)
+    if template and "expression" in template:
+        template["expression"] = clean_text(template["expression"], LONGEST, lines=True)
+    return template
 
 
 def _seconds(value: Any, longest: float) -> float:

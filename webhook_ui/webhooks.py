@@ -222,6 +222,8 @@ def snapshot(webhook: Webhook) -> dict[str, Any]:
         "paused": webhook.paused,
         "disabled_reason": webhook.disabled_reason,
         "headers": sorted(webhook.headers),
+        "filter": webhook.filter,
+        "template": webhook.template,
         "tenant": webhook.tenant,
         "ordered": webhook.ordered,
         "rate_limit": webhook.rate_limit,

@@ -91,5 +91,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 def envelope(trigger: str, occurred_at: datetime, payload: str) -> bytes:
     """The body of a delivery; `payload` (JSON text) stands in it exactly as it was accepted."""
-    head = f'{{"type":"{trigger}","timestamp":"{times.to_text(occurred_at)}","data":'
-    return f"{head}{payload}}}".encode()
+    return envelope_at(trigger, times.to_text(occurred_at), payload)
+
+
+def envelope_at(trigger: str, timestamp: str, payload: str) -> bytes:
+    """The same for a moment that is written already."""
+    return f'{{"type":"{trigger}","timestamp":"{timestamp}","data":{payload}}}'.encode()

@@ -76,7 +76,13 @@ class TraceEntry(Shape):
             "webhook."
         ),
     ]
-    detail: Annotated[str | None, Meta(description="What the filter, or who disabled it, said.")]
+    detail: Annotated[
+        str | None,
+        Meta(
+            description="The clause of its filter that said no, or what who disabled it said. With `delivered`: why "
+            "its filter could not be evaluated; then it got the event all the same."
+        ),
+    ]
     since: Annotated[
         datetime | None, Meta(description="When it was disabled, deleted, created or, for what is held, paused.")
     ]
@@ -146,7 +152,7 @@ def _trace_entry(row: TraceRow) -> TraceEntry:
         webhook_id=row.webhook_id,
         webhook_title=row.webhook_title,
         outcome=reason.outcome.value,
-        detail=reason.detail,
+        detail=reason.detail or reason.fault,
         since=reason.since,
         by=reason.by,
         triggers=list(reason.triggers),

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from webhook_ui import ids, models, wire
 from webhook_ui.actors import Role
+from webhook_ui.expressions import LONGEST
 from webhook_ui.history.deliveries import DeliveryDetail, DeliveryRow
 from webhook_ui.tester import Tested
 
@@ -38,6 +39,18 @@ class Breaker(Shape):
     next_probe_at: datetime | None
 
 
+ShapeName = Literal["slack", "discord", "teams", "cloudevents", "cloudevents-binary", "custom"]
+
+
+class Template(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A ready shape, or an expression of one's own; with a ready shape an expression takes the place of its own."""
+
+    shape: ShapeName
+    expression: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=LONGEST)] | None, Meta(description="JMESPath; gives the body.")
+    ] = None
+
+
 class Webhook(Shape):
     """Where to send and what for."""
 
@@ -52,6 +65,10 @@ class Webhook(Shape):
     description: str
     headers: Annotated[
         dict[str, str], Meta(description="Sent with every delivery. Viewers see the names; the values are •••.")
+    ]
+    filter: Annotated[str | None, Meta(description="A JMESPath expression: events for which it is false are left out.")]
+    template: Annotated[
+        Template | None, Meta(description="The shape its bodies go out in; null: the event as it was accepted.")
     ]
     tenant: Annotated[str | None, Meta(description="Whose events it gets, besides those of nobody.")]
     ordered: Annotated[bool, Meta(description="First in, first out, one at a time.")]
@@ -264,6 +281,7 @@ def delivery_with_attempts(detail: DeliveryDetail) -> DeliveryWithAttempts:
 
 def _webhook_values(found: models.Webhook, lane: models.Lane, role: Role) -> dict[str, Any]:
     engines = {"breaker", "failing_since", "disable_at"}
+    template = None if found.template is None else Template(**found.template)  # type: ignore[arg-type]  # judged before
     values = {name: getattr(found, name) for name in Webhook.__struct_fields__ if name not in engines}
     if not role.covers(Role.operator):
         values["headers"] = dict.fromkeys(found.headers, MASK)
@@ -273,6 +291,7 @@ def _webhook_values(found: models.Webhook, lane: models.Lane, role: Role) -> dic
         opened_at=lane.opened_at,
         next_probe_at=lane.probe_at,
     )
+    values["template"] = template
     return {**values, "breaker": breaker, "failing_since": lane.failing_since, "disable_at": lane.disable_at}
 
 

@@ -14,6 +14,7 @@ from webhook_ui.api.calls import Answer, Body, Call, Core, Operation, operation,
 from webhook_ui.api.problems import Refused
 from webhook_ui.database import moment
 from webhook_ui.errors import Conflict
+from webhook_ui.expressions import LONGEST
 from webhook_ui.history import paging
 from webhook_ui.history import webhooks as history
 from webhook_ui.webhook_fields import HIGHEST_RATE, LEAST_RATE, MAX_RETRIES, MAX_TRIGGERS
@@ -31,6 +32,8 @@ WEBHOOK = {
     "paused": False,
     "description": "",
     "headers": {},
+    "filter": "data.plan == 'pro'",
+    "template": None,
     "tenant": None,
     "ordered": False,
     "rate_limit": None,
@@ -65,6 +68,16 @@ class WebhookChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     paused: Annotated[bool | UnsetType, Meta(description="While true, deliveries are kept and held.")] = UNSET
     description: Annotated[str, Meta(max_length=2000)] | UnsetType = UNSET
     headers: Annotated[dict[str, str] | UnsetType, Meta(description="Sent with every delivery.")] = UNSET
+    filter: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=LONGEST)] | UnsetType | None,
+        Meta(
+            description="A JMESPath expression over `type`, `timestamp`, `data` and `id`: an event for which it is "
+            "false, null or empty is not delivered, and its trace says which clause it was."
+        ),
+    ] = UNSET
+    template: Annotated[
+        shapes.Template | UnsetType | None, Meta(description="The shape of the bodies; null: the event itself.")
+    ] = UNSET
     tenant: Annotated[str, Meta(max_length=200)] | UnsetType | None = UNSET
     ordered: Annotated[bool | UnsetType, Meta(description="First in, first out, one at a time.")] = UNSET
     rate_limit: Annotated[

@@ -242,6 +242,19 @@ def _reset(case: Case) -> Explanation:
     )
 
 
+def _template(case: Case) -> Explanation:
+    return Explanation(
+        code="template",
+        title="The webhook's template gave no body",
+        cause=quote(case.message, 600),
+        steps=(
+            "Open the webhook's tab Settings, edit filter and body, and choose this event's trigger there: the preview "
+            "shows what goes wrong.",
+            "Then redeliver. The receiver needs no change; it was not asked.",
+        ),
+    )
+
+
 def _plugin(case: Case) -> Explanation:
     return Explanation(
         code="plugin",
@@ -291,6 +304,7 @@ _RULES: tuple[tuple[str, str, Callable[[Case], Explanation]], ...] = (
     ("protocol", "interim answers", _interim),
     ("protocol", "closed the connection without", _empty),
     ("protocol", "broke the connection off", _reset),
+    ("plugin", r"The template \(", _template),
     ("plugin", "", _plugin),
     ("crash", "", _crash),
 )

@@ -5,7 +5,7 @@ it is judged by itself (`trace_reasons`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ from webhook_ui import ids
 from webhook_ui.errors import Invalid, NotFound
 from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryRow, deliveries_of
-from webhook_ui.history.trace_reasons import Outcome, Reason, held_since, judge, read_case
+from webhook_ui.history.trace_reasons import Outcome, Reason, held_since, judge, read_case, unjudged
 from webhook_ui.languages import tr
 from webhook_ui.models import Change, Delivery, Event, Skip, Subscription, Webhook, table
 from webhook_ui.patterns import patterns
@@ -146,11 +146,12 @@ def _delivered(
         statement = statement.join(_webhook, _webhook.c.id == _delivery.c.webhook_id).where(_named(q))
     webhook_ids = session.execute(statement).scalars().all()
     found = deliveries_of(session, event.id, webhook_ids, now=now)
+    faults = unjudged(session, event.id, webhook_ids)
     return [
         TraceRow(
             webhook_id=webhook_id,
             webhook_title=found[webhook_id].webhook_title,
-            reason=_held(session, found[webhook_id], now),
+            reason=replace(_held(session, found[webhook_id], now), fault=faults.get(webhook_id)),
             delivery=found[webhook_id],
         )
         for webhook_id in webhook_ids

@@ -38,8 +38,9 @@ class Outcome(StrEnum):
 class Reason:
     """An outcome, and what it rests on: `triggers` and `tenant` are what the webhook had then.
 
-    `since` and `by` are when and by whom it was disabled, deleted, created or paused; `detail` is what the filter or
-    who disabled it said; `listens` whether it hears of such events now.
+    `since` and `by` are when and by whom it was disabled, deleted, created or paused; `detail` is the clause of its
+    filter that said no, or what who disabled it said; `listens` whether it hears of such events now. `fault` is why its
+    filter could not be evaluated, so that it got the event all the same.
     """
 
     outcome: Outcome
@@ -49,6 +50,7 @@ class Reason:
     triggers: tuple[str, ...] = ()
     tenant: str | None = None
     listens: bool = False
+    fault: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +66,7 @@ class Case:
 def read_case(session: Session, event: Event, webhook_ids: Sequence[int]) -> Case:
     """All that is needed to judge these webhooks, in two questions."""
     skips = sa.select(_skip.c.webhook_id, _skip.c.reason).where(
-        _skip.c.webhook_id.in_(webhook_ids), _skip.c.event_id == event.id
+        _skip.c.webhook_id.in_(webhook_ids), _skip.c.event_id == event.id, sa.not_(_skip.c.delivered)
     )
     latest = (
         sa.select(_change.c.id)
@@ -82,6 +84,14 @@ def read_case(session: Session, event: Event, webhook_ids: Sequence[int]) -> Cas
         skips={row.webhook_id: row.reason for row in session.execute(skips)},
         changes={row[0]: row[1] for row in session.execute(changes.where(_webhook.c.id.in_(webhook_ids)))},
     )
+
+
+def unjudged(session: Session, event_id: int, webhook_ids: Sequence[int]) -> dict[int, str]:
+    """Of these webhooks those whose filter could not be evaluated for the event, and why."""
+    faults = sa.select(_skip.c.webhook_id, _skip.c.reason).where(
+        _skip.c.webhook_id.in_(webhook_ids), _skip.c.event_id == event_id, _skip.c.delivered
+    )
+    return {row.webhook_id: row.reason for row in session.execute(faults)}
 
 
 def judge(session: Session, case: Case, webhook: Webhook) -> Reason:

@@ -1,6 +1,6 @@
 """Emitting: one transaction stores events and a delivery of each for every enabled webhook that listens."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,8 +12,9 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.errors import Conflict
 from webhook_ui.indexed_fields import Found
-from webhook_ui.models import EventField, table
+from webhook_ui.models import EventField, Skip, table
 from webhook_ui.outbox import idempotency
+from webhook_ui.outbox.filtering import Listeners, sift
 from webhook_ui.outbox.idempotency import KeyOf
 from webhook_ui.outbox.store import DeliveryRow, EventRow
 from webhook_ui.outbox.stores import store_of
@@ -65,7 +66,7 @@ def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) ->
     for actor in {id(event.actor): event.actor for event in events}.values():
         actor.require(Role.operator)
     known = idempotency.take(session, {key for event in events if (key := event.key) is not None}, now)
-    listeners: dict[tuple[str, str | None], list[int]] = {}
+    listeners: dict[tuple[str, str | None], Listeners] = {}
     new = _New()
     outcomes: list[Emitted | Conflict] = []
     for event in events:
@@ -76,7 +77,8 @@ def emit_each(session: Session, events: Sequence[NewEvent], *, now: datetime) ->
         kind = event.trigger, event.tenant
         if kind not in listeners:
             connection = session.connection()
-            listeners[kind] = store_of(connection).listeners(connection, patterns(event.trigger), event.tenant)
+            found = store_of(connection).listeners(connection, patterns(event.trigger), event.tenant)
+            listeners[kind] = Listeners(found)
         emitted = new.add(event, listeners[kind], now)
         if key is not None:
             known[key] = idempotency.Known(
@@ -98,9 +100,10 @@ class _New:
         self._events: list[EventRow] = []
         self._deliveries: list[DeliveryRow] = []
         self._fields: list[dict[str, object]] = []
+        self._skips: list[dict[str, object]] = []
         self._heard_by: set[int] = set()
 
-    def add(self, event: NewEvent, webhook_ids: Iterable[int], now: datetime) -> Emitted:
+    def add(self, event: NewEvent, listeners: Listeners, now: datetime) -> Emitted:
         event_id = ids.new_id()
         due_at = now if event.deliver_at is None else max(event.deliver_at, now)
         self._events.append(
@@ -116,7 +119,11 @@ class _New:
         )
         if event.fields:
             self._fields += [{"field": path, "value": value, "event_id": event_id} for path, value in event.fields]
-        hearing = [webhook_id for webhook_id in webhook_ids if webhook_id != event.about]
+        hearing = [webhook_id for webhook_id in listeners.unfiltered if webhook_id != event.about]
+        if listeners.filters:
+            passed, skips = sift(listeners.filters, event, event_id, event.occurred_at or now)
+            hearing += passed
+            self._skips += skips
         self._deliveries += [DeliveryRow(webhook_id, event_id, event.trigger, due_at, now) for webhook_id in hearing]
         self._heard_by.update(hearing)
         return Emitted(event_id=event_id, deliveries=len(hearing), stored=True)
@@ -131,6 +138,8 @@ class _New:
             store.add_deliveries(connection, self._deliveries)
         if self._fields:
             session.execute(table(EventField).insert(), self._fields)
+        if self._skips:
+            session.execute(table(Skip).insert(), self._skips)
         if self.keys:
             idempotency.keep(session, {key: known[key] for key in self.keys}, now)
         note(session, Changed(Kind.event), *(Changed(Kind.delivery, webhook_id) for webhook_id in self._heard_by))

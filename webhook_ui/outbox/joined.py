@@ -9,15 +9,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import Session
 
 from webhook_ui import ids, times
 from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import CHANNEL, LONGEST_NOTICE, write_notice
-from webhook_ui.models import Delivery, Event, Subscription, Webhook, table
+from webhook_ui.models import Delivery, Event, Skip, Subscription, Webhook, table
 from webhook_ui.outbox import idempotency
 from webhook_ui.outbox.emit import Emitted, NewEvent, again
+from webhook_ui.outbox.filtering import Listeners, sift
 from webhook_ui.patterns import patterns
 
 JOINED = "joined"  # the origin of notices that no Database has sent
@@ -71,10 +73,12 @@ def _add(connection: Connection, event: NewEvent, now: datetime | None) -> Emitt
         "heard_as": patterns(event.trigger),
     }
     if connection.dialect.name == "postgresql":
-        heard = int(connection.execute(_DELIVER_AND_WAKE, given).one()[0])
+        count, _, filtered = connection.execute(_DELIVER_AND_WAKE, given).one()
     else:
-        heard = len(connection.execute(_DELIVER, given).all())
-    return Emitted(event_id=event_id, deliveries=heard, stored=True)
+        filtered = [(row.webhook_id, row.filter) for row in connection.execute(_DELIVER, given)]
+        count = len(filtered)
+    count -= _take_back(connection, Listeners(filtered or ()), event, event_id, now)
+    return Emitted(event_id=event_id, deliveries=count, stored=True)
 
 
 def _deliver() -> sa.Insert:
@@ -105,21 +109,45 @@ def _deliver() -> sa.Insert:
 
 
 def _deliver_and_wake() -> sa.Select[Any]:
-    """The same, and a notice of it; its one row says how many there are."""
+    """The same, and a notice of it; its one row says how many there are, and which of them have a filter."""
     added = _deliver().returning(_delivery.c.webhook_id).cte("added")
     each = sa.func.concat(f" {Kind.delivery}:", added.c.webhook_id)
     said = sa.func.concat(write_notice(JOINED, {Changed(Kind.event)}), sa.func.string_agg(each, ""))
     otherwise = write_notice(JOINED, {Changed(Kind.anything)})
     notice = sa.case((sa.func.length(said) <= LONGEST_NOTICE, said), else_=otherwise)
-    return sa.select(sa.func.count(added.c.webhook_id), sa.func.pg_notify(CHANNEL, notice))
+    pair = sa.func.json_build_array(_webhook.c.id, _webhook.c.filter)
+    filtered = sa.func.json_agg(pair, type_=sa.JSON()).filter(_webhook.c.filter.is_not(None))
+    counted = sa.select(sa.func.count(added.c.webhook_id), sa.func.pg_notify(CHANNEL, notice), filtered)
+    return counted.select_from(added.join(_webhook, _webhook.c.id == added.c.webhook_id))
+
+
+def _deliver_and_tell() -> ReturningInsert[Any]:
+    """The same; a row for each that there is, with its filter."""
+    stored: sa.ColumnElement[int] = sa.literal_column(f"{_delivery.name}.webhook_id")  # the row that was inserted
+    said = sa.select(_webhook.c.filter).where(_webhook.c.id == stored).scalar_subquery()
+    return _deliver().returning(_delivery.c.webhook_id, said.label("filter"))
 
 
 _ADD_EVENT = _event.insert()
 _NOW = sa.func.statement_timestamp()
 _ADD_EVENT_NOW = _event.insert().values(created_at=_NOW, occurred_at=_NOW).returning(_event.c.created_at)
 _ADD_EVENT_OF_THEN = _event.insert().values(created_at=_NOW).returning(_event.c.created_at)
-_DELIVER = _deliver().returning(_delivery.c.webhook_id)
+_DELIVER = _deliver_and_tell()
 _DELIVER_AND_WAKE = _deliver_and_wake()
+
+
+def _take_back(connection: Connection, listeners: Listeners, event: NewEvent, event_id: int, now: datetime) -> int:
+    """Takes back the deliveries that filters leave out; asking for filters first would cost everybody a statement."""
+    if not listeners.filters:
+        return 0
+    _, skips = sift(listeners.filters, event, event_id, event.occurred_at or now)
+    unwanted = [skip["webhook_id"] for skip in skips if not skip["delivered"]]
+    if unwanted:
+        of_event = _delivery.c.event_id == event_id
+        connection.execute(_delivery.delete().where(of_event, _delivery.c.webhook_id.in_(unwanted)))
+    if skips:
+        connection.execute(table(Skip).insert(), skips)
+    return len(unwanted)
 
 
 def _moment(connection: Connection) -> datetime:

@@ -132,8 +132,10 @@ class Store(Protocol):
         """The latency counts (JSON texts) that a dispatcher has stored for these webhooks in these minutes."""
         ...
 
-    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
-        """The enabled webhooks that listen to one of `patterns`, by id.
+    def listeners(
+        self, connection: Connection, patterns: Sequence[str], tenant: str | None
+    ) -> list[tuple[int, str | None]]:
+        """The enabled webhooks that listen to one of `patterns`, by id, each with its filter.
 
         An event with a tenant goes to that tenant's webhooks and to those without one, an event without to the latter.
         """
@@ -212,7 +214,8 @@ STATISTICS = (
     " error = stored.error + excluded.error, latency = excluded.latency"
 )
 LISTENERS = (
-    "SELECT DISTINCT w.id FROM webhook_ui_subscription AS s JOIN webhook_ui_webhook AS w ON w.id = s.webhook_id"
+    "SELECT DISTINCT w.id, w.filter"
+    " FROM webhook_ui_subscription AS s JOIN webhook_ui_webhook AS w ON w.id = s.webhook_id"
     " WHERE {patterns} AND w.enabled AND w.deleted_at IS NULL AND (w.tenant IS NULL OR w.tenant = {tenant})"
     " ORDER BY w.id"
 )

@@ -53,9 +53,11 @@ class PostgresqlStore:
         found = connection.exec_driver_sql(_LATENCIES, (dispatcher, list(minutes), list(webhook_ids)))
         return {(webhook_id, minute): latency for webhook_id, minute, latency in found.all()}
 
-    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
+    def listeners(
+        self, connection: Connection, patterns: Sequence[str], tenant: str | None
+    ) -> list[tuple[int, str | None]]:
         found = connection.exec_driver_sql(_LISTENERS, (list(patterns), tenant))
-        return [webhook_id for (webhook_id,) in found.all()]
+        return [(row[0], row[1]) for row in found.all()]
 
     def is_stopped(self, connection: Connection) -> bool:
         return connection.exec_driver_sql(STOPPED).first() is not None

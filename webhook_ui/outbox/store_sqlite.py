@@ -62,8 +62,10 @@ class SqliteStore:
         found = _rows(connection, _LATENCIES, values)
         return {(webhook_id, _from_us(minute)): latency for webhook_id, minute, latency in found}
 
-    def listeners(self, connection: Connection, patterns: Sequence[str], tenant: str | None) -> list[int]:
-        return [webhook_id for (webhook_id,) in _rows(connection, _LISTENERS, (_json(list(patterns)), tenant))]
+    def listeners(
+        self, connection: Connection, patterns: Sequence[str], tenant: str | None
+    ) -> list[tuple[int, str | None]]:
+        return [(row[0], row[1]) for row in _rows(connection, _LISTENERS, (_json(list(patterns)), tenant))]
 
     def is_stopped(self, connection: Connection) -> bool:
         return bool(_rows(connection, STOPPED, ()))

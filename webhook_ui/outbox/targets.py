@@ -32,6 +32,7 @@ class Target:
     uid: str = ""
     title: str = ""
     tenant: str | None = None
+    template: Mapping[str, str] | None = None
     valid_until: datetime | None = None  # when an old secret signs no longer
 
 
@@ -84,6 +85,7 @@ def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[in
         _webhook.c.uid,
         _webhook.c.title,
         _webhook.c.tenant,
+        _webhook.c.template,
     )
     for row in session.execute(statement.where(_webhook.c.id == webhook_id)):
         rotating = row.old_secret is not None and row.old_secret_until > now
@@ -100,6 +102,7 @@ def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[in
                 uid=row.uid,
                 title=row.title,
                 tenant=row.tenant,
+                template=row.template,
                 valid_until=row.old_secret_until if rotating else None,
             ),
         )

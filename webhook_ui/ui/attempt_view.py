@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui import times
+from webhook_ui import shaping, times
 from webhook_ui.explain import said
 from webhook_ui.history.deliveries import DeliveryDetail
 from webhook_ui.languages import mark, tr
@@ -15,6 +15,7 @@ from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.charts import Moment
 from webhook_ui.ui.difference_view import show_difference
+from webhook_ui.ui.filter_words import shape_words
 from webhook_ui.ui.message_view import MessageView, size_note, timing_bars
 from webhook_ui.ui.panel_look import Look
 from webhook_ui.ui.parts import box, prose, text, time_text
@@ -128,8 +129,11 @@ def show_what_will_be_sent(shown: Look) -> None:
     """Before the first attempt: the request, as far as it is known."""
     with box("div"):
         text(tr("Not sent yet"), tag="h3")
-        text(tr("This is what will go out, signed when it does."), "w-muted", tag="p")
+        words = tr("This is what will go out, signed when it does.")
+        if template := shown.detail.webhook.template:
+            words = tr("This is the event. Its body is made when it goes out: {shape}.", shape=shape_words(template))
+        text(words, "w-muted", tag="p")
     envelope = shown.envelope
     start = [("w-json-key", "POST "), ("", shown.detail.webhook.url)]
-    headers = [["content-type", "application/json"]]
+    headers = [["content-type", shaping.content_type(shown.detail.webhook.template)]]
     MessageView(tr("Request"), start=start, headers=headers, body=envelope, note=size_note(envelope))

@@ -13,6 +13,7 @@ from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
+from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.parts import Part, Status, box, link, mono, sentence, status_pill, text, time_text
 
 
@@ -39,6 +40,7 @@ class CardFace:
     when: tuple[str, datetime] | None = None
     when_text: str = ""
     trouble: bool = False
+    filter: str | None = None
 
 
 def cards(name: str = mark("Webhooks")) -> ui.element:
@@ -103,7 +105,7 @@ class WebhookCard:
         self._next.show(face.at, face.when, face.when_text, face.trouble)
         # "today" has to be said anew tomorrow
         created = formats.day_and_time(face.created_at, utcnow(), self._zone)
-        self._foot.show(tuple(face.triggers), face.created_at, created)
+        self._foot.show(tuple(face.triggers), face.created_at, created, face.filter)
 
     def _build_last(self, result: Status, words: str, title: str) -> None:
         status_pill(result)
@@ -124,8 +126,9 @@ class WebhookCard:
             elif when_text:
                 text(when_text)
 
-    def _build_foot(self, triggers: tuple[str, ...], created_at: datetime, created: str) -> None:
+    def _build_foot(self, triggers: tuple[str, ...], created_at: datetime, created: str, only: str | None) -> None:
         text(formats.listed(list(triggers)), "w-cut").props["title"] = ", ".join(triggers)
+        filter_sign(only)
         with box("span", "w-end w-nowrap"):
             sentence(tr("Created {moment}"), moment=lambda: time_text(created_at, self._zone, shown=created))
 

@@ -1,12 +1,14 @@
 """One line of a webhook's history in words: who, what, and each field before and after. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webhook_ui import filters
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Change
 from webhook_ui.ui import formats
+from webhook_ui.ui.filter_words import shape_words
 from webhook_ui.ui.webhook_more import write_rate, write_schedule
 
 FIELDS = {
@@ -18,6 +20,8 @@ FIELDS = {
     "paused": mark("Paused"),
     "description": mark("Description"),
     "headers": mark("Headers"),
+    "filter": mark("Filter"),
+    "template": mark("Body"),
     "tenant": mark("Tenant"),
     "ordered": mark("Ordered"),
     "rate_limit": mark("Rate limit"),
@@ -104,7 +108,7 @@ def differences(change: Change) -> list[Difference]:
             name=field_name(name),
             before=None if before is None or name not in before else value_text(name, before[name]),
             after=value_text(name, after[name]),
-            code=name in ("url", "triggers", "headers"),
+            code=name in ("url", "triggers", "headers", "filter"),
         )
         for name in changed_fields(change)
     ]
@@ -114,12 +118,26 @@ def value_text(name: str, value: Any) -> str:
     """A field's value as people read it."""
     if isinstance(value, bool):
         return tr("on") if value else tr("off")
-    if name == "retry_schedule":
-        return tr("as the server has it") if value is None else write_schedule(value)
-    if name == "timeout":
-        return tr("as the server has it") if value is None else f"{value:g} s"
-    if name in ("rate_limit", "rate"):
-        return tr("none") if value is None else tr("{rate} a second", rate=write_rate(value))
+    if name in _WRITERS:
+        return _WRITERS[name](value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(str(one) for one in value) or tr("none")
     return tr("none") if value in (None, "") else str(value)
+
+
+def _rate_text(value: float | None) -> str:
+    return tr("none") if value is None else tr("{rate} a second", rate=write_rate(value))
+
+
+def _template_text(template: Mapping[str, str] | None) -> str:
+    own = (template or {}).get("expression")
+    return shape_words(template) + (f": {filters.shown(own)}" if own else "")
+
+
+_WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "retry_schedule": lambda waits: tr("as the server has it") if waits is None else write_schedule(waits),
+    "timeout": lambda value: tr("as the server has it") if value is None else f"{value:g} s",
+    "rate_limit": _rate_text,
+    "rate": _rate_text,
+    "template": _template_text,
+}

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from webhook_ui import outbox, times
 from webhook_ui.history.trace import Group, TraceRow
+from webhook_ui.history.trace_reasons import Outcome
 from webhook_ui.history.webhooks import describe
 from webhook_ui.languages import tr
 from webhook_ui.models import Event, Webhook
@@ -17,6 +18,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import EventAddress
 from webhook_ui.ui.fields import search_field
+from webhook_ui.ui.filter_form import edit_filter
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, status_pill, text, time_text
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.tables import Pager
@@ -117,6 +119,8 @@ class TraceView:
             mono(name, "w-trace-code")
         if len(why.names) > 5:
             text(f"+{len(why.names) - 5}", "w-muted")
+        if why.fault:
+            foreign(why.fault, "w-muted", cut=False)
         if why.next_at:
             time_text(why.next_at, self._tab.zone, prefix=tr("Next ")).classes("w-muted")
 
@@ -124,13 +128,9 @@ class TraceView:
         delivery, writes, title = row.delivery, self._tab.may_write, row.webhook_title
         if delivery is None:
             if writes and row.reason.outcome.value in EDITABLE:
-                button(
-                    tr("Edit"),
-                    lambda: self._edit(row.webhook_id),
-                    kind="quiet",
-                    small=True,
-                    name=tr("Edit {title}", title=title),
-                )
+                edit = self._edit_filter if row.reason.outcome is Outcome.filtered else self._edit
+                named = tr("Edit {title}", title=title)
+                button(tr("Edit"), lambda: edit(row.webhook_id), kind="quiet", small=True, name=named)
             return
         if writes and delivery_words.may_redeliver(delivery):
             redeliver = button(
@@ -149,6 +149,9 @@ class TraceView:
 
     async def _edit(self, webhook_id: int) -> None:
         await webhook_form.edit_webhook(self._tab, webhook_id)
+
+    async def _edit_filter(self, webhook_id: int) -> None:
+        await edit_filter(self._tab, webhook_id)
 
     async def _resume(self, webhook_id: int) -> None:
         (row,) = await self._tab.read(lambda session: describe(session, [session.get_one(Webhook, webhook_id)]))

@@ -93,7 +93,17 @@ def _webhook(row: WebhookRow) -> Record:
     """No secret, and no value of a header."""
     webhook, last = row.webhook, row.last
     plain = ("uid", "title", "url", "description", "triggers", "enabled", "paused", "disabled_reason", "tenant")
-    more = ("ordered", "rate_limit", "timeout", "retry_schedule", "signer", "created_at", "updated_at")
+    more = (
+        "filter",
+        "template",
+        "ordered",
+        "rate_limit",
+        "timeout",
+        "retry_schedule",
+        "signer",
+        "created_at",
+        "updated_at",
+    )
     return {
         "id": row.id,
         **{name: getattr(webhook, name) for name in (*plain, *more)},
@@ -146,7 +156,8 @@ _DELIVERY = (
 )  # fmt: skip
 _WEBHOOK = (
     "id", "uid", "title", "url", "description", "triggers", "enabled", "paused", "disabled_reason", "tenant",
-    "ordered", "rate_limit", "timeout", "retry_schedule", "signer", "created_at", "updated_at", "breaker",
+    "filter", "template", "ordered", "rate_limit", "timeout", "retry_schedule", "signer", "created_at", "updated_at",
+    "breaker",
     "failing_since", "last_status", "last_attempt_at", "last_response_status", "last_error_class", "last_error_message",
 )  # fmt: skip
 _EVENT = (

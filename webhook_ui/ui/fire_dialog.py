@@ -17,6 +17,7 @@ from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fields import show_problems
+from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
 from webhook_ui.ui.payload_form import PayloadForm
@@ -27,13 +28,14 @@ MOST = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Hearer:
-    """A webhook that listens; `why_not` says why it gets nothing now, empty if it does."""
+    """A webhook that listens; `why_not` says why it gets nothing now, empty if it does (or if its filter says so)."""
 
     webhook_id: int
     title: str
     icon: str
     why_not: str
     held: bool = False
+    only: str | None = None  # its filter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,8 @@ def _judge(webhook: Webhook) -> Hearer:
         icon, why_not = icons.FILTER, tr("only events of tenant {tenant}", tenant=webhook.tenant)
     elif webhook.paused:
         icon, why_not, held = icons.PAUSED, tr("paused: held until Resume"), True
-    return Hearer(webhook_id=int(webhook.id or 0), title=webhook.title, icon=icon, why_not=why_not, held=held)
+    number = int(webhook.id or 0)
+    return Hearer(webhook_id=number, title=webhook.title, icon=icon, why_not=why_not, held=held, only=webhook.filter)
 
 
 class FireDialog:
@@ -170,6 +173,8 @@ def _show_hearers(heard: Hearers) -> None:
         if not heard.count:
             prose(tr("Nobody listens. The event is stored all the same."), "w-muted")
         _show_list(getting, "w-hearers w-hearers-two")
+        if any(one.only for one in getting):
+            text(tr("Those with a filter get it only if that lets it pass."), "w-meta", tag="p")
     if held:
         with box("section"):
             text(trn("Held for this one", "Held for these {n}", len(held)), tag="h3")
@@ -193,5 +198,7 @@ def _show_list(some: Sequence[Hearer], look: str) -> None:
                 foreign(one.title)
                 if one.why_not:
                     foreign(one.why_not, "w-muted w-end", cut=False)
+                else:
+                    filter_sign(one.only)
     if len(some) > SHOWN:
         text(tr("and {count} more", count=formats.count(len(some) - SHOWN)), "w-meta", tag="p")

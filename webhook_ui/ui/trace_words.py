@@ -1,6 +1,6 @@
 """Why a webhook got an event or not, in words. Pure: now and zone are passed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -24,12 +24,16 @@ _SWITCHES = {"paused": mark("Held: paused{by}{at}"), "disabled": mark("Held: dis
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """A sentence, what of it others have written (`names`, in code), and when it is tried again."""
+    """A sentence, what of it others have written (`names`, in code), and when it is tried again.
+
+    `fault` is a second sentence, about a filter that failed.
+    """
 
     words: str
     names: tuple[str, ...] = ()
     error: bool = False
     next_at: datetime | None = None
+    fault: str = ""
 
 
 def heading(group: Group, count: int, trigger: str) -> str:
@@ -49,7 +53,10 @@ def heading(group: Group, count: int, trigger: str) -> str:
 def why(row: TraceRow, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
     """Of one webhook."""
     if row.delivery is not None:
-        return _delivered(row.delivery, row.reason, now, zone)
+        found = _delivered(row.delivery, row.reason, now, zone)
+        fault = row.reason.fault
+        told = tr("Not left out, as its filter could not be evaluated: {fault}", fault=fault) if fault else ""
+        return replace(found, fault=told)
     return _missed(row.reason, trigger, now, zone)
 
 
@@ -91,10 +98,11 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
         return Why(words=words, names=reason.triggers)
     if reason.outcome is Outcome.other_tenant:
         return Why(words=tr("It takes only events of the tenant"), names=(reason.tenant or "",))
+    if reason.outcome is Outcome.filtered:
+        return Why(words=tr("Filtered out by"), names=(reason.detail or "",))
     said = f": {reason.detail[:1].lower()}{reason.detail[1:]}" if reason.detail else ""
     who, at = _by(reason), _at(reason.since, now, zone)
     said_of = {
-        Outcome.filtered: tr("Left out by its filter{said}", said=said),
         Outcome.disabled: tr("Disabled{by}{at}{said}", by=who, at=at, said=said),
         Outcome.deleted: tr("Deleted{by}{at}", by=who, at=at),
         Outcome.created_later: tr("Created later{at}", at=at),

@@ -1,6 +1,6 @@
 """The head of a webhook's page: title, state, URL, what can be done, and the one notice about it. Changes in place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui import ids, times, webhooks
+from webhook_ui import filters, ids, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.languages import tr, trn
@@ -18,6 +18,7 @@ from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import Action, button, copy_button, icon_button, more_menu
 from webhook_ui.ui.fields import switch
+from webhook_ui.ui.filter_words import shape_words
 from webhook_ui.ui.parts import (
     Part,
     Status,
@@ -29,6 +30,7 @@ from webhook_ui.ui.parts import (
     prose,
     sentence,
     status_pill,
+    symbol,
     text,
     time_text,
 )
@@ -56,6 +58,7 @@ class WebhookHeader:
             self._state = Part(box("span"), _show_state)
         with _around(line):
             self._url = Part(box("div", "w-row w-url"), _show_url)
+            self._wants = Part(box("div", "w-row w-wrap w-wants"), _show_wants)
         self._tested = box("div", "w-holder")
         self._tested.props["role"] = "status"
         self._notice = Part(box("div", "w-holder"), lambda *_: self._show_notice())
@@ -69,6 +72,9 @@ class WebhookHeader:
         self._title.props["title"] = webhook.title
         self._state.show(state_of(row))
         self._url.show(webhook.url)
+        template = webhook.template
+        self._wants.show(webhook.filter, template)
+        self._wants.element.set_visibility(bool(webhook.filter or template))
         if self._tab.may_write:
             self._enabled.value = webhook.enabled
             self._pause.set_text(tr("Resume") if webhook.paused else tr("Pause"))
@@ -187,6 +193,15 @@ def _around(element: ui.element) -> ui.element:
 def _show_state(state: Status) -> None:
     if state != "enabled":  # the switch says so already
         status_pill(state)
+
+
+def _show_wants(text_of_filter: str | None, template: Mapping[str, str] | None) -> None:
+    if text_of_filter:
+        symbol(icons.FILTER, "w-muted")
+        text(tr("Only events with"), "w-muted")
+        mono(filters.shown(text_of_filter), "w-trace-code", cut=True)
+    if template:
+        text(tr("Body: {shape}", shape=shape_words(template)), "w-muted")
 
 
 def _show_url(url: str) -> None:

@@ -17,6 +17,7 @@ from webhook_ui.ui import formats
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards, is_bad
 from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
+from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
 from webhook_ui.ui.tables import HOOKS, SELECT, Table
 
@@ -48,6 +49,7 @@ def face_of(row: WebhookRow, health: Health) -> CardFace:
         when=when,
         when_text=when_text,
         trouble=trouble,
+        filter=webhook.filter,
     )
 
 
@@ -216,7 +218,7 @@ class _WebhookRow:
         self._result.show(face.result, words, face.at, (face.when, face.when_text, face.trouble))
         self._spark.show(tuple(face.sent), tuple(face.errors))
         self._rate.show(sum(face.sent), sum(face.errors))
-        self._triggers.show(tuple(face.triggers))
+        self._triggers.show(tuple(face.triggers), face.filter)
         self._created.show(face.created_at, formats.day_and_time(face.created_at, utcnow(), self._zone))
 
     def _build_result(
@@ -254,5 +256,7 @@ def _build_rate(sent: int, errors: int) -> None:
     text(formats.success(sent, errors), "w-medium w-error-ink" if is_bad(sent, errors) else "w-medium")
 
 
-def _build_triggers(triggers: tuple[str, ...]) -> None:
-    text(formats.listed(list(triggers), 1), "w-cut w-muted").props["title"] = ", ".join(triggers)
+def _build_triggers(triggers: tuple[str, ...], only: str | None) -> None:
+    with box("div", "w-row w-tight"):
+        text(formats.listed(list(triggers), 1), "w-cut w-muted").props["title"] = ", ".join(triggers)
+        filter_sign(only)

@@ -1,4 +1,4 @@
-"""The part of a webhook's form that most leave closed: description, headers, tenant, order, rate, timeout, retries."""
+"""The part of a webhook's form that most leave closed: description, headers, filter, tenant, order, rate, retries."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class MoreFields:
         """`signers` has the title of each way to sign, by name."""
         self._signer = webhook.signer if webhook else letters.STANDARD
         self._opener = button(
-            tr("More: headers, tenant, timeout, retries"), self._toggle, icon=icons.NEXT, kind="quiet"
+            tr("More: headers, filter, tenant, timeout, retries"), self._toggle, icon=icons.NEXT, kind="quiet"
         )
         self._opener.classes("w-disclose")
         with box("div", "w-form") as self._box:
@@ -46,6 +46,16 @@ class MoreFields:
                 tr("Description"), value=webhook.description if webhook else "", rows=2, hint=tr("For your colleagues")
             )
             self.headers = HeaderRows(webhook.headers if webhook else {})
+            self.filter = area_field(
+                tr("Filter"),
+                value=(webhook.filter or "") if webhook else "",
+                rows=2,
+                code=True,
+                hint=tr(
+                    "Only events for which this is true, such as `data.plan == 'pro'`; empty: all. On the tab Settings "
+                    "of the webhook it can be tried on recent events"
+                ),
+            )
             self.tenant = text_field(
                 tr("Tenant"),
                 value=(webhook.tenant or "") if webhook else "",
@@ -101,6 +111,7 @@ class MoreFields:
         return {
             "description": self.description,
             "headers": self.headers,
+            "filter": self.filter,
             "tenant": self.tenant,
             "rate_limit": self.rate_limit,
             "timeout": self.timeout,
@@ -112,6 +123,7 @@ class MoreFields:
         """What was entered, and at which fields it cannot be read as what it is meant to be."""
         values: dict[str, Any] = {
             "description": self.description.value or "",
+            "filter": (self.filter.value or "").strip() or None,
             "tenant": (self.tenant.value or "").strip() or None,
             "ordered": bool(self.ordered.value),
         }
@@ -132,7 +144,7 @@ class MoreFields:
 
     def open_if_used(self) -> None:
         """Shows them where one of them is not as usual."""
-        texts = (self.description, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
+        texts = (self.description, self.filter, self.tenant, self.rate_limit, self.timeout, self.retry_schedule)
         signed = self.signer.value != letters.STANDARD
         if any(field.value for field in texts) or self.headers.values or self.ordered.value or signed:
             self.open(True)

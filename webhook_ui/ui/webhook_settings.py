@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
-from webhook_ui import letters
+from webhook_ui import ids, letters
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history.samples import Unjudged, latest_unjudged
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.languages import mark, tr, trc, trn
 from webhook_ui.models import Webhook
@@ -15,7 +16,9 @@ from webhook_ui.ui.charts import Moment, time_line
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.delivery_words import schedule_in_force
-from webhook_ui.ui.parts import Part, box, foreign, mono, tag, text, time_text
+from webhook_ui.ui.filter_form import edit_filter
+from webhook_ui.ui.filter_words import shape_words
+from webhook_ui.ui.parts import Part, box, foreign, link, mono, symbol, tag, text, time_text
 from webhook_ui.ui.schedule_view import in_words, schedule_strip
 from webhook_ui.ui.setting_words import source_text
 from webhook_ui.ui.webhook_more import write_rate
@@ -34,7 +37,8 @@ class SettingsSection:
         self._place.show(webhook.version)
 
     async def start(self) -> None:
-        """All of it was known before."""
+        """Looks for what its filter could not make of an event; all else was known before."""
+        await self._look()
 
     async def show(self, address: Address) -> None:
         """It has no pages."""
@@ -43,6 +47,17 @@ class SettingsSection:
         """What the webhook is now."""
         self._webhook = row.webhook
         self._place.show(row.webhook.version)
+        await self._look()
+
+    async def _look(self) -> None:
+        webhook = self._webhook
+        found = None
+        if webhook.filter:
+            found = await self._tab.read(latest_unjudged, int(webhook.id or 0), since=webhook.updated_at)
+        self._unjudged.show(found)
+
+    async def _edit_filter(self) -> None:
+        await edit_filter(self._tab, int(self._webhook.id or 0))
 
     def _build(self) -> None:
         with box("section", "w-box w-part", label=tr("In force")):
@@ -52,9 +67,45 @@ class SettingsSection:
                     edit = button(tr("Edit settings"), self._on_edit, icon=icons.EDIT, small=True)
                     edit.classes("w-end")
             _values(self._tab, self._webhook)
+        with box("section", "w-box w-part", label=tr("Filter and body")):
+            with box("div", "w-row"):
+                text(tr("Filter and body"), tag="h2")
+                if self._tab.may_write:
+                    change = button(tr("Edit filter and body"), self._edit_filter, icon=icons.EDIT, small=True)
+                    change.classes("w-end")
+            _filter_and_body(self._webhook)
+            self._unjudged = Part(box("div", "w-holder"), _show_unjudged)
         with box("section", "w-box w-part", label=tr("Attempts")):
             text(tr("Attempts"), tag="h2")
             _attempts(self._tab, self._webhook)
+
+
+def _filter_and_body(webhook: Webhook) -> None:
+    template = webhook.template
+    with box("dl", "w-kv w-kv-wide w-in-force"):
+        with _entry(tr("Filter"), OWN if webhook.filter else NONE):
+            if webhook.filter:
+                mono(webhook.filter, "w-code-lines")
+            else:
+                text(tr("None: all events of its triggers are delivered"))
+        with _entry(tr("Body"), OWN if template else NONE):
+            text(shape_words(template))
+            if template and "expression" in template:
+                mono(template["expression"], "w-code-lines")
+
+
+def _show_unjudged(found: Unjudged | None) -> None:
+    if found is None:
+        return
+    with box("p", "w-told w-error-ink"):
+        symbol(icons.ERROR)
+        with box("span"):
+            told = tr(
+                "The filter could not be evaluated for an event, which was not left out therefore: {reason}.",
+                reason=found.reason,
+            )
+            text(f"{told} ")
+            link(tr("Show the latest"), f"/events/{ids.event_text(found.event_id)}")
 
 
 def _values(tab: Tab, webhook: Webhook) -> None:
