@@ -113,8 +113,7 @@ def test_in_an_applications_own_transaction_filters_hold_too(database: Database,
     with Session(engine) as session:
         webhook_ui.emit(session, "user.created", {"id": 9, "name": "Ada"})
         session.commit()
-    inserts = [one for one in statements if "pg_notify" not in one and "clock_timestamp" not in one]
-    assert [one.split()[0] for one in inserts] == ["INSERT", "INSERT"], "without filters it costs what it did"
+    assert len(statements) == 2, "without filters it costs what it did"
 
 
 def test_changes_are_kept_and_can_be_undone(database: Database) -> None:
