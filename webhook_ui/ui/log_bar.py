@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.history.deliveries import DeliveryFilter
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.export_menu import export_menu
-from webhook_ui.ui.log_address import LogAddress, scope_query, window_in_words, write
+from webhook_ui.ui.log_address import LogAddress, attempts_in_words, scope_query, write
 from webhook_ui.ui.log_look import Doable, doable
 from webhook_ui.ui.parts import box, link, symbol, text
 
@@ -24,9 +25,9 @@ class LogBar:
         self._log, self._criteria = LogAddress(), DeliveryFilter()
         with box("div", "w-log-bar"):
             with box("span", "w-window") as self._window:
-                text("Time", "w-muted")
                 self._window_words = text("")
-                icon_button(icons.CLOSE, "Take the time back", lambda: self._ask(first="", last=""))
+                taken_back = {"attempted_first": "", "attempted_last": ""}
+                icon_button(icons.CLOSE, "Take the time back", lambda: self._ask(**taken_back))
             self._clear = button("Clear filters", clear, kind="quiet", small=True)
             text(f"Times in {tab.zone.key}", "w-meta w-log-zone")
             with box("div", "w-acts"):
@@ -38,8 +39,8 @@ class LogBar:
     def show(self, log: LogAddress, criteria: DeliveryFilter, zone: ZoneInfo) -> None:
         """Follows the address."""
         self._log, self._criteria = log, criteria
-        words = window_in_words(log, zone)
-        self._window_words.set_text(words)
+        words = attempts_in_words(log, zone)
+        self._window_words.set_text(tr("Attempted {window}", window=words))
         self._window.set_visibility(bool(words))
         self._clear.set_visibility(log.narrowed)
 
@@ -55,6 +56,8 @@ class LogBar:
                 self._offer(found)
 
     def _offer(self, found: Doable) -> None:
+        if self._criteria.by_attempts:
+            text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
         if found.failed:
             query = scope_query(self._criteria, new="redeliver", status="error")
             _way(f"Redeliver failed ({_count(found.failed, found)})", icons.REDELIVER, query)
@@ -70,7 +73,9 @@ class LogBar:
         """The filters alone: a file begins at the top; one webhook's log names it."""
         criteria = self._criteria
         scope = scope_query(criteria)
-        return {**scope, "status": criteria.status} if criteria.status else scope
+        log = self._log
+        more = {"status": log.status, "attempted_from": log.attempted_first, "attempted_to": log.attempted_last}
+        return {**scope, **{name: value for name, value in more.items() if value}}
 
 
 def _way(words: str, icon: str, query: dict[str, str]) -> ui.element:

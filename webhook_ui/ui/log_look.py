@@ -79,9 +79,14 @@ def look_again(
 
 
 def doable(session: Session, criteria: DeliveryFilter) -> Doable:
-    """What of the filter could be redelivered, and what cancelled; counted for a moment only."""
+    """What of the filter could be redelivered, and what cancelled; counted for a moment only.
+
+    Orders do not know of attempts' times: what is narrowed to one is not offered, lest more be meant than is seen.
+    """
     failed, all_failed = 0, True
-    if criteria.state in (None, "error"):
+    if criteria.by_attempts:
+        return Doable(failed=0, waiting=0, exactly=True)
+    if criteria.state in (None, "error") and not criteria.open:
         failed, all_failed = count(session, replace(criteria, status="error", redeliverable=True), most=MOST)
     waiting, all_waiting = 0, True
     if criteria.state in (None, "pending"):
