@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from webhook_ui import times
+from webhook_ui import ids, times
 from webhook_ui.explain import Explanation, explain
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
@@ -96,10 +96,10 @@ def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: Zone
 def _show_last_step(shown: Look) -> None:
     """The way back to normal, by links."""
     row, neighbours = shown.detail.row, shown.neighbours
-    since = neighbours and (neighbours.failing_since or neighbours.last_good)
+    since = neighbours and neighbours.failed_from
     scope = {"new": "redeliver", "webhook_id": str(row.webhook_id), "status": "error"}
-    if since:
-        scope["from"] = times.to_text(since)
+    if since:  # the time of an event, as a redelivery understands it, and not of an attempt
+        scope["from"] = times.to_text(min(since, ids.moment(row.event_id)))
     with box("li"):
         text("Then send a test from the ")
         link("webhook’s page", f"/webhooks/{row.webhook_id}")
