@@ -280,6 +280,13 @@ RESPONSE_STATUS = Parameter(
     example=503,
     parse=_response_status,
 )
+REDELIVERY = Parameter(
+    name="redelivery_id",
+    description="Only deliveries that this redelivery was the last to have sent again.",
+    schema={"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+    example=3,
+    parse=_plan_number,
+)
 
 PATH = {
     "webhook_id": Parameter(

@@ -32,6 +32,7 @@ class DeliveryFilter:
     """What the log is narrowed to; `since` and `until` are times of the event, the first inclusive, the second not.
 
     `attempted_since` and `attempted_until` keep what has an attempt that began between them; test sends have none.
+    `redelivery_id` keeps what this plan was the last to have sent again.
     `open` keeps what is not over, whatever it waits for: pending, or an error that is tried again. `error_class` and
     `response_status` are those of the latest attempt: of deliveries in error, or sent for a 2xx.
     `redeliverable` leaves out what was cancelled, and test sends.
@@ -47,6 +48,7 @@ class DeliveryFilter:
     until: datetime | None = None
     attempted_since: datetime | None = None
     attempted_until: datetime | None = None
+    redelivery_id: int | None = None
     open: bool = False
     redeliverable: bool = False
 
@@ -54,6 +56,11 @@ class DeliveryFilter:
     def by_attempts(self) -> bool:
         """Whether it asks for a time of attempts."""
         return self.attempted_since is not None or self.attempted_until is not None
+
+    @property
+    def beyond_orders(self) -> bool:
+        """Whether it asks for something by which no plan can choose."""
+        return self.by_attempts or self.redelivery_id is not None
 
     @property
     def state(self) -> str | None:
@@ -153,7 +160,9 @@ def _candidates(criteria: DeliveryFilter, after: Key | None) -> sa.Select[Any]:
     """The keys of what one index has of this filter, newest first."""
     event_id, webhook_id = _delivery.c.event_id, _delivery.c.webhook_id
     statement = sa.select(event_id, webhook_id)
-    if criteria.state == "error":
+    if criteria.redelivery_id is not None:
+        statement = statement.where(_delivery.c.last_redelivery_id == criteria.redelivery_id)
+    elif criteria.state == "error":
         statement = statement.where(_delivery.c.status == "error")
         if criteria.trigger is not None:
             statement = statement.where(_delivery.c.trigger == criteria.trigger)
@@ -192,11 +201,14 @@ def _behind(after: Key | None, event_id: sa.ColumnElement[int]) -> list[sa.Colum
 def _rest(criteria: DeliveryFilter, *, unsorted: bool = False) -> list[sa.ColumnElement[bool]]:
     """What the candidates' index does not know: of `unsorted` ones, everything."""
     where: list[sa.ColumnElement[bool]] = []
-    failed = criteria.state == "error" and not unsorted
+    unknown = unsorted or criteria.redelivery_id is not None
+    failed = criteria.state == "error" and not unknown
     if criteria.state and not failed:
         where.append(_delivery.c.status == criteria.state)
-    if criteria.trigger is not None and not failed and (unsorted or criteria.webhook_id is not None):
+    if criteria.trigger is not None and not failed and (unknown or criteria.webhook_id is not None):
         where.append(_delivery.c.trigger == criteria.trigger)
+    if unsorted and criteria.redelivery_id is not None:
+        where.append(_delivery.c.last_redelivery_id == criteria.redelivery_id)
     if criteria.open:
         where.append(_delivery.c.due_at.is_not(None))
     if criteria.by_attempts:
@@ -222,7 +234,11 @@ def _few(session: Session, criteria: DeliveryFilter) -> sa.Select[Any] | None:
         span = criteria.attempted_since, criteria.attempted_until
         lanes = attempt_window.few_lanes(session, criteria.webhook_id, *span, most=FEW)
         return None if lanes is None else attempt_window.keys(lanes, *span)
-    if criteria.webhook_id is not None or not (criteria.open or criteria.state == "pending"):
+    if (
+        criteria.webhook_id is not None
+        or criteria.redelivery_id is not None
+        or not (criteria.open or criteria.state == "pending")
+    ):
         return None
     opened = sa.select(_delivery.c.webhook_id, _delivery.c.event_id).where(_delivery.c.due_at.is_not(None))
     some = opened.limit(FEW + 1).subquery()

@@ -56,6 +56,7 @@ class LogAddress:
     last: str = ""
     attempted_first: str = ""
     attempted_last: str = ""
+    redelivery: str = ""
     tz: str = ""
     span: str = ""
     cursor: str = ""
@@ -78,6 +79,7 @@ class LogAddress:
             last=query.get("to", ""),
             attempted_first=_if_moment(query.get("attempted_from", "")),
             attempted_last=_if_moment(query.get("attempted_to", "")),
+            redelivery=query.get("redelivery_id", "") if _NUMBER.fullmatch(query.get("redelivery_id", "")) else "",
             tz=query.get("tz", ""),
             span=span if span in SPANS else "",
             cursor=query.get("cursor", ""),
@@ -98,6 +100,7 @@ class LogAddress:
             "to": self.last,
             "attempted_from": self.attempted_first,
             "attempted_to": self.attempted_last,
+            "redelivery_id": self.redelivery,
             "tz": self.tz if timed else "",
             "span": "" if self.span == "24h" else self.span,
             "cursor": self.cursor,
@@ -165,6 +168,7 @@ def judge(log: LogAddress, zone: ZoneInfo, webhook_id: int | None = None) -> Jud
         trigger=log.trigger or None,
         status=None if log.status in ("", OPEN) else log.status,
         open=log.status == OPEN,
+        redelivery_id=int(log.redelivery) if log.redelivery else None,
         error_class=log.cause or None,
         response_status=int(log.response) if log.response else None,
         since=since,
@@ -217,6 +221,7 @@ def in_words(log: LogAddress, zone: ZoneInfo, webhook: str = "") -> str:
     words += [f"time {window}"] if window else []
     attempted = attempts_in_words(log, zone)
     words += [tr("attempted {window}", window=attempted)] if attempted else []
+    words += [tr("redelivery #{number}", number=log.redelivery)] if log.redelivery else []
     return formats.joined(words) if words else ""
 
 

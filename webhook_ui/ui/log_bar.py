@@ -33,6 +33,11 @@ class LogBar:
             with box("div", "w-acts"):
                 self._orders = box("div", "w-row w-log-orders")
                 export_menu("deliveries", self._export_query)
+            with box("span", "w-window") as self._plan:
+                self._plan_words = text("")
+                icon_button(icons.CLOSE, tr("Show all again"), lambda: self._ask(redelivery=""))
+            self._plan.move(target_index=1)
+        self._plan.set_visibility(False)
         self._window.set_visibility(False)
         self._clear.set_visibility(False)
 
@@ -42,6 +47,8 @@ class LogBar:
         words = attempts_in_words(log, zone)
         self._window_words.set_text(tr("Attempted {window}", window=words))
         self._window.set_visibility(bool(words))
+        self._plan_words.set_text(tr("Redelivery #{number}", number=log.redelivery))
+        self._plan.set_visibility(bool(log.redelivery))
         self._clear.set_visibility(log.narrowed)
 
     async def count(self) -> None:
@@ -74,7 +81,12 @@ class LogBar:
         criteria = self._criteria
         scope = scope_query(criteria)
         log = self._log
-        more = {"status": log.status, "attempted_from": log.attempted_first, "attempted_to": log.attempted_last}
+        more = {
+            "status": log.status,
+            "attempted_from": log.attempted_first,
+            "attempted_to": log.attempted_last,
+            "redelivery_id": log.redelivery,
+        }
         return {**scope, **{name: value for name, value in more.items() if value}}
 
 

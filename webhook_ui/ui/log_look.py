@@ -81,10 +81,10 @@ def look_again(
 def doable(session: Session, criteria: DeliveryFilter) -> Doable:
     """What of the filter could be redelivered, and what cancelled; counted for a moment only.
 
-    Orders do not know of attempts' times: what is narrowed to one is not offered, lest more be meant than is seen.
+    What is narrowed by something that orders do not know is not offered, lest more be meant than is seen.
     """
     failed, all_failed = 0, True
-    if criteria.by_attempts:
+    if criteria.beyond_orders:
         return Doable(failed=0, waiting=0, exactly=True)
     if criteria.state in (None, "error") and not criteria.open:
         failed, all_failed = count(session, replace(criteria, status="error", redeliverable=True), most=MOST)

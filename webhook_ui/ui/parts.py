@@ -31,6 +31,8 @@ Status = Literal[
     "done",
     "cancelled",
     "cancelling",
+    "all_failed",
+    "some_failed",
 ]
 
 _STATUS: dict[str, tuple[str, str, str]] = {
@@ -48,6 +50,8 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     "scheduled": ("idle", icons.DATE, "Scheduled"),
     "done": ("sent", icons.SENT, "Done"),
     "cancelled": ("idle", icons.CANCELLED, "Cancelled"),
+    "all_failed": ("error", icons.ERROR, "All failed"),
+    "some_failed": ("error", icons.ERROR, "Some failed"),
     "cancelling": ("pending", icons.CANCELLED, "Cancelling"),
 }
 
