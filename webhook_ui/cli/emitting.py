@@ -5,9 +5,12 @@ from typing import Annotated
 
 import typer
 
-from webhook_ui import builtin, ids, plugin_loader, storage
+from webhook_ui import builtin, ids, plugin_loader
 from webhook_ui import settings as settings_module
 from webhook_ui.actors import CLI
+from webhook_ui.cli.opening import opened
+from webhook_ui.database import Database
+from webhook_ui.errors import Invalid
 from webhook_ui.host import Emission, Host
 
 
@@ -20,10 +23,18 @@ def emit(
     settings = settings_module.load()
     raw = sys.stdin.buffer.read() if payload == "-" else payload.encode(errors="surrogateescape")
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
-    database = storage.open_database(settings)
-    try:
+    with opened(settings) as database:
         host = Host(database, plugins, max_payload_bytes=settings.max_payload_bytes, indexed=settings.indexed)
         emission = Emission(trigger=trigger, payload=raw, idempotency_key=idempotency_key)
-        typer.echo(ids.event_text(host.emit_now(emission, actor=CLI).event_id))
-    finally:
-        database.close()
+        try:
+            emitted = host.emit_now(emission, actor=CLI)
+        except Invalid as error:
+            if "trigger" not in error.fields:
+                raise
+            looked = f"The plugins are those in {settings.plugins_dir.absolute()}; the database is {_name(database)}."
+            raise Invalid({**error.fields, "trigger": f"{error.fields['trigger']} {looked}"}) from None
+        typer.echo(ids.event_text(emitted.event_id))
+
+
+def _name(database: Database) -> str:
+    return str(database.url.database) if database.is_sqlite else database.url.render_as_string(hide_password=True)
