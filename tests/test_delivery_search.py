@@ -1,6 +1,6 @@
 """The log is searched: every filter leaves what it says, by whatever index and however little is seen at once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from webhook_ui.database import Database
 from webhook_ui.history import delivery_search
 from webhook_ui.history.deliveries import DeliveryFilter, list_deliveries, rows_of
 from webhook_ui.models import Attempt, Delivery, Event, Statistics, table
+from webhook_ui.ui.log_look import doable
 
 TRIGGERS = ("user.created", "user.deleted", "order.paid")
 ENDS: tuple[tuple[str, str | None, int | None, str | None], ...] = (  # status, class, response, closed
@@ -175,6 +176,22 @@ def test_open_ones_are_those_that_are_not_over(database: Database, monkeypatch: 
     for more in ({}, {"webhook_id": made[0]["webhook_id"]}, {"trigger": "order.paid"}, {"error_class": "dns"}):
         asked = DeliveryFilter(open=True, **more)  # type: ignore[arg-type]  # each of its own type
         assert walk(database, asked, 7) == expected(opened, DeliveryFilter(**more)), more  # type: ignore[arg-type]
+
+
+def test_what_is_being_sent_is_not_offered_to_be_cancelled(database: Database) -> None:
+    made = fill(database)
+    opened = [one for one in made if one["closed"] is None]
+    columns = table(Delivery).c
+    flying = [one["event_id"] for one in opened[:5]]
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    claim = table(Delivery).update().where(columns.event_id.in_(flying)).values(claim="a1", due_at=until)
+    database.write_now(lambda session: session.execute(claim))
+    assert database.read_now(doable, DeliveryFilter()).waiting == len(opened) - 5
+    pending = [one for one in opened if one["status"] == "pending" and one["trigger"] == "order.paid"]
+    free = [one for one in pending if one["event_id"] not in flying]
+    narrow = DeliveryFilter(status="pending", trigger="order.paid")
+    assert database.read_now(doable, narrow).waiting == len(free)
+    assert database.read_now(doable, DeliveryFilter(attempted_since=at(0))).waiting == 0
 
 
 def test_a_search_that_breaks_off_says_how_far_it_came(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

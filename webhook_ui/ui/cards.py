@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.languages import tr
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
@@ -119,7 +120,7 @@ class WebhookCard:
             if self._extra:
                 self._extra()
             elif when:
-                time_text(when[1], self._zone, prefix=when[0])
+                time_text(when[1], self._zone, prefix=when[0], past=when[0] + tr("due"))
             elif when_text:
                 text(when_text)
 

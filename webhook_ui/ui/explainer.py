@@ -8,6 +8,7 @@ from webhook_ui import ids, times
 from webhook_ui.explain import Explanation, explain
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
+from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.panel_look import Look, case_of
 from webhook_ui.ui.parts import box, link, prose, text, time_text
@@ -87,7 +88,8 @@ def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: Zone
         if told.follows:
             text(f"{told.follows} ")
         if coming.at:
-            time_text(coming.at, zone, now=now, prefix="It is tried again ")
+            again = tr("It is due to be tried again")
+            time_text(coming.at, zone, now=now, prefix="It is tried again ", past=again)
             text(".")
         elif row.closed_reason not in ("gone", "crashed"):  # these are told by their cause
             text(_what_follows(row, coming.words))

@@ -10,6 +10,7 @@ from nicegui.events import GenericEventArguments
 from sqlmodel import Session
 
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter, list_webhooks
+from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
@@ -17,7 +18,7 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import filter_field
 from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
 from webhook_ui.ui.moment_fields import MomentField
-from webhook_ui.ui.parts import Text, box
+from webhook_ui.ui.parts import Text, box, symbol, text
 
 Ask = Callable[..., Any]
 OFFERED = 12
@@ -187,14 +188,37 @@ def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     ):
         made.props[name] = setting
 
+    message = box("div", "w-error w-response-problem")
+    message.set_visibility(False)
+
+    def say(typed: str) -> None:
+        code = (typed or "").strip()
+        wrong = bool(code) and not _is_response(code)
+        message.clear()
+        message.set_visibility(wrong)
+        made.classes(add="w-bad" if wrong else "", remove="" if wrong else "w-bad")
+        made.props["aria-invalid"] = "true" if wrong else "false"
+        made.props["aria-describedby"] = message.html_id if wrong else ""
+        if wrong:
+            with message:
+                symbol(icons.ERROR)
+                text(tr("A response is a number from 100 to 599: {typed} is none, so it is left out.", typed=code))
+
     def heard(typed: str) -> Any:
         code = typed.strip()
-        if not code or (len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"):
-            return on_change(code)
-        return None
+        if code and not _is_response(code):
+            return None  # it may be the beginning of one: it is judged once the field is left
+        say(code)
+        return on_change(code)
 
     made.on_value_change(lambda event: heard(event.value or ""))
+    for leaving in ("blur", "keydown.enter"):
+        made.on(leaving, lambda: say(made.value))
     return made
+
+
+def _is_response(code: str) -> bool:
+    return len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"
 
 
 _FIRST, _LAST = "Choose the first day", "Choose the last day"

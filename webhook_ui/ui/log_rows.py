@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import ids, times
 from webhook_ui.history.deliveries import DeliveryRow
+from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.parts import foreign, link, mono, status_pill, tag, text, time_text
@@ -71,6 +72,6 @@ def fill_row(
 def _fill_next(delivery: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
     coming = delivery_words.next_attempt(delivery, now)
     if coming.at:
-        time_text(coming.at, zone, now=now).classes("w-muted")
+        time_text(coming.at, zone, now=now, past=tr("due")).classes("w-muted")
     else:
         text(coming.words, "w-strong" if coming.over else "w-muted")

@@ -142,18 +142,27 @@ def tag(name: str) -> Text:
 
 
 def time_text(
-    moment: datetime, zone: ZoneInfo, *, now: datetime | None = None, prefix: str = "", shown: str | None = None
+    moment: datetime,
+    zone: ZoneInfo,
+    *,
+    now: datetime | None = None,
+    prefix: str = "",
+    shown: str | None = None,
+    past: str = "",
 ) -> Text:
     """`<time>`: relative, and counted on by the browser, with the exact moment in the title.
 
-    `shown` replaces the relative text and stays as it is.
+    `shown` replaces the relative text and stays as it is; `past` replaces it as soon as the moment has come.
     """
-    element = Text("time", shown or prefix + formats.when(moment, now or utcnow(), zone), "w-nowrap")
+    now = now or utcnow()
+    counted = past if past and moment <= now else prefix + formats.when(moment, now, zone)
+    element = Text("time", shown or counted, "w-nowrap")
     element.props["datetime"] = moment.isoformat()
     element.props["title"] = formats.precise(moment, zone)
     if shown is None:
         element.props["data-at"] = str(int(moment.timestamp() * 1000))
         element.props["data-prefix"] = prefix
+        element.props["data-past"] = past
     return element
 
 

@@ -11,6 +11,7 @@ from nicegui import ui
 from webhook_ui.history.figures import Health
 from webhook_ui.history.webhook_pages import MOST_HELD
 from webhook_ui.history.webhooks import LastResult, WebhookRow
+from webhook_ui.languages import tr
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.cards import CardFace, WebhookCard, cards, is_bad
@@ -59,6 +60,8 @@ def _what_comes(row: WebhookRow) -> Coming:
         if row.lane.breaker == "open" and probe_at and probe_at > utcnow():
             return ("Down: next probe ", probe_at), "", True
         return None, "Probing: one delivery at a time", True
+    if row.last and row.last.in_flight:
+        return None, tr("being tried again"), False
     if row.last and row.last.next_attempt_at:
         return ("retry ", row.last.next_attempt_at), "", False
     return None, "" if row.last else "waits for its first event", False
@@ -239,7 +242,8 @@ class _WebhookRow:
         when, when_text, trouble = coming
         look = "w-error-ink" if trouble else "w-muted"
         if when:
-            time_text(when[1], self._zone, prefix=f"{dot}{when[0]}").classes(look)
+            prefix = f"{dot}{when[0]}"
+            time_text(when[1], self._zone, prefix=prefix, past=prefix + tr("due")).classes(look)
         elif when_text:
             text(f"{dot}{when_text}", f"{look} w-nowrap")
 
