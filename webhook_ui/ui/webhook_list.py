@@ -243,7 +243,7 @@ class _WebhookRow:
         look = "w-error-ink" if trouble else "w-muted"
         if when:
             prefix = f"{dot}{when[0]}"
-            time_text(when[1], self._zone, prefix=prefix, past=prefix + tr("due")).classes(look)
+            time_text(when[1], self._zone, prefix=prefix, past=when[0] and prefix + tr("due")).classes(look)
         elif when_text:
             text(f"{dot}{when_text}", f"{look} w-nowrap")
 
