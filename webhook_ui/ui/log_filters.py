@@ -63,7 +63,7 @@ class LogFilters:
         self._status.value, self._cause.value = log.status, log.cause
         if self._trigger.value != log.trigger:
             self._trigger.set_options(self._offers(log.trigger), value=log.trigger)
-        if before.response != log.response:
+        if before.response != log.response or not log.narrowed:
             self._response.value = log.response
         if self._webhook:
             await self._webhook.show(log.webhook)
