@@ -68,7 +68,7 @@ def faces() -> list[CardFace]:
         face("CRM contact sync"),
         face("🚀 Welcome e-mails", errors=NONE),
         face(LONG, url=URL, result="error", result_text="An answer that goes on, far beyond the card"),
-        face(ARABIC, result="pending", result_text="429, wait 60 s", when=("retry ", now + timedelta(hours=3))),
+        face(ARABIC, result="pending", result_text="429, wait 60 s", when=("retry ", now - timedelta(seconds=9))),
         face("Fraud scoring", state="paused", errors=NONE, sent=[*GOOD[:22], 0, 0], when=None,
              when_text="318 held since 12:31"),
         face("Old partner API", state="disabled", sent=NONE, errors=NONE, result="error", when=("", old),

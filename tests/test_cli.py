@@ -44,6 +44,7 @@ def test_the_first_lines_say_where_everything_is(installation: Installation) -> 
     assert f"SQLite, {installation.folder / 'data' / 'webhook_ui.db'}" in server.text
     assert "user_creation" in server.text
     assert "user.created" in server.text
+    assert "inbound.py): no triggers of its own" in server.text
     assert "NOT LOADED  broken" in server.text
     assert "line 1" in server.text
     assert address.startswith("http://127.0.0.1:")
@@ -146,6 +147,20 @@ def test_what_cannot_be_emitted_is_said_and_not_stored(
     assert said in refused(installation, "emit", *arguments)
     with closing(sqlite3.connect(installation.folder / "data" / "webhook_ui.db")) as database:
         assert database.execute("SELECT count(*) FROM webhook_ui_event").fetchone() == (0,)
+
+
+def test_a_wrong_folder_is_noticed(installation: Installation) -> None:
+    data, plugins = installation.folder / "data", installation.folder / "plugins"
+    said = refused(installation, "emit", "no.such", "{}")
+    assert f"A new database was made in {data}" in said
+    assert f"those in {plugins}; the database is {data / 'webhook_ui.db'}" in said
+    again = refused(installation, "emit", "no.such", "{}")
+    assert "new database" not in again, "it is no news any more"
+    (data / "webhook_ui.db").unlink()
+    made = installation.run("token", "create", "one")
+    assert made.returncode == 0
+    assert f"webhook-ui: new database made in {data}\n" in made.stderr
+    assert installation.run("token", "list").stderr == ""
 
 
 def test_emit_reads_standard_input_and_knows_its_key_again(installation: Installation) -> None:

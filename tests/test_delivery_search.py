@@ -1,6 +1,6 @@
 """The log is searched: every filter leaves what it says, by whatever index and however little is seen at once."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from webhook_ui import ids
 from webhook_ui.database import Database
 from webhook_ui.history import delivery_search
 from webhook_ui.history.deliveries import DeliveryFilter, list_deliveries, rows_of
-from webhook_ui.models import Attempt, Delivery, Event, table
+from webhook_ui.models import Attempt, Delivery, Event, Statistics, table
+from webhook_ui.ui.log_look import doable
 
 TRIGGERS = ("user.created", "user.deleted", "order.paid")
 ENDS: tuple[tuple[str, str | None, int | None, str | None], ...] = (  # status, class, response, closed
@@ -110,6 +111,89 @@ def test_every_filter_leaves_what_it_says(database: Database, monkeypatch: pytes
     assert walk(database, one, 7) == expected(made, one) != []
 
 
+def retry_errors(database: Database, made: list[dict[str, Any]], later: float) -> None:
+    """Every error has a second attempt so many seconds later; all attempts are counted, as if they had been settled."""
+
+    def store(session: Any) -> None:
+        counts: dict[tuple[int, Any], int] = {}
+        for one in made:
+            first = ids.moment(one["event_id"])
+            moments = [first] if one["status"] != "pending" else []
+            if one["status"] == "error":
+                second = first + timedelta(seconds=later)
+                moments.append(second)
+                columns = [column for column in table(Attempt).c if column.key not in ("id", "at")]
+                here = (table(Attempt).c.webhook_id == one["webhook_id"], table(Attempt).c.event_id == one["event_id"])
+                row = dict(session.execute(sa.select(*columns).where(*here)).one()._mapping)
+                # its id is made when it is over, half a minute after it began
+                row |= {"id": ids.floor(second + timedelta(seconds=30)), "at": second}
+                session.execute(table(Attempt).insert().values(**row))
+                last = (
+                    table(Delivery)
+                    .update()
+                    .where(
+                        table(Delivery).c.webhook_id == one["webhook_id"], table(Delivery).c.event_id == one["event_id"]
+                    )
+                )
+                session.execute(last.values(last_attempt_id=row["id"]))
+            for moment in moments:
+                key = one["webhook_id"], moment.replace(second=0, microsecond=0)
+                counts[key] = counts.get(key, 0) + 1
+        for (webhook_id, minute), count in counts.items():
+            row = {"webhook_id": webhook_id, "minute": minute, "dispatcher": "x", "sent": 0, "error": count}
+            session.execute(table(Statistics).insert().values(**row, latency=[]))
+
+    database.write_now(store)
+
+
+@pytest.mark.parametrize("few", [0, 5000], ids=["windows", "whole"])
+def test_what_was_attempted_in_a_time_is_found_whenever_its_event_was(
+    database: Database, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(delivery_search, "WINDOW", 5)
+    monkeypatch.setattr(delivery_search, "WIDEST", 5)
+    monkeypatch.setattr(delivery_search, "FEW", few)
+    made = fill(database)
+    retry_errors(database, made, 3600)
+    errors = [one for one in made if one["status"] == "error"]
+    hook = made[0]["webhook_id"]
+    for more in ({}, {"webhook_id": hook}, {"trigger": "order.paid"}, {"error_class": "dns"}, {"status": "sent"}):
+        asked = DeliveryFilter(attempted_since=at(3610), attempted_until=at(3650), **more)  # type: ignore[arg-type]
+        retried = [one for one in errors if at(10) <= ids.moment(one["event_id"]) < at(50)]
+        assert walk(database, asked, 4) == expected(retried, DeliveryFilter(**more)), more  # type: ignore[arg-type]
+    first = DeliveryFilter(attempted_until=at(3600), since=at(20))
+    tried = [one for one in made if one["status"] != "pending"]
+    assert walk(database, first, 7) == expected(tried, DeliveryFilter(since=at(20)))
+    assert walk(database, DeliveryFilter(attempted_since=at(4000)), 7) == []
+
+
+@pytest.mark.parametrize("few", [0, 5000], ids=["windows", "whole"])
+def test_open_ones_are_those_that_are_not_over(database: Database, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(delivery_search, "FEW", few)
+    made = fill(database)
+    opened = [one for one in made if one["closed"] is None]
+    assert {one["status"] for one in opened} == {"pending", "error"}
+    for more in ({}, {"webhook_id": made[0]["webhook_id"]}, {"trigger": "order.paid"}, {"error_class": "dns"}):
+        asked = DeliveryFilter(open=True, **more)  # type: ignore[arg-type]  # each of its own type
+        assert walk(database, asked, 7) == expected(opened, DeliveryFilter(**more)), more  # type: ignore[arg-type]
+
+
+def test_what_is_being_sent_is_not_offered_to_be_cancelled(database: Database) -> None:
+    made = fill(database)
+    opened = [one for one in made if one["closed"] is None]
+    columns = table(Delivery).c
+    flying = [one["event_id"] for one in opened[:5]]
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    claim = table(Delivery).update().where(columns.event_id.in_(flying)).values(claim="a1", due_at=until)
+    database.write_now(lambda session: session.execute(claim))
+    assert database.read_now(doable, DeliveryFilter()).waiting == len(opened) - 5
+    pending = [one for one in opened if one["status"] == "pending" and one["trigger"] == "order.paid"]
+    free = [one for one in pending if one["event_id"] not in flying]
+    narrow = DeliveryFilter(status="pending", trigger="order.paid")
+    assert database.read_now(doable, narrow).waiting == len(free)
+    assert database.read_now(doable, DeliveryFilter(attempted_since=at(0))).waiting == 0
+
+
 def test_a_search_that_breaks_off_says_how_far_it_came(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery_search, "WINDOW", 10)
     made = fill(database)
@@ -152,6 +236,7 @@ def test_errors_are_found_by_their_own_index(database: Database) -> None:
 
 async def test_the_rest_api_takes_the_same_filters(database: Database, tmp_path: Path) -> None:
     made = fill(database)
+    retry_errors(database, made, 3600)
     house = build(database, tmp_path)
     async with house.client("viewer") as client:
 
@@ -163,7 +248,14 @@ async def test_the_rest_api_takes_the_same_filters(database: Database, tmp_path:
         assert await found(error_class="dns") == 12
         assert await found(response_status=401, webhook_id=made[0]["webhook_id"]) == 6
         assert await found(response_status=200, status="error") == 0
-        for name, value in (("error_class", "nonsense"), ("response_status", "99"), ("response_status", "x")):
+        assert await found(status="open") == 24
+        assert await found(attempted_from="2026-11-23T09:00:30Z", attempted_to="2026-11-23T09:00:37Z") == 6
+        for name, value in (
+            ("error_class", "nonsense"),
+            ("response_status", "99"),
+            ("response_status", "x"),
+            ("status", "opened"),
+        ):
             refused = await client.get("/deliveries", params={name: value})
             assert refused.status_code == 422
             assert refused.json()["errors"][0]["field"] == name

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from tests.stored import NOW, Worker, add_webhook, answer, at, emit, set_lane, settlement
-from webhook_ui import wire
+from webhook_ui import ids, wire
 from webhook_ui.database import Database
 from webhook_ui.difference import LONGEST_VALUE, MOST_LISTED, Comparison, Side, compare
 from webhook_ui.history import neighbours
@@ -118,6 +118,23 @@ def test_neighbours_are_counted_up_to_an_attempt(database: Database) -> None:
     database.write_now(lambda session: session.execute(table(Delivery).update().values(test=True)))
     found = database.read_now(find_neighbours, last)
     assert (found.looked, found.last_good, found.failing_since) == (0, None, at(3))
+
+
+def test_what_failed_is_sought_from_its_event_on_however_late_it_was_attempted(database: Database) -> None:
+    webhook_id = add_webhook(database, retry_schedule=[86400])
+    before = deliver(database, 503, 0)
+    held = emit(database, now=at(1))
+    deliver(database, 503, 2)
+    last = newest(database)
+    worker = Worker(database)
+    (claimed,) = [one for one in worker.claim(at(100)).deliveries if one.event_id == held]
+    worker.settle(settlement(claimed, answer(503, now=at(100)), now=at(100)), now=at(100))
+    for since, oldest in ((at(0), before.event_id), (at(1), held), (at(2), held), (at(101), None)):
+        set_lane(database, webhook_id, failing_since=since)
+        found = database.read_now(find_neighbours, last)
+        assert found.failed_from == (ids.moment(oldest) if oldest else None), since
+    set_lane(database, webhook_id, failing_since=None)
+    assert database.read_now(find_neighbours, last).failed_from is None, "nothing was good before, so from is left out"
 
 
 def around(database: Database, attempt: Attempt) -> tuple[Any, ...]:

@@ -235,9 +235,11 @@ def test_the_last_result_is_that_of_the_latest_attempt(database: Database) -> No
     last = row(database, webhook_id).last
     assert (last.status, last.at, last.response_status, last.error_class) == ("error", at(10), 503, "http")
     assert (last.error_message, last.next_attempt_at) == ("503 from the receiver", at(15))
+    assert not last.in_flight
     assert row(database, webhook_id).failing_since == at(10)
     worker.claim(at(15))
-    assert row(database, webhook_id).last.next_attempt_at is None, "it is being made right now"
+    last = row(database, webhook_id).last
+    assert (last.next_attempt_at, last.in_flight) == (None, True), "it is being made right now"
     assert row(database, other).last is None
 
 

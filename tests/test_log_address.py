@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.history.over_time import Minute
 from webhook_ui.ui import attempt_counts, histogram
 from webhook_ui.ui.attempt_counts import SCALES, AttemptCounts, Bar
@@ -29,6 +30,8 @@ WHOLE = LogAddress(
     response="503",
     first="2026-11-23T09:00",
     last="2026-11-24",
+    attempted_first="2026-11-23T09:00:00Z",
+    attempted_last="2026-11-23T09:15:00Z",
     tz="Europe/Berlin",
     span="7d",
     cursor="W10",
@@ -40,6 +43,7 @@ WHOLE = LogAddress(
 def test_an_address_is_read_and_written_without_loss() -> None:
     assert LogAddress.read(write("/deliveries", WHOLE.query())) == WHOLE
     nonsense = "status=x&error_class=x&response_status=99&webhook_id=0&span=2d&first=-1&trigger=%00&tz=Europe/Berlin"
+    nonsense += "&attempted_from=2026-11-23&attempted_to=2026-13-01T00:00Z"
     assert LogAddress.read(f"/deliveries?{nonsense}").query() == {}
     assert LogAddress.read("/deliveries?" + "a=1&" * 60) == LogAddress()
 
@@ -79,6 +83,13 @@ def test_a_window_is_said_in_the_readers_zone() -> None:
     assert shown_moment("2026-11-23T08:00:00Z", BERLIN) == "2026-11-23 09:00"
     assert shown_moment("2026-11-23T08:00", BERLIN) == "2026-11-23 08:00"
     assert judge(LogAddress(first="2026-11-23", last="2026-11-22"), BERLIN).last_problem == "To lies before From."
+    tried = LogAddress(status="open", attempted_first="2026-11-23T08:00:00Z", attempted_last="2026-11-23T08:01:00Z")
+    assert in_words(tried, BERLIN) == "status Open and attempted 23 Nov 2026, 09:00 – 09:01"
+    assert judge(tried, BERLIN).criteria == DeliveryFilter(
+        open=True, attempted_since=NOON - timedelta(hours=4), attempted_until=NOON - timedelta(minutes=239)
+    )
+    assert tried.narrowed
+    assert not LogAddress(span="7d", cursor="W10", number=51, delivery="dlv_1_7", tz="Europe/Berlin").narrowed
     assert in_words(LogAddress(status="error", cause="dns", response="503", webhook="14"), BERLIN) == (
         "status Error, webhook #14, cause Name not found and response 503"
     )

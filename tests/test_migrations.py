@@ -193,7 +193,9 @@ def shape(connection: Connection) -> list[Any]:
 
 
 def _lines(sql: str) -> Iterator[str]:
-    for line in re.sub(r'"(\w+)"', r"\1", sql).splitlines():  # a rebuilt table's name comes back in quotes
+    text = re.sub(r'"(\w+)"', r"\1", sql)  # a rebuilt table's name comes back in quotes
+    text = re.sub(r"(?<=\w), (\w+ [A-Z]+)(?=, ?\n)", r",\n\1", text)  # an added column has no line of its own
+    for line in text.splitlines():
         if stripped := line.strip().rstrip(","):
             yield stripped
 

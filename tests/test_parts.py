@@ -284,6 +284,10 @@ def test_the_browser_counts_on_in_the_same_words(tab: Tab) -> None:
     probe = page.locator("time", has_text="next probe").first
     before = probe.inner_text()
     expect(probe).not_to_have_text(before)
+    due = page.locator("time", has_text="retry due")
+    expect(due).to_have_count(1)
+    page.evaluate("document.querySelector('time[data-past^=retry]').dataset.at = Date.now() + 1500")
+    expect(due).to_have_count(2)
 
 
 @pytest.mark.browser

@@ -69,7 +69,7 @@ def test_a_new_redelivery_counts_while_one_chooses_and_sends_what_it_counted(
     site: Site, receiver: Receiver, enter: Enter
 ) -> None:
     first = hook(site, receiver, 5)
-    hook(site, receiver, 2, "Other one")
+    other = hook(site, receiver, 2, "Other one")
     page = enter("/redeliveries").page
     expect(page.get_by_text("No redeliveries yet")).to_be_visible()
     page.get_by_role("button", name="New redelivery").first.click()
@@ -92,11 +92,25 @@ def test_a_new_redelivery_counts_while_one_chooses_and_sends_what_it_counted(
     page.wait_for_url("**/redeliveries?plan=*")
     panel = page.get_by_role("dialog", name="Redelivery", exact=True)
     expect(panel.get_by_text("5 of 5 redelivered")).to_be_visible()
+    expect(panel.get_by_role("link", name="5 sent, 0 failed again, 0 waiting")).to_be_visible()
+    expect(panel.get_by_role("button", name="Cancel what is unsent")).to_be_hidden()
     expect(panel.get_by_role("table", name="Runs").get_by_text("Done", exact=True).last).to_be_visible()
     expect(page.get_by_role("region", name="History").get_by_text("Billing ledger")).to_be_visible()
     assert not receiver.at("/other"), "the others were left alone"
     page.go_back()
     expect(panel).to_be_hidden()
+    receiver.statuses["/other"] = 503
+    page.goto(f"{site.url}/redeliveries?new=redeliver&webhook_id={other}&status=error")
+    form(page).get_by_role("button", name="Redeliver 2 failed").click()
+    expect(panel.get_by_text("All failed")).to_be_visible()
+    expect(page.get_by_role("region", name="History").get_by_text("All failed")).to_be_visible()
+    picture(page, "redelivery-failed-again")
+    panel.get_by_role("link", name="0 sent, 2 failed again, 0 waiting").click()
+    page.wait_for_url("**/deliveries?status=error&redelivery_id=*")
+    expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(2)
+    expect(page.get_by_text("Redelivery #")).to_be_visible()
+    page.get_by_role("button", name="Show all again").click()
+    page.wait_for_url("**/deliveries?status=error")
 
 
 def test_those_chosen_on_the_list_of_webhooks_are_redelivered_and_no_others(

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 
 from tests.api_house import House, build
 from tests.stored import OPERATOR, VIEWER, add_webhook, change, start_sending, stop_sending
-from tests.test_redeliveries import feeding, now_of, plan, rows, set_lane, store
-from webhook_ui import redeliveries, upkeep
+from tests.test_redeliveries import feeding, now_of, plan, rows, set_lane, store, update
+from webhook_ui import ids, redeliveries, upkeep
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Forbidden, Invalid
 from webhook_ui.history import redeliveries as history
+from webhook_ui.history.redelivery_outcome import Outcome, outcome_of
 from webhook_ui.models import Delivery, Redelivery, RedeliveryRun, Statistics, table
 from webhook_ui.outbox import forecast, left, pace, plans, runs
 from webhook_ui.outbox.scope import Scope
@@ -59,6 +60,39 @@ async def test_each_run_is_remembered_with_what_it_came_to(house: House) -> None
         assert [(run["outcome"], run["matched"], run["done"]) for run in shown["runs"]] == [("done", 3, 3)]
         assert shown["runs"][0]["started_at"] <= shown["runs"][0]["ended_at"]
         assert "runs" not in (await client.get("/redeliveries")).json()["items"][0]
+
+
+async def test_a_plan_says_what_came_of_its_deliveries(house: House) -> None:
+    database = house.database
+    hook = add_webhook(database)
+    over = store(database, hook, 3)
+    later = now_of(database) + timedelta(hours=1)
+    (retried,) = store(database, hook, 1, age=timedelta(hours=3), closed=None, due_at=later)
+    async with house.client() as client, feeding(database) as fed:
+        await plan(client, webhook_id=hook)
+        assert (await client.get("/redeliveries/1")).json()["outcome"] is None
+        await fed.until(1, "done")
+        told = database.read_now(history.get_redelivery, 1).outcome
+        assert told == Outcome(waiting=4, unsent=3), "what had waited for a retry is sent sooner, and not cancelled"
+        tried = {"last_attempt_id": ids.new_id(), "updated_at": now_of(database)}
+        update(database, over[:1], status="sent", closed="sent", due_at=None, **tried)
+        update(database, over[1:2], status="error", closed="exhausted", due_at=None, **tried)
+        update(database, [retried], status="error", due_at=later, **tried)
+        shown = (await client.get("/redeliveries/1")).json()
+        assert shown["outcome"] == {"sent": 1, "failed": 2, "waiting": 1, "complete": True}
+        (row,) = database.read_now(history.list_by_stage).rows
+        assert row.outcome == Outcome(sent=1, failed=2, waiting=1, unsent=1)
+        some = (await client.get("/deliveries", params={"redelivery_id": 1, "status": "error"})).json()["items"]
+        assert {one["id"] for one in some} == {ids.delivery_text(hook, number) for number in (over[1], retried)}
+        for more, count in (({}, 4), ({"trigger": "no.such"}, 0), ({"status": "open"}, 2), ({"webhook_id": hook}, 4)):
+            found = (await client.get("/deliveries", params={"redelivery_id": 1, **more})).json()["items"]
+            assert len(found) == count, more
+        assert (await client.post(f"/deliveries/{ids.delivery_text(hook, over[1])}/redeliver")).status_code == 200
+        told = database.read_now(history.get_redelivery, 1).outcome
+        assert told == Outcome(sent=1, failed=1, waiting=1, unsent=1), "a person has it sent now"
+        partly = database.read_now(lambda session: outcome_of(session, plans.get(session, 1), most=2))
+        assert partly is not None
+        assert not partly.complete
 
 
 async def test_the_run_that_goes_on_is_as_far_as_its_plan(house: House) -> None:

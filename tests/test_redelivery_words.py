@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from webhook_ui.history.redeliveries import RedeliveryRow
+from webhook_ui.history.redelivery_outcome import Outcome
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.left import MOST, Left, Waiting
 from webhook_ui.ui import redelivery_words as words
 from webhook_ui.ui.redeliveries_address import Address, order_address, read_moment, split_webhooks, write_scope
+from webhook_ui.ui.redelivery_orders import takes_back
 
 NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -104,6 +106,22 @@ def test_titles_and_states() -> None:
     assert many.endswith("Webhook #5\u2069, …"), "the first of them, and that there are more"
     assert words.status_of(plan(state="cancelled", upper_bound=4)) == "cancelling"
     assert words.status_of(plan(state="cancelled")) == "cancelled"
+
+
+def test_what_came_of_a_plan_is_said_and_is_no_success_where_it_failed() -> None:
+    over = plan(state="done", done=3, matched=3)
+    assert words.status_of(over, Outcome(sent=3)) == "done"
+    assert words.status_of(over, Outcome(sent=2, failed=1)) == "some_failed"
+    assert words.status_of(over, Outcome(failed=3)) == "all_failed"
+    assert words.status_of(over, Outcome(failed=3, complete=False)) == "some_failed"
+    assert words.status_of(plan(), Outcome(failed=3)) == "running"
+    assert words.came_to(Outcome(failed=1200)) == "0 sent, 1,200 failed again, 0 waiting"
+    assert words.came_to(Outcome(sent=8, waiting=2, complete=False)).endswith(", of the first 10")
+    assert words.outcome_path(over, Outcome(failed=3)) == "/deliveries?status=error&redelivery_id=7"
+    assert words.outcome_path(over, Outcome(sent=3)) == "/deliveries?redelivery_id=7"
+    assert takes_back(over, Outcome(sent=2, waiting=1, unsent=1))
+    assert takes_back(over, None)
+    assert not takes_back(over, Outcome(sent=3))
     assert words.schedule(plan(cron="0 * * * *", timezone="UTC"), BERLIN) == "Every hour, UTC"
     assert words.coming(NOW + timedelta(days=1), NOW, BERLIN) == "Tue 24 Nov, 14:32"
 

@@ -3,6 +3,7 @@
 import random
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import httpx
 import pytest
 
 from tests.api_house import House, build
+from tests.stored import add_webhook
 from webhook_ui.database import Database
 from webhook_ui.errors import Invalid
-from webhook_ui.history import statistics
+from webhook_ui.history import health, statistics
 from webhook_ui.models import Statistics, table
 from webhook_ui.outbox.statistics import BUCKETS
 
@@ -145,6 +147,26 @@ def test_percentiles_lie_in_the_right_bucket(share: float) -> None:
     place = bisect_left(BUCKETS, exact)
     assert BUCKETS[place - 1] * 0.99 <= estimate <= BUCKETS[place] * 1.01
     assert abs(estimate - exact) / exact < 0.1, "linear within the bucket comes close where there are many"
+
+
+def test_what_timed_out_took_no_longer_than_the_timeout(database: Database) -> None:
+    hook, patient = add_webhook(database), add_webhook(database, timeout=20)
+    for webhook_id in (hook, patient):
+        count(database, webhook_id, NINE, [15_004] * 16)
+    asked = statistics.Criteria(
+        since=NINE, until=NINE + timedelta(hours=1), size=timedelta(hours=1), usual_timeout=15.0
+    )
+    spans = {row.webhook_id: row.tally for row in database.read_now(statistics.list_spans, asked, limit=10).rows}
+    assert [spans[hook].percentile(share, BUCKETS) for share in (0.5, 0.99)] == [15_000, 15_000]
+    assert spans[patient].percentile(1.0, BUCKETS) == 20_000
+    (whole,) = database.read_now(statistics.list_spans, replace(asked, together=True), limit=10).rows
+    assert whole.tally.percentile(1.0, BUCKETS) == 20_000, "as long as the most patient one waits"
+    (shown, *_) = database.read_now(
+        health.spans, hook, since=NINE, now=NINE, size=timedelta(hours=1), usual_timeout=15.0
+    )
+    assert shown.tally.percentile(0.5, BUCKETS) == 15_000
+    unlimited = statistics.Tally(latency=latency(*[15_004] * 16), longest=10_000)
+    assert (unlimited.percentile(0.5, BUCKETS) or 0) > 15_000, "the timeout was longer once: the bucket stays"
 
 
 def test_percentiles_at_the_ends() -> None:

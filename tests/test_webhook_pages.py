@@ -1,6 +1,7 @@
 """Long lists of webhooks on both databases: pages, counts, the overview, and the same step for many."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from webhook_ui.bulk import OPPOSITE, Step
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden
 from webhook_ui.history import figures, overview, webhook_pages
+from webhook_ui.history.deliveries import DeliveryFilter, list_deliveries
 from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.history.overview import Glance, Watch
 from webhook_ui.history.webhook_pages import Sorting
@@ -156,8 +158,15 @@ def test_the_watch_sees_what_the_overview_adds_up(database: Database, monkeypatc
     assert look(database, watch, 90).per_second == pytest.approx(1 / 60)
     database.write_now(webhooks.delete, second, actor=OPERATOR, now=at(4))
     assert look(database, Watch(), 6).waiting == 1, "without what a deleted webhook still has"
+    (late,) = [
+        row
+        for row in database.read_now(list_deliveries, DeliveryFilter(open=True), now=at(6)).rows
+        if row.webhook_id != second
+    ]
+    assert look(database, Watch(), 6).oldest == late.id
     stop_sending(database)
-    assert look(database, Watch(), 6).oldest_due is None
+    seen = look(database, Watch(), 6)
+    assert (seen.oldest_due, seen.oldest_held, seen.oldest) == (None, at(1), late.id), "it is held, and since when"
     assert (look(database, watch, 90_000).sent, look(database, watch, 400_000).sent) == (0, 0), "days pass"
 
 
@@ -186,7 +195,7 @@ def test_a_day_that_is_not_wholly_read_is_estimated(database: Database, monkeypa
     monkeypatch.setattr(overview, "BUDGET", 10.0)
     seen = look(database, watch, 1)
     assert (seen.sent, seen.error, seen.about_day) == (230, 23, False)
-    assert figures_of(seen, now=at(1))[1].note == "9.1 %"
+    assert figures_of(seen, now=at(1))[1].note == "9.1 % of attempts"
 
 
 def test_estimates_say_so() -> None:
@@ -198,11 +207,17 @@ def test_estimates_say_so() -> None:
     assert shown == {
         "Sent, 24 h": ("about 196,000", "status=sent&"),
         "Errors, 24 h": ("about 0", "status=error"),
-        "Waiting": ("about 1,230,000", "status=pendi"),
-        "Oldest due": ("1 min", "status=pendi"),
+        "Waiting": ("about 1,230,000", "status=open"),
+        "Oldest due": ("1 min", "status=open"),
         "Now": ("12.4 / s", ""),
         "Failing webhooks": ("2", "state=failin"),
     }
+    held = replace(glance, oldest_due=None, oldest_held=at(-7200), oldest="dlv_01KB4N8Q5Z7M2_14")
+    oldest = figures_of(held, now=NOW)[3]
+    assert (oldest.title, oldest.value) == ("Oldest held", "2 h")
+    assert oldest.path == "/deliveries?status=open&delivery=dlv_01KB4N8Q5Z7M2_14"
+    nothing = replace(held, oldest_held=None, oldest=None)
+    assert (figures_of(nothing, now=NOW)[3].title, figures_of(nothing, now=NOW)[3].value) == ("Oldest due", "–")
 
 
 async def test_fifty_tabs_ask_once() -> None:

@@ -316,7 +316,7 @@ def _greet(core: Core, address: str, beside: int | None) -> None:
     print(f"  Sending     {sending}, {core.settings.concurrency} at a time")
     for info in core.plugins.loaded:
         names = ", ".join(name for name, found in core.plugins.triggers.items() if found.plugin == info)
-        print(f"  Plugin      {info.name} ({info.where}): {names}")
+        print(f"  Plugin      {info.name} ({info.where}): {names or 'no triggers of its own'}")
     for problem in core.plugins.problems:
         line = f" line {problem.line}" if problem.line else ""
         print(f"  NOT LOADED  {problem.name} ({problem.where}{line}): {problem.message}")

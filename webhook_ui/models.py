@@ -200,7 +200,8 @@ class Delivery(Table, table=True):
 
     `claim` is the token of the worker that holds it until `due_at`; `tries` counts settled attempts of this `round`,
     `losses` claims in a row that were never settled; `answer` is the last settled result. `redelivery_id` is the plan
-    that gave it this round, if one did.
+    that gave it this round, if one did; `last_redelivery_id` the last plan that had it sent again, be it by a new round
+    or by making a retry due sooner.
     """
 
     __tablename__ = PREFIX + "delivery"
@@ -257,6 +258,14 @@ class Delivery(Table, table=True):
             sqlite_where=sa.text("status = 'error'"),
             postgresql_where=sa.text("status = 'error'"),
         ),
+        Index(
+            "ix_webhook_ui_delivery_redelivered",  # few of many, and nothing the engine changes
+            "last_redelivery_id",
+            "event_id",
+            "webhook_id",
+            sqlite_where=sa.text("last_redelivery_id IS NOT NULL"),
+            postgresql_where=sa.text("last_redelivery_id IS NOT NULL"),
+        ),
         Index(None, "event_id", "webhook_id"),
         {"sqlite_with_rowid": False},
     )
@@ -272,6 +281,7 @@ class Delivery(Table, table=True):
     losses: int = Field(default=0, sa_type=BigInteger)
     answer: str | None = None
     redelivery_id: int | None = Field(default=None, sa_type=BigInteger)
+    last_redelivery_id: int | None = Field(default=None, sa_type=BigInteger)
     closed: str | None = None
     last_attempt_id: int | None = Field(default=None, sa_type=BigInteger)
     test: bool = False

@@ -13,6 +13,7 @@ from webhook_ui.history import deliveries as history
 from webhook_ui.history import paging
 from webhook_ui.wire import ErrorClass
 
+OPEN = "open"
 DELIVERY = {
     "id": "dlv_01KB4N8Q5Z7M2_14",
     "webhook_id": 14,
@@ -70,14 +71,20 @@ FULL = Answer(
         parameters.WEBHOOK,
         parameters.EVENT,
         parameters.TRIGGER,
-        parameters.choice("status", "Only deliveries in this state.", ("pending", "sent", "error")),
+        parameters.choice(
+            "status",
+            "Only deliveries in this state; `open`: those that are not over, pending or in error and tried again.",
+            ("pending", "sent", "error", OPEN),
+        ),
         parameters.choice(
             "error_class",
             "Only deliveries in error whose latest attempt failed in this way.",
             tuple(ErrorClass),
         ),
         parameters.RESPONSE_STATUS,
+        parameters.REDELIVERY,
         *parameters.span("time of the event"),
+        *parameters.span("beginning of an attempt that the delivery has, test sends left out", "attempted_"),
         parameters.LIMIT,
         parameters.cursor(1 << 60, 14),
     ),
@@ -96,11 +103,15 @@ async def list_deliveries(call: Call) -> Response:
         webhook_id=query.get("webhook_id"),
         event_id=query.get("event_id"),
         trigger=query.get("trigger"),
-        status=query.get("status"),
+        status=None if query.get("status") == OPEN else query.get("status"),
+        open=query.get("status") == OPEN,
         error_class=query.get("error_class"),
         response_status=query.get("response_status"),
         since=query.get("from"),
+        redelivery_id=query.get("redelivery_id"),
         until=query.get("to"),
+        attempted_since=query.get("attempted_from"),
+        attempted_until=query.get("attempted_to"),
     )
 
     def read(session: Session) -> shapes.DeliveryPage:

@@ -59,8 +59,9 @@ def read(request: Request, parameters: Sequence[Parameter]) -> dict[str, Any]:
                 problems |= error.fields
             except ValueError as error:
                 problems[name] = str(error)
-    if values.get("from") and values.get("to") and values["from"] >= values["to"]:
-        problems["to"] = "This must lie after from; swap the two."
+    for first, last in (("from", "to"), ("attempted_from", "attempted_to")):
+        if values.get(first) and values.get(last) and values[first] >= values[last]:
+            problems[last] = f"This must lie after {first}; swap the two."
     if problems:
         raise Invalid(problems)
     return values
@@ -185,19 +186,19 @@ def cursor(*example: int) -> Parameter:
     )
 
 
-def span(what: str) -> tuple[Parameter, Parameter]:
-    """`from` and `to` for the time that `what` names."""
+def span(what: str, prefix: str = "") -> tuple[Parameter, Parameter]:
+    """`from` and `to`, behind a prefix, for the time that `what` names."""
     schema = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
     return (
         Parameter(
-            name="from",
+            name=f"{prefix}from",
             description=f"Earliest {what}, inclusive: RFC 3339, or a date for that whole day in UTC.",
             schema=schema,
             example="2026-11-01",
             parse=since,
         ),
         Parameter(
-            name="to",
+            name=f"{prefix}to",
             description=f"Latest {what}, exclusive: RFC 3339, or a date for that whole day in UTC.",
             schema=schema,
             example="2026-11-23T09:00:00Z",
@@ -278,6 +279,13 @@ RESPONSE_STATUS = Parameter(
     schema={"type": "integer", "minimum": 100, "maximum": 599},
     example=503,
     parse=_response_status,
+)
+REDELIVERY = Parameter(
+    name="redelivery_id",
+    description="Only deliveries that this redelivery was the last to have sent again.",
+    schema={"type": "integer", "minimum": 1, "maximum": 10**18 - 1},
+    example=3,
+    parse=_plan_number,
 )
 
 PATH = {

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from webhook_ui.api.shapes import Cursor, Shape
 from webhook_ui.history.redeliveries import RedeliveryRow
+from webhook_ui.history.redelivery_outcome import MOST
 from webhook_ui.models import RedeliveryRun
 from webhook_ui.outbox.forecast import duration
 from webhook_ui.outbox.scope import MOST_WEBHOOKS
@@ -150,9 +151,25 @@ class Run(Shape):
     ]
 
 
-class RedeliveryWithRuns(Redelivery):
-    """A plan with its latest runs, newest first."""
+class Outcome(Shape):
+    """What came of the deliveries that the run has had sent again."""
 
+    sent: int
+    failed: Annotated[int, Meta(description="Failed again; some of them are tried once more by themselves.")]
+    waiting: Annotated[int, Meta(description="Not tried yet since.")]
+    complete: Annotated[bool, Meta(description=f"False where only the first {MOST:,} were looked at.")]
+
+
+class RedeliveryWithRuns(Redelivery):
+    """A plan with what came of its deliveries, and its latest runs, newest first."""
+
+    outcome: Annotated[
+        Outcome | None,
+        Meta(
+            description="Of the run that goes on, or of the last one. Null for plans that cancel, and where none "
+            "of its deliveries is known any more."
+        ),
+    ]
     runs: list[Run]
 
 
@@ -178,7 +195,11 @@ def redelivery_with_runs(row: RedeliveryRow, runs: Sequence[RedeliveryRun]) -> R
         )
         for run in runs
     ]
-    return RedeliveryWithRuns(**msgspec.structs.asdict(redelivery(row)), runs=shown)
+    told = row.outcome
+    outcome = (
+        Outcome(sent=told.sent, failed=told.failed, waiting=told.waiting, complete=told.complete) if told else None
+    )
+    return RedeliveryWithRuns(**msgspec.structs.asdict(redelivery(row)), outcome=outcome, runs=shown)
 
 
 def redelivery(row: RedeliveryRow) -> Redelivery:

@@ -59,7 +59,7 @@ WITH_RUNS = Answer(
     status=200,
     description="The plan, and its latest runs.",
     shape=plan_shapes.RedeliveryWithRuns,
-    example={**REDELIVERY, "runs": [RUN]},
+    example={**REDELIVERY, "outcome": {"sent": 338, "failed": 9, "waiting": 3, "complete": True}, "runs": [RUN]},
 )
 FORESEEN = Answer(
     status=200,

@@ -97,6 +97,7 @@ def _list(session: Session, call: Call) -> SpanPage:
         size=SIZES[bucket],
         webhook_id=query.get("webhook_id"),
         together=query.get("by") == "all",
+        usual_timeout=call.core.settings.request_timeout,
     )
     limit = query.get("limit", paging.DEFAULT_LIMIT)
     page = history.list_spans(session, criteria, limit=limit, cursor=query.get("cursor"))

@@ -12,6 +12,7 @@ import typer
 
 from webhook_ui import settings as settings_module
 from webhook_ui import signing, storage
+from webhook_ui.cli import opening
 from webhook_ui.database import Database
 from webhook_ui.errors import UsageError
 from webhook_ui.history.webhooks import secrets_by_url
@@ -27,6 +28,7 @@ def listen(
     status: Annotated[int, typer.Option(min=200, max=599, help="What to answer.")] = 200,
 ) -> None:
     """Receives on this machine, verifies and prints. Without a secret it looks for the webhook in the database."""
+    made = secret is None and opening.is_missing(settings_module.load())
     find, database = _finder(secret)
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), _handler(find, status))
@@ -34,6 +36,8 @@ def listen(
         raise UsageError(f"Port {port} cannot be used ({error.strerror}). Choose another one with --port.") from None
     typer.echo(f"Listening at http://127.0.0.1:{server.server_port}/ and answering {status}. Ctrl+C ends it.")
     sys.stdout.flush()
+    if made:
+        opening.announce(settings_module.load())
     try:
         server.serve_forever()
     finally:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from webhook_ui import accounts, settings, storage, times
+from webhook_ui import accounts, settings, times
 from webhook_ui.actors import CLI, Role
+from webhook_ui.cli.opening import opened
 from webhook_ui.database import Database
 from webhook_ui.errors import Invalid
 
@@ -115,11 +116,8 @@ def enable_user(email: str) -> None:
 
 @contextmanager
 def _database() -> Iterator[Database]:
-    database = storage.open_database(settings.load())
-    try:
+    with opened(settings.load()) as database:
         yield database
-    finally:
-        database.close()
 
 
 def _ask_password(from_stdin: bool) -> str:

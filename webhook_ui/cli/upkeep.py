@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from webhook_ui import builtin, heartbeats, migrations, plugin_loader, plugin_values, sealing, storage, upkeep
 from webhook_ui import settings as settings_module
+from webhook_ui.cli.opening import opened
 from webhook_ui.database import moment
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history import backlog
@@ -42,12 +43,9 @@ def prune(
     """
     settings = settings_module.load()
     days = older_than or settings.retention_days
-    database = storage.open_database(settings)
-    try:
+    with opened(settings) as database:
         work = upkeep.count_older if dry_run else upkeep.prune_older
         pruned = asyncio.run(work(database, timedelta(days=days)))
-    finally:
-        database.close()
     gone = pruned.removed
     what = f"{_many(gone.events, 'event')}, {_many(gone.attempts, 'attempt')} of {_many(gone.deliveries, 'delivery')}"
     if dry_run:

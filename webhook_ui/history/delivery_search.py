@@ -14,11 +14,12 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from webhook_ui import ids
+from webhook_ui.history import attempt_window
 from webhook_ui.models import Attempt, Delivery, Event, table
 
 WINDOW, WIDEST = 1000, 8000  # candidates looked at in one statement; each next one takes twice as many
 BUDGET_SECONDS = 0.12
-FEW = 5000  # so many open deliveries are read whole and sorted
+FEW = 5000  # so many deliveries that are open, or attempts of a span of time, are read whole and sorted
 
 _delivery, _attempt, _event = table(Delivery), table(Attempt), table(Event)
 
@@ -28,9 +29,12 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryFilter:
-    """What the log is narrowed to; the times are those of the event, `since` inclusive, `until` exclusive.
+    """What the log is narrowed to; `since` and `until` are times of the event, the first inclusive, the second not.
 
-    `error_class` and `response_status` are those of the latest attempt: of deliveries in error, or sent for a 2xx.
+    `attempted_since` and `attempted_until` keep what has an attempt that began between them; test sends have none.
+    `redelivery_id` keeps what this plan was the last to have sent again.
+    `open` keeps what is not over, whatever it waits for: pending, or an error that is tried again. `error_class` and
+    `response_status` are those of the latest attempt: of deliveries in error, or sent for a 2xx.
     `redeliverable` leaves out what was cancelled, and test sends.
     """
 
@@ -42,7 +46,21 @@ class DeliveryFilter:
     response_status: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    attempted_since: datetime | None = None
+    attempted_until: datetime | None = None
+    redelivery_id: int | None = None
+    open: bool = False
     redeliverable: bool = False
+
+    @property
+    def by_attempts(self) -> bool:
+        """Whether it asks for a time of attempts."""
+        return self.attempted_since is not None or self.attempted_until is not None
+
+    @property
+    def beyond_orders(self) -> bool:
+        """Whether it asks for something by which no plan can choose."""
+        return self.by_attempts or self.redelivery_id is not None
 
     @property
     def state(self) -> str | None:
@@ -78,8 +96,9 @@ def search(
     """
     if criteria.state == "":
         return Hits(keys=[])
-    if _is_few_open(session, criteria):
-        found = _open_ones(session, criteria, after)
+    few = _few(session, criteria)
+    if few is not None:
+        found = _sorted(session, criteria, few, after)
         return Hits(keys=found[:limit], more=found[limit - 1] if len(found) > limit else None)
     if not _rest(criteria):
         found = _keys(session, _candidates(criteria, after).limit(limit + 1))
@@ -116,8 +135,10 @@ def _last(session: Session, window: sa.Subquery, size: int) -> Key | None:
     return (row.event_id, row.webhook_id) if row else None
 
 
-def _matches(session: Session, criteria: DeliveryFilter, window: sa.Subquery, limit: int) -> list[Key]:
-    """Those of a window that the rest of the filter leaves."""
+def _matches(
+    session: Session, criteria: DeliveryFilter, window: sa.Subquery, limit: int, *, unsorted: bool = False
+) -> list[Key]:
+    """Those of a window that the rest of the filter leaves; of an `unsorted` one no index knows anything."""
     statement = sa.select(window.c.event_id, window.c.webhook_id).join(
         _delivery,
         sa.and_(_delivery.c.webhook_id == window.c.webhook_id, _delivery.c.event_id == window.c.event_id),
@@ -129,7 +150,9 @@ def _matches(session: Session, criteria: DeliveryFilter, window: sa.Subquery, li
             _attempt.c.id == _delivery.c.last_attempt_id,
         )
         statement = statement.join(_attempt, last)
-    statement = statement.where(*_rest(criteria))
+    if unsorted:
+        statement = statement.where(*_within(criteria, window.c.event_id))
+    statement = statement.where(*_rest(criteria, unsorted=unsorted))
     return _keys(session, statement.order_by(window.c.event_id.desc(), window.c.webhook_id.desc()).limit(limit))
 
 
@@ -137,11 +160,13 @@ def _candidates(criteria: DeliveryFilter, after: Key | None) -> sa.Select[Any]:
     """The keys of what one index has of this filter, newest first."""
     event_id, webhook_id = _delivery.c.event_id, _delivery.c.webhook_id
     statement = sa.select(event_id, webhook_id)
-    if criteria.state == "error":
+    if criteria.redelivery_id is not None:
+        statement = statement.where(_delivery.c.last_redelivery_id == criteria.redelivery_id)
+    elif criteria.state == "error":
         statement = statement.where(_delivery.c.status == "error")
         if criteria.trigger is not None:
             statement = statement.where(_delivery.c.trigger == criteria.trigger)
-    elif criteria.webhook_id is not None and criteria.state == "pending":
+    elif criteria.webhook_id is not None and (criteria.open or criteria.state == "pending"):
         statement = statement.where(_delivery.c.due_at.is_not(None))
     elif criteria.webhook_id is None and criteria.trigger is not None:
         event_id = _event.c.id
@@ -161,6 +186,8 @@ def _within(criteria: DeliveryFilter, event_id: sa.ColumnElement[int]) -> list[s
         where.append(event_id >= ids.floor(criteria.since))
     if criteria.until is not None:
         where.append(event_id < ids.floor(criteria.until))
+    if criteria.attempted_until is not None:  # what happened later cannot have been attempted by then
+        where.append(event_id < ids.floor(criteria.attempted_until))
     return where
 
 
@@ -171,13 +198,23 @@ def _behind(after: Key | None, event_id: sa.ColumnElement[int]) -> list[sa.Colum
     return [event_id <= after[0], place]
 
 
-def _rest(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
-    """What the candidates' index does not know."""
+def _rest(criteria: DeliveryFilter, *, unsorted: bool = False) -> list[sa.ColumnElement[bool]]:
+    """What the candidates' index does not know: of `unsorted` ones, everything."""
     where: list[sa.ColumnElement[bool]] = []
-    if criteria.state in ("pending", "sent"):
+    unknown = unsorted or criteria.redelivery_id is not None
+    failed = criteria.state == "error" and not unknown
+    if criteria.state and not failed:
         where.append(_delivery.c.status == criteria.state)
-    if criteria.trigger is not None and criteria.webhook_id is not None and criteria.state != "error":
+    if criteria.trigger is not None and not failed and (unknown or criteria.webhook_id is not None):
         where.append(_delivery.c.trigger == criteria.trigger)
+    if unsorted and criteria.redelivery_id is not None:
+        where.append(_delivery.c.last_redelivery_id == criteria.redelivery_id)
+    if criteria.open:
+        where.append(_delivery.c.due_at.is_not(None))
+    if criteria.by_attempts:
+        where.append(sa.not_(_delivery.c.test))
+        if not unsorted:
+            where.append(attempt_window.attempted(_delivery.c, criteria.attempted_since, criteria.attempted_until))
     if criteria.redeliverable:
         closed = _delivery.c.closed
         where += [sa.or_(closed.is_(None), closed != "cancelled"), sa.not_(_delivery.c.test)]
@@ -188,25 +225,30 @@ def _rest(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
     return where
 
 
-def _is_few_open(session: Session, criteria: DeliveryFilter) -> bool:
-    """Whether pending ones over all webhooks are best found among all that are open, which have no order in time."""
-    if criteria.state != "pending" or criteria.webhook_id is not None:
-        return False
-    some = sa.select(_delivery.c.webhook_id).where(_delivery.c.due_at.is_not(None)).limit(FEW + 1).subquery()
-    return int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) <= FEW
+def _few(session: Session, criteria: DeliveryFilter) -> sa.Select[Any] | None:
+    """What is best looked at whole, where that is little: what was attempted in a time, or all that is open.
 
-
-def _open_ones(session: Session, criteria: DeliveryFilter, after: Key | None) -> list[Key]:
+    Neither has an index in the order of the log; of one webhook's open ones there is one.
+    """
+    if criteria.by_attempts:
+        span = criteria.attempted_since, criteria.attempted_until
+        lanes = attempt_window.few_lanes(session, criteria.webhook_id, *span, most=FEW)
+        return None if lanes is None else attempt_window.keys(lanes, *span)
+    if (
+        criteria.webhook_id is not None
+        or criteria.redelivery_id is not None
+        or not (criteria.open or criteria.state == "pending")
+    ):
+        return None
     opened = sa.select(_delivery.c.webhook_id, _delivery.c.event_id).where(_delivery.c.due_at.is_not(None))
-    window = opened.limit(FEW + 1).subquery("opened")  # the limit keeps it apart, so that its index is used
-    statement = sa.select(window.c.event_id, window.c.webhook_id).join(
-        _delivery,
-        sa.and_(_delivery.c.webhook_id == window.c.webhook_id, _delivery.c.event_id == window.c.event_id),
-    )
-    where = [_delivery.c.status == "pending", *_within(criteria, window.c.event_id)]
-    if criteria.trigger is not None:
-        where.append(_delivery.c.trigger == criteria.trigger)
-    found = sorted(_keys(session, statement.where(*where)), reverse=True)
+    some = opened.limit(FEW + 1).subquery()
+    few = int(session.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()) <= FEW
+    return opened if few else None
+
+
+def _sorted(session: Session, criteria: DeliveryFilter, few: sa.Select[Any], after: Key | None) -> list[Key]:
+    window = few.limit(FEW + 1).subquery("few")  # the limit keeps it apart, so that its index is used
+    found = _matches(session, criteria, window, FEW + 1, unsorted=True)
     return found if after is None else [key for key in found if key < after]
 
 

@@ -45,13 +45,21 @@ def first_span(now: datetime, *, length: timedelta, size: timedelta) -> datetime
     return now - (now - EPOCH) % size - length + size
 
 
-def spans(session: Session, webhook_id: int, *, since: datetime, now: datetime, size: timedelta) -> list[Span]:
+def spans(
+    session: Session,
+    webhook_id: int,
+    *,
+    since: datetime,
+    now: datetime,
+    size: timedelta,
+    usual_timeout: float | None = None,
+) -> list[Span]:
     """Attempts of every span from the one that begins at `since` to the one that holds `now`, empty ones too.
 
     Raises Invalid when that is too much to add up.
     """
     until = now - (now - EPOCH) % size + size
-    criteria = Criteria(since=since, until=until, size=size, webhook_id=webhook_id)
+    criteria = Criteria(since=since, until=until, size=size, webhook_id=webhook_id, usual_timeout=usual_timeout)
     found = {span.since: span for span in list_spans(session, criteria, limit=MAX_SPANS).rows}
     starts = [since + number * size for number in range((until - since) // size)]
     return [

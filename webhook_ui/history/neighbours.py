@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from webhook_ui import wire
+from webhook_ui import ids, wire
 from webhook_ui.models import Attempt, Delivery, Event, Lane, table
 
 COUNTED = 128
@@ -23,6 +23,8 @@ _attempt, _delivery, _event, _lane = table(Attempt), table(Delivery), table(Even
 class Neighbours:
     """Of the `looked` attempts up to one, how many ended the `same` way; `last_good` is None where none is near.
 
+    `failed_from` is when the oldest event happened for which an attempt has failed since the webhook has been failing
+    (since its last good attempt where it is not): that event may be much older than the attempt, for it was held.
     `certificate_until` is what the newest of them that made a TLS connection was shown, in seconds since 1970.
     """
 
@@ -30,6 +32,7 @@ class Neighbours:
     same: int
     last_good: datetime | None
     failing_since: datetime | None
+    failed_from: datetime | None
     certificate_until: float | None
 
 
@@ -53,11 +56,14 @@ def find_neighbours(session: Session, attempt: Attempt) -> Neighbours:
     ).all()
     ends = (row.timings.get("certificate_until") for row in rows)
     good = _nearest_good(session, attempt)
+    failing = session.scalar(sa.select(_lane.c.failing_since).where(_lane.c.webhook_id == attempt.webhook_id))
+    since = failing or (good.at if good else None)
     return Neighbours(
         looked=len(rows),
         same=sum(_how(row) == _how(attempt) for row in rows),
         last_good=good.at if good else None,
-        failing_since=session.scalar(sa.select(_lane.c.failing_since).where(_lane.c.webhook_id == attempt.webhook_id)),
+        failing_since=failing,
+        failed_from=_oldest_failed(session, attempt.webhook_id, since) if since else None,
         certificate_until=next((end for end in ends if end is not None), None),
     )
 
@@ -74,6 +80,20 @@ def find_last_good(session: Session, attempt: Attempt, trigger: str) -> GoodAtte
         event = session.get_one(Event, found.event_id)
         body = wire.envelope(event.trigger, event.occurred_at, event.payload).decode()
     return GoodAttempt(attempt=good, body=body, same_trigger=same is not None)
+
+
+def _oldest_failed(session: Session, webhook_id: int, since: datetime) -> datetime | None:
+    """When the oldest event happened among those of the first attempts since then that failed."""
+    first = (
+        sa.select(_attempt.c.event_id, _attempt.c.status, _attempt.c.at)
+        .where(_attempt.c.webhook_id == webhook_id, _attempt.c.id >= ids.floor(since))
+        .order_by(_attempt.c.id)
+        .limit(LOOKED_BACK)
+        .subquery()
+    )
+    failed = sa.select(sa.func.min(first.c.event_id)).where(first.c.status == "error", first.c.at >= since)
+    oldest = session.scalar(failed)
+    return None if oldest is None else ids.moment(oldest)
 
 
 def _before(attempt: Attempt, limit: int, bound: int) -> sa.Select[Any]:

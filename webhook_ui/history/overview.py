@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 from sqlmodel import Session
 
+from webhook_ui import ids
 from webhook_ui.history.webhooks import WebhookFilter, count_webhooks
 from webhook_ui.models import Delivery, Lane, Sending, Statistics, Webhook, table
 
@@ -26,7 +27,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Glance:
-    """What the strip says; `about_day` and `about_open` say that the figures before them are estimates."""
+    """What the strip says; `about_day` and `about_open` say that the figures before them are estimates.
+
+    `oldest_held` is since when the oldest is held that would be due; `oldest` is the delivery that is the oldest due,
+    or where none is, the oldest held.
+    """
 
     sent: int
     error: int
@@ -36,6 +41,18 @@ class Glance:
     about_open: bool
     per_second: float
     failing: int
+    oldest_held: datetime | None = None
+    oldest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """What is not over: how many wait, and which of them has been due, or held, for the longest."""
+
+    waiting: int
+    oldest_due: datetime | None
+    oldest_held: datetime | None
+    oldest: str | None
 
 
 class Watch:
@@ -50,13 +67,15 @@ class Watch:
         """The figures as they are at `now`, or were as short a time ago as looking costs little."""
         self._day.catch_up(session, now)
         sent, error, about_day = self._day.total(now)
-        waiting, oldest = self._open.ask(session, now)
+        opened = self._open.ask(session, now)
         return Glance(
             sent=sent,
             error=error,
             about_day=about_day,
-            waiting=waiting,
-            oldest_due=oldest,
+            waiting=opened.waiting,
+            oldest_due=opened.oldest_due,
+            oldest_held=opened.oldest_held,
+            oldest=opened.oldest,
             about_open=self._open.is_old,
             per_second=self._day.per_second(now),
             failing=self._failing.ask(session, now),
@@ -138,8 +157,10 @@ class _Seldom(Generic[T]):
         return self._answer
 
 
-def open_deliveries(session: Session, now: datetime) -> tuple[int, datetime | None]:
-    """How many wait, less those of deleted webhooks, and since when the oldest of a free lane has been due."""
+def open_deliveries(session: Session, now: datetime) -> Opened:
+    """How many wait, less those of deleted webhooks, and since when the oldest of a free lane has been due, and the
+    oldest of those that are not free.
+    """
     first = sa.func.min(_delivery.c.due_at).label("first")
     by_lane = (
         sa.select(_delivery.c.webhook_id, sa.func.count().label("number"), first)
@@ -153,20 +174,43 @@ def open_deliveries(session: Session, now: datetime) -> tuple[int, datetime | No
         sa.not_(_webhook.c.paused),
         _lane.c.breaker == "closed",
         sa.or_(_lane.c.not_before.is_(None), _lane.c.not_before <= now),
-        by_lane.c.first <= now,
     ]
+    due = by_lane.c.first <= now
     statement = (
         sa.select(
             sa.func.coalesce(sa.func.sum(by_lane.c.number), 0),
-            sa.func.min(sa.case((sa.and_(*free), by_lane.c.first), else_=None), type_=_delivery.c.due_at.type),
+            _earliest(sa.and_(due, *free), by_lane.c.first),
+            _earliest(sa.and_(due, sa.not_(sa.and_(*free))), by_lane.c.first),
         )
         .select_from(by_lane)
         .join(_webhook, _webhook.c.id == by_lane.c.webhook_id)
         .join(_lane, _lane.c.webhook_id == by_lane.c.webhook_id)
         .where(_webhook.c.deleted_at.is_(None))
     )
-    number, oldest = session.execute(statement).one()
-    return int(number), oldest
+    number, oldest_due, oldest_held = session.execute(statement).one()
+    oldest = oldest_due or oldest_held
+    return Opened(
+        waiting=int(number),
+        oldest_due=oldest_due,
+        oldest_held=oldest_held,
+        oldest=_one_due_at(session, oldest) if oldest else None,
+    )
+
+
+def _earliest(condition: sa.ColumnElement[bool], moment: sa.ColumnElement[datetime]) -> sa.ColumnElement[datetime]:
+    return sa.func.min(sa.case((condition, moment), else_=None), type_=_delivery.c.due_at.type)
+
+
+def _one_due_at(session: Session, moment: datetime) -> str | None:
+    """One of the kept webhooks' deliveries that is due at this very moment."""
+    statement = (
+        sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
+        .join(_webhook, _webhook.c.id == _delivery.c.webhook_id)
+        .where(_webhook.c.deleted_at.is_(None), _delivery.c.due_at.is_not(None), _delivery.c.due_at == moment)
+        .limit(1)
+    )
+    row = session.execute(statement).first()
+    return ids.delivery_text(row.webhook_id, row.event_id) if row else None
 
 
 def _floor(moment: datetime) -> datetime:

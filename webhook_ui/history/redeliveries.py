@@ -9,10 +9,12 @@ from sqlmodel import Session
 
 from webhook_ui.errors import NotFound
 from webhook_ui.history import paging
+from webhook_ui.history.redelivery_outcome import MOST, Outcome, outcome_of
 from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery, RedeliveryLane, RedeliveryRun, Sending, Webhook, table
 
 RUNS = 20
+LISTED = 400  # deliveries whose fate is looked at for a plan in a list
 TITLES = 5  # of the webhooks that one plan names, in a list
 
 _plan, _part, _webhook = table(Redelivery), table(RedeliveryLane), table(Webhook)
@@ -31,12 +33,14 @@ class Stage(IntEnum):
 class RedeliveryRow:
     """A plan; `held` counts webhooks that a run still has to come back to, because they take nothing at the moment.
 
+    `outcome` is what came of the deliveries of its run, None where nothing is known.
     `titles` are those of the webhooks it names, as far as they are there; of many in a list, only the first.
     """
 
     plan: Redelivery
     held: int
     titles: Mapping[int, str] = field(default_factory=dict)
+    outcome: Outcome | None = None
 
     @property
     def webhooks(self) -> Sequence[int] | None:
@@ -127,7 +131,12 @@ def _rows(session: Session, page: Sequence[Redelivery], *, most_titles: int | No
     named = [(named_webhooks(plan) or ())[:most_titles] for plan in page]
     titles = webhook_titles(session, {one for some in named for one in some})
     return [
-        RedeliveryRow(plan=plan, held=held.get(plan.id, 0), titles={one: titles[one] for one in some if one in titles})
+        RedeliveryRow(
+            plan=plan,
+            held=held.get(plan.id, 0),
+            titles={one: titles[one] for one in some if one in titles},
+            outcome=outcome_of(session, plan, most=MOST if most_titles is None else LISTED),
+        )
         for plan, some in zip(page, named, strict=True)
     ]
 

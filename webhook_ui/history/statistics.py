@@ -17,22 +17,23 @@ from webhook_ui import ids
 from webhook_ui.columns import EPOCH, MICROSECOND
 from webhook_ui.errors import Invalid
 from webhook_ui.history import paging
-from webhook_ui.models import Event, Statistics, table
+from webhook_ui.models import Event, Statistics, Webhook, table
 
 MINUTE = timedelta(minutes=1)
 MAX_SPANS = 1500
 MAX_ROWS = 250_000  # that one question may add up; reading so many takes about a second
 
-_statistics, _event = table(Statistics), table(Event)
+_statistics, _event, _webhook = table(Statistics), table(Event), table(Webhook)
 
 
 @dataclass(kw_only=True)
 class Tally:
-    """Attempts added up; `latency` counts them by bucket."""
+    """Attempts added up; `latency` counts them by bucket. `longest` is for how many ms one could go on, if known."""
 
     sent: int = 0
     error: int = 0
     latency: list[int] = field(default_factory=list)
+    longest: float | None = None
 
     def add(self, sent: int, error: int, latency: Sequence[int]) -> None:
         """Adds another tally's counts to this one's."""
@@ -48,11 +49,14 @@ class Tally:
         """The milliseconds that `share` of the attempts stayed within; None when there were none.
 
         Estimated: linear within a bucket, so it lies in the right bucket and is off by no more than that is wide (the
-        ends grow by about half each time). What lies behind the last end counts as that.
+        ends grow by about half each time). What lies behind the last end counts as that. Within the bucket in which
+        `longest` lies there is nothing above that: attempts that timed out took so long, and no longer.
         """
         wanted, passed, lower = share * sum(self.latency), 0, 0.0
         for count, end in zip(self.latency, ends, strict=False):
             if count and passed + count >= wanted:
+                if self.longest is not None and lower <= self.longest < end:
+                    end = self.longest  # noqa: PLW2901 - of this bucket only
                 return lower + (end - lower) * (wanted - passed) / count
             passed, lower = passed + count, float(end)
         return lower if sum(self.latency) else None
@@ -60,13 +64,17 @@ class Tally:
 
 @dataclass(frozen=True, kw_only=True)
 class Criteria:
-    """What is asked for: `since` inclusive, `until` exclusive, in spans of `size`; `together` is over all webhooks."""
+    """What is asked for: `since` inclusive, `until` exclusive, in spans of `size`; `together` is over all webhooks.
+
+    `usual_timeout` is that of webhooks without one of their own, in seconds.
+    """
 
     since: datetime
     until: datetime
     size: timedelta
     webhook_id: int | None = None
     together: bool = False
+    usual_timeout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +114,9 @@ def list_spans(session: Session, criteria: Criteria, *, limit: int, cursor: str 
     order = sorted(found, key=lambda key: (-((key[0] - EPOCH) // MICROSECOND), key[1]))
     if after is not None:
         order = [key for key in order if key[0] < after[0] or (key[0] == after[0] and key[1] > after[1])]
+    longest = _longest(session, criteria)
+    for (_, webhook_id), tally in found.items():
+        tally.longest = longest.get(webhook_id, longest.get(0))
     rows = [
         Span(
             since=max(start, since),
@@ -158,6 +169,21 @@ def _read_rows(session: Session, since: datetime, until: datetime, webhook_id: i
         if number == MAX_ROWS:
             raise Invalid({"from": "This is too much to add up at once. Begin later, end earlier, or name a webhook."})
         yield row
+
+
+def _longest(session: Session, criteria: Criteria) -> dict[int, float]:
+    """For how many ms an attempt can go on, by webhook where it has a timeout of its own, by 0 for the others.
+
+    All webhooks together wait as long as the most patient one.
+    """
+    if criteria.usual_timeout is None:
+        return {}
+    statement = sa.select(_webhook.c.id, _webhook.c.timeout).where(_webhook.c.timeout.is_not(None))
+    if criteria.webhook_id is not None:
+        statement = statement.where(_webhook.c.id == criteria.webhook_id)
+    own = {row.id: row.timeout * 1000 for row in session.execute(statement)}
+    usual = criteria.usual_timeout * 1000
+    return {0: max(usual, *own.values())} if criteria.together else {**own, 0: usual}
 
 
 def _latency(row: Any) -> list[int]:

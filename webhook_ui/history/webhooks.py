@@ -61,7 +61,7 @@ class WebhookFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class LastResult:
-    """A webhook's latest attempt; `next_attempt_at` is when its delivery is tried again, None if it is not."""
+    """A webhook's latest attempt; `next_attempt_at` is when its delivery is tried again, if it waits for that."""
 
     status: str
     at: datetime
@@ -70,6 +70,7 @@ class LastResult:
     error_class: str | None
     error_message: str | None
     next_attempt_at: datetime | None
+    in_flight: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +257,11 @@ def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[i
     )
     again = sa.and_(_delivery.c.status == "error", _delivery.c.claim.is_(None))
     statement = (
-        sa.select(_attempt, sa.case((again, _delivery.c.due_at), else_=None).label("next_attempt_at"))
+        sa.select(
+            _attempt,
+            sa.case((again, _delivery.c.due_at), else_=None).label("next_attempt_at"),
+            sa.and_(_delivery.c.status == "error", _delivery.c.claim.is_not(None)).label("in_flight"),
+        )
         .select_from(_webhook)
         .join(_attempt, sa.and_(_attempt.c.webhook_id == _webhook.c.id, _attempt.c.id == latest))
         .join(
@@ -274,6 +279,7 @@ def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[i
             error_class=row.error_class,
             error_message=row.error_message,
             next_attempt_at=row.next_attempt_at,
+            in_flight=bool(row.in_flight),
         )
         for row in session.execute(statement)
     }

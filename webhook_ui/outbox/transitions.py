@@ -18,7 +18,10 @@ def free(now: datetime) -> sa.ColumnElement[bool]:
 
 
 def reopened(now: datetime, *, redelivery_id: int | None) -> dict[str, Any]:
-    """What is over gets a new round, which `redelivery_id` (a plan) or nobody has given it; what waits is due now."""
+    """What is over gets a new round, which `redelivery_id` (a plan) or nobody has given it; what waits is due now.
+
+    Both are remembered as the plan's doing, or as that of none.
+    """
     return {
         "status": sa.case((_over, "pending"), else_=_delivery.c.status),
         "closed": None,
@@ -26,6 +29,7 @@ def reopened(now: datetime, *, redelivery_id: int | None) -> dict[str, Any]:
         "tries": sa.case((_over, 0), else_=_delivery.c.tries),
         "losses": sa.case((_over, 0), else_=_delivery.c.losses),
         "redelivery_id": sa.case((_over, redelivery_id), else_=_delivery.c.redelivery_id),
+        "last_redelivery_id": redelivery_id,
         "due_at": now,
         "updated_at": now,
     }

@@ -143,16 +143,18 @@ class Activity:
         criteria = self._criteria()
         self._histogram.scale(scale)
         self._histogram.show(bars)
-        self._histogram.mark(criteria.since, criteria.until)
+        self._histogram.mark(criteria.attempted_since, criteria.attempted_until)
+        self._histogram.say_all(self._address.asking(webhook="", attempted_first="", attempted_last="").narrowed)
 
     def _ask(self, **changes: Any) -> None:
         log = self._address
         self.go(replace(log, **changes) if set(changes) == {"span"} else log.asking(**changes))
 
     def _pick_window(self, since: datetime | None, until: datetime | None) -> None:
-        written = {"first": times.to_text(since) if since else "", "last": times.to_text(until) if until else ""}
-        if (written["first"], written["last"]) != (self._address.first, self._address.last):
-            self._ask(**written)
+        """Attempts are what the bars count: From and To are times of the event."""
+        first, last = (times.to_text(moment) if moment else "" for moment in (since, until))
+        if (first, last) != (self._address.attempted_first, self._address.attempted_last):
+            self._ask(attempted_first=first, attempted_last=last)
 
     def _criteria(self) -> DeliveryFilter:
         webhook_id = self._webhook.id if self._webhook else None

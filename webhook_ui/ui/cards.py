@@ -122,7 +122,7 @@ class WebhookCard:
             if self._extra:
                 self._extra()
             elif when:
-                time_text(when[1], self._zone, prefix=when[0])
+                time_text(when[1], self._zone, prefix=when[0], past=when[0] and when[0] + tr("due"))
             elif when_text:
                 text(when_text)
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from webhook_ui import times
+from webhook_ui import ids, times
 from webhook_ui.explain import Explanation, explain
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
@@ -103,7 +103,8 @@ def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: Zone
         if told.follows:
             text(f"{told.follows} ")
         if coming.at:
-            time_text(coming.at, zone, now=now, prefix=tr("It is tried again "))
+            again = tr("It is due to be tried again")
+            time_text(coming.at, zone, now=now, prefix=tr("It is tried again "), past=again)
             text(".")
         elif row.closed_reason not in ("gone", "crashed"):  # these are told by their cause
             text(_what_follows(row, coming.words))
@@ -112,10 +113,10 @@ def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: Zone
 def _show_last_step(shown: Look) -> None:
     """The way back to normal, by links."""
     row, neighbours = shown.detail.row, shown.neighbours
-    since = neighbours and (neighbours.failing_since or neighbours.last_good)
+    since = neighbours and neighbours.failed_from
     scope = {"new": "redeliver", "webhook_id": str(row.webhook_id), "status": "error"}
-    if since:
-        scope["from"] = times.to_text(since)
+    if since:  # the time of an event, as a redelivery understands it, and not of an attempt
+        scope["from"] = times.to_text(min(since, ids.moment(row.event_id)))
     with box("li"):
         sentence(
             tr("Then send a test from the {page}, and {redeliver}."),

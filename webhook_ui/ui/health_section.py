@@ -57,12 +57,14 @@ class Seen:
     outcomes: Outcomes
 
 
-def look(session: Session, webhook_id: int, period: Period, known: Sequence[Span], now: datetime) -> Seen:
+def look(
+    session: Session, webhook_id: int, period: Period, known: Sequence[Span], now: datetime, *, usual_timeout: float
+) -> Seen:
     """The window as it is now; of the spans that are `known` only the last two can still change."""
     first = health.first_span(now, length=period.length, size=period.size)
     kept = [span for span in known[:-2] if span.since >= first]
     since = kept[-1].until if kept else first
-    fresh = health.spans(session, webhook_id, since=since, now=now, size=period.size)
+    fresh = health.spans(session, webhook_id, since=since, now=now, size=period.size, usual_timeout=usual_timeout)
     return Seen(
         spans=[*kept, *fresh],
         before=health.totals(session, webhook_id, since=first - period.length, until=first),
@@ -120,8 +122,11 @@ class HealthSection:
             address, row = self._address, self._row
             self._busy.set_visibility(not self._spans)  # seen only if it takes longer than a moment
             period = OFFERED[address.period or PERIODS[0]]
+            usual_timeout = self._tab.services.settings.request_timeout
             try:
-                seen = await self._tab.read(look, row.id, period, self._spans, times.utcnow())
+                seen = await self._tab.read(
+                    look, row.id, period, self._spans, times.utcnow(), usual_timeout=usual_timeout
+                )
             except Invalid as error:
                 self._refuse(error)
                 return
@@ -142,6 +147,7 @@ class HealthSection:
         zone, tally = self._tab.zone, Tally()
         for span in seen.spans:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
+            tally.longest = span.tally.longest or tally.longest
         self._figures.show(tally, seen.before, period, self._row.failing_since)
         self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held)
         self._attempts.show(seen.spans, zone, note=tr("times in {zone}", zone=zone.key))

@@ -42,6 +42,8 @@ class Histogram:
                     self._title = text("", tag="h2")
                     self._note = text("", "w-meta")
                 self._legend = box("div", "w-row w-hist-legend")
+                self._all = text(tr("all attempts"), "w-meta")
+                self._all.props["title"] = tr("Of the filters below, only Webhook applies to the bars.")
                 options = [(key, one.name, None) for key, one in SCALES.items()]
                 self._choices = Choices(tr("How far back"), options, scale, on_scale)
                 self._opener = button(tr("Table"), self._turn_table, kind="quiet", small=True)
@@ -68,6 +70,11 @@ class Histogram:
             self._times = box("div", "w-hist-times")
             self._times.props["aria-hidden"] = "true"
         self._chosen.set_visibility(False)
+        self._all.set_visibility(False)
+
+    def say_all(self, said: bool) -> None:
+        """Whether it says beside the figures that they count all attempts, whatever else is filtered."""
+        self._all.set_visibility(said)
 
     def scale(self, scale: str) -> None:
         """Marks another scale; its bars come by `show`."""

@@ -18,7 +18,13 @@ from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats
 from webhook_ui.wire import ErrorClass
 
-STATUSES = {"": mark("All"), "error": mark("Error"), "pending": mark("Pending"), "sent": mark("Sent")}
+STATUSES = {
+    "": mark("All"),
+    "error": mark("Error"),
+    "pending": mark("Pending"),
+    "sent": mark("Sent"),
+    "open": mark("Open"),
+}
 CAUSES = {
     "": mark("All"),
     "dns": mark("Name not found"),
@@ -31,6 +37,7 @@ CAUSES = {
     "plugin": mark("Plugin"),
     "crash": mark("Crash"),
 }
+OPEN = "open"  # of the statuses the one that is two of them
 SPANS = ("1h", "24h", "7d", "30d")
 LONGEST = 200
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -42,7 +49,8 @@ _HOW = mark("Write it as 2026-03-02 or 2026-03-02 14:30.")
 class LogAddress:
     """Which part of the log, which delivery is open, how far back the picture above goes; empty is left open.
 
-    `first` and `last` are From and To as somebody typed them, or moments in UTC; `number` counts the first row.
+    `first` and `last` are From and To as somebody typed them, or moments in UTC; `attempted_first` and `attempted_last`
+    are moments in UTC between which an attempt began; `number` counts the first row.
     """
 
     status: str = ""
@@ -52,6 +60,9 @@ class LogAddress:
     response: str = ""
     first: str = ""
     last: str = ""
+    attempted_first: str = ""
+    attempted_last: str = ""
+    redelivery: str = ""
     tz: str = ""
     span: str = ""
     cursor: str = ""
@@ -72,6 +83,9 @@ class LogAddress:
             response=query.get("response_status", "") if _STATUS.fullmatch(query.get("response_status", "")) else "",
             first=query.get("from", ""),
             last=query.get("to", ""),
+            attempted_first=_if_moment(query.get("attempted_from", "")),
+            attempted_last=_if_moment(query.get("attempted_to", "")),
+            redelivery=query.get("redelivery_id", "") if _NUMBER.fullmatch(query.get("redelivery_id", "")) else "",
             tz=query.get("tz", ""),
             span=span if span in SPANS else "",
             cursor=query.get("cursor", ""),
@@ -90,6 +104,9 @@ class LogAddress:
             "response_status": self.response,
             "from": self.first,
             "to": self.last,
+            "attempted_from": self.attempted_first,
+            "attempted_to": self.attempted_last,
+            "redelivery_id": self.redelivery,
             "tz": self.tz if timed else "",
             "span": "" if self.span == "24h" else self.span,
             "cursor": self.cursor,
@@ -106,9 +123,7 @@ class LogAddress:
     @property
     def narrowed(self) -> bool:
         """Whether anything is filtered."""
-        return bool(
-            self.status or self.trigger or self.webhook or self.cause or self.response or self.first or self.last
-        )
+        return replace(self.part, tz="", cursor="") != LogAddress()
 
     def asking(self, **changes: Any) -> "LogAddress":
         """The same from the first page on, nothing open, with `changes`."""
@@ -151,14 +166,21 @@ def judge(log: LogAddress, zone: ZoneInfo, webhook_id: int | None = None) -> Jud
         until, last_problem = None, tr("To lies before From.")
     if webhook_id is None and log.webhook:
         webhook_id = int(log.webhook)
+    attempted_since, attempted_until = (_moment(text, zone)[0] for text in (log.attempted_first, log.attempted_last))
+    if attempted_since and attempted_until and attempted_until <= attempted_since:
+        attempted_until = None
     criteria = DeliveryFilter(
         webhook_id=webhook_id,
         trigger=log.trigger or None,
-        status=log.status or None,
+        status=None if log.status in ("", OPEN) else log.status,
+        open=log.status == OPEN,
+        redelivery_id=int(log.redelivery) if log.redelivery else None,
         error_class=log.cause or None,
         response_status=int(log.response) if log.response else None,
         since=since,
         until=until,
+        attempted_since=attempted_since,
+        attempted_until=attempted_until,
     )
     return JudgedLog(criteria=criteria, first_problem=first_problem, last_problem=last_problem)
 
@@ -203,13 +225,25 @@ def in_words(log: LogAddress, zone: ZoneInfo, webhook: str = "") -> str:
     words += [tr("response {status}", status=log.response)] if log.response else []
     window = window_in_words(log, zone)
     words += [tr("time {window}", window=window)] if window else []
+    attempted = attempts_in_words(log, zone)
+    words += [tr("attempted {window}", window=attempted)] if attempted else []
+    words += [tr("redelivery #{number}", number=log.redelivery)] if log.redelivery else []
     return formats.joined(words) if words else ""
 
 
 def window_in_words(log: LogAddress, zone: ZoneInfo) -> str:
     """'23 Nov 2026, 09:00 – 14:30'; what was not understood is left out."""
     criteria = judge(log, zone).criteria
-    since, until = criteria.since, criteria.until
+    return _span_in_words(criteria.since, criteria.until, zone)
+
+
+def attempts_in_words(log: LogAddress, zone: ZoneInfo) -> str:
+    """The same of the time in which something was attempted."""
+    criteria = judge(log, zone).criteria
+    return _span_in_words(criteria.attempted_since, criteria.attempted_until, zone)
+
+
+def _span_in_words(since: datetime | None, until: datetime | None, zone: ZoneInfo) -> str:
     if since and until:
         same = since.astimezone(zone).date() == until.astimezone(zone).date()
         end = formats.clock(until, zone, seconds=False) if same else formats.absolute(until, zone)
@@ -237,6 +271,11 @@ def _moment(text: str, zone: ZoneInfo, *, end: bool = False) -> tuple[datetime |
         return read_moment(text, zone, end=end), None
     except ValueError as error:
         return None, str(error)
+
+
+def _if_moment(text: str) -> str:
+    """A moment in UTC as it stands, empty for anything else: no field shows it, so nothing could be explained."""
+    return text if text.endswith("Z") and _moment(text, ZoneInfo("UTC"))[0] else ""
 
 
 def _at(day: date, clock: time, zone: ZoneInfo, *, days: int = 0) -> datetime:

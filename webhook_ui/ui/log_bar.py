@@ -12,7 +12,7 @@ from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.export_menu import export_menu
-from webhook_ui.ui.log_address import LogAddress, scope_query, window_in_words, write
+from webhook_ui.ui.log_address import LogAddress, attempts_in_words, scope_query, write
 from webhook_ui.ui.log_look import Doable, doable
 from webhook_ui.ui.parts import box, link, symbol, text
 
@@ -25,23 +25,30 @@ class LogBar:
         self._log, self._criteria = LogAddress(), DeliveryFilter()
         with box("div", "w-log-bar"):
             with box("span", "w-window") as self._window:
-                text(tr("Time"), "w-muted")
                 self._window_words = text("")
-                icon_button(icons.CLOSE, tr("Take the time back"), lambda: self._ask(first="", last=""))
+                taken_back = {"attempted_first": "", "attempted_last": ""}
+                icon_button(icons.CLOSE, tr("Take the time back"), lambda: self._ask(**taken_back))
             self._clear = button(tr("Clear filters"), clear, kind="quiet", small=True)
             text(tr("Times in {zone}", zone=tab.zone.key), "w-meta w-log-zone")
             with box("div", "w-acts"):
                 self._orders = box("div", "w-row w-log-orders")
                 export_menu("deliveries", self._export_query)
+            with box("span", "w-window") as self._plan:
+                self._plan_words = text("")
+                icon_button(icons.CLOSE, tr("Show all again"), lambda: self._ask(redelivery=""))
+            self._plan.move(target_index=1)
+        self._plan.set_visibility(False)
         self._window.set_visibility(False)
         self._clear.set_visibility(False)
 
     def show(self, log: LogAddress, criteria: DeliveryFilter, zone: ZoneInfo) -> None:
         """Follows the address."""
         self._log, self._criteria = log, criteria
-        words = window_in_words(log, zone)
-        self._window_words.set_text(words)
+        words = attempts_in_words(log, zone)
+        self._window_words.set_text(tr("Attempted {window}", window=words))
         self._window.set_visibility(bool(words))
+        self._plan_words.set_text(tr("Redelivery #{number}", number=log.redelivery))
+        self._plan.set_visibility(bool(log.redelivery))
         self._clear.set_visibility(log.narrowed)
 
     async def count(self) -> None:
@@ -56,6 +63,8 @@ class LogBar:
                 self._offer(found)
 
     def _offer(self, found: Doable) -> None:
+        if self._criteria.by_attempts:
+            text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
         if found.failed:
             query = scope_query(self._criteria, new="redeliver", status="error")
             _way(tr("Redeliver failed ({count})", count=_count(found.failed, found)), icons.REDELIVER, query)
@@ -71,7 +80,14 @@ class LogBar:
         """The filters alone: a file begins at the top; one webhook's log names it."""
         criteria = self._criteria
         scope = scope_query(criteria)
-        return {**scope, "status": criteria.status} if criteria.status else scope
+        log = self._log
+        more = {
+            "status": log.status,
+            "attempted_from": log.attempted_first,
+            "attempted_to": log.attempted_last,
+            "redelivery_id": log.redelivery,
+        }
+        return {**scope, **{name: value for name, value in more.items() if value}}
 
 
 def _way(words: str, icon: str, query: dict[str, str]) -> ui.element:

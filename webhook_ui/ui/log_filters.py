@@ -18,7 +18,7 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import filter_field
 from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
 from webhook_ui.ui.moment_fields import MomentField
-from webhook_ui.ui.parts import Text, box
+from webhook_ui.ui.parts import Text, box, symbol, text
 
 Ask = Callable[..., Any]
 OFFERED = 12
@@ -72,7 +72,7 @@ class LogFilters:
         self._status.value, self._cause.value = log.status, log.cause
         if self._trigger.value != log.trigger:
             self._trigger.set_options(self._offers(log.trigger), value=log.trigger)
-        if before.response != log.response:
+        if before.response != log.response or not log.narrowed:
             self._response.value = log.response
         if self._webhook:
             await self._webhook.show(log.webhook)
@@ -200,14 +200,37 @@ def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     ):
         made.props[name] = setting
 
+    message = box("div", "w-error w-response-problem")
+    message.set_visibility(False)
+
+    def say(typed: str) -> None:
+        code = (typed or "").strip()
+        wrong = bool(code) and not _is_response(code)
+        message.clear()
+        message.set_visibility(wrong)
+        made.classes(add="w-bad" if wrong else "", remove="" if wrong else "w-bad")
+        made.props["aria-invalid"] = "true" if wrong else "false"
+        made.props["aria-describedby"] = message.html_id if wrong else ""
+        if wrong:
+            with message:
+                symbol(icons.ERROR)
+                text(tr("A response is a number from 100 to 599: {typed} is none, so it is left out.", typed=code))
+
     def heard(typed: str) -> Any:
         code = typed.strip()
-        if not code or (len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"):
-            return on_change(code)
-        return None
+        if code and not _is_response(code):
+            return None  # it may be the beginning of one: it is judged once the field is left
+        say(code)
+        return on_change(code)
 
     made.on_value_change(lambda event: heard(event.value or ""))
+    for leaving in ("blur", "keydown.enter"):
+        made.on(leaving, lambda: say(made.value))
     return made
+
+
+def _is_response(code: str) -> bool:
+    return len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"
 
 
 _FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")

@@ -8,9 +8,11 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from webhook_ui import ids
+from webhook_ui.database import moment
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deliveries, rows_of
 from webhook_ui.history.delivery_search import Key, count, search
 from webhook_ui.models import Delivery, table
+from webhook_ui.outbox import transitions
 
 PAGE = 50
 MOST = 10_000  # so many are counted
@@ -79,9 +81,14 @@ def look_again(
 
 
 def doable(session: Session, criteria: DeliveryFilter) -> Doable:
-    """What of the filter could be redelivered, and what cancelled; counted for a moment only."""
+    """What of the filter could be redelivered, and what cancelled; counted for a moment only.
+
+    What is narrowed by something that orders do not know is not offered, lest more be meant than is seen.
+    """
     failed, all_failed = 0, True
-    if criteria.state in (None, "error"):
+    if criteria.beyond_orders:
+        return Doable(failed=0, waiting=0, exactly=True)
+    if criteria.state in (None, "error") and not criteria.open:
         failed, all_failed = count(session, replace(criteria, status="error", redeliverable=True), most=MOST)
     waiting, all_waiting = 0, True
     if criteria.state in (None, "pending"):
@@ -90,6 +97,7 @@ def doable(session: Session, criteria: DeliveryFilter) -> Doable:
 
 
 def _count_open(session: Session, criteria: DeliveryFilter) -> tuple[int, bool]:
+    """Those that an order could cancel: what is in flight is left alone."""
     opened = sa.select(_delivery.c.event_id, _delivery.c.webhook_id).where(_delivery.c.due_at.is_not(None))
     if criteria.webhook_id is not None:
         opened = opened.where(_delivery.c.webhook_id == criteria.webhook_id)
@@ -98,13 +106,17 @@ def _count_open(session: Session, criteria: DeliveryFilter) -> tuple[int, bool]:
     if criteria.until is not None:
         opened = opened.where(_delivery.c.event_id < ids.floor(criteria.until))
     some = opened.limit(MOST + 1).subquery()
-    statement = sa.select(sa.func.count()).select_from(some)
-    if criteria.trigger is not None or criteria.status is not None:
-        here = sa.and_(_delivery.c.webhook_id == some.c.webhook_id, _delivery.c.event_id == some.c.event_id)
-        statement = sa.select(sa.func.count()).select_from(some.join(_delivery, here))
-        statement = statement.where(
-            *([_delivery.c.trigger == criteria.trigger] if criteria.trigger is not None else []),
-            *([_delivery.c.status == criteria.status] if criteria.status is not None else []),
-        )
-    number = int(session.execute(statement).scalar_one())
-    return min(number, MOST), number <= MOST
+    here = sa.and_(_delivery.c.webhook_id == some.c.webhook_id, _delivery.c.event_id == some.c.event_id)
+    free = transitions.free(moment(session))
+    takes = [sa.func.count().label("found"), sa.func.sum(sa.case((sa.and_(free, *_more(criteria)), 1), else_=0))]
+    found, number = session.execute(sa.select(*takes).select_from(some.join(_delivery, here))).one()
+    return min(int(number or 0), MOST), found <= MOST
+
+
+def _more(criteria: DeliveryFilter) -> list[sa.ColumnElement[bool]]:
+    """What the index of open ones does not know."""
+    return [
+        column == value
+        for column, value in ((_delivery.c.trigger, criteria.trigger), (_delivery.c.status, criteria.status))
+        if value is not None
+    ]

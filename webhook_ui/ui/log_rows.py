@@ -76,6 +76,6 @@ def fill_row(
 def _fill_next(delivery: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
     coming = delivery_words.next_attempt(delivery, now)
     if coming.at:
-        time_text(coming.at, zone, now=now).classes("w-muted")
+        time_text(coming.at, zone, now=now, past=tr("due")).classes("w-muted")
     else:
         text(tr(coming.words), "w-strong" if coming.over else "w-muted")

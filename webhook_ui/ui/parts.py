@@ -33,6 +33,8 @@ Status = Literal[
     "done",
     "cancelled",
     "cancelling",
+    "all_failed",
+    "some_failed",
 ]
 
 _STATUS: dict[str, tuple[str, str, str]] = {
@@ -50,6 +52,8 @@ _STATUS: dict[str, tuple[str, str, str]] = {
     "scheduled": ("idle", icons.DATE, mark("Scheduled")),
     "done": ("sent", icons.SENT, mark("Done")),
     "cancelled": ("idle", icons.CANCELLED, mark("Cancelled")),
+    "all_failed": ("error", icons.ERROR, mark("All failed")),
+    "some_failed": ("error", icons.ERROR, mark("Some failed")),
     "cancelling": ("pending", icons.CANCELLED, mark("Cancelling")),
 }
 
@@ -174,17 +178,24 @@ def tag(name: str) -> Text:
 
 
 def time_text(
-    moment: datetime, zone: ZoneInfo, *, now: datetime | None = None, prefix: str = "", shown: str | None = None
+    moment: datetime,
+    zone: ZoneInfo,
+    *,
+    now: datetime | None = None,
+    prefix: str = "",
+    shown: str | None = None,
+    past: str = "",
 ) -> Text:
     """`<time>`: relative, and counted on by the browser, with the exact moment in the title.
 
-    `shown` replaces the relative text and stays as it is.
+    `shown` replaces the relative text and stays as it is; `past` replaces it as soon as the moment has come.
     """
-    written = shown or prefix + formats.when(moment, now or utcnow(), zone)
+    now = now or utcnow()
+    counted = past if past and moment <= now else prefix + formats.when(moment, now, zone)
     exact = {"datetime": moment.isoformat(), "title": formats.precise(moment, zone)}
     if shown is None:
-        exact |= {"data-at": str(int(moment.timestamp() * 1000)), "data-prefix": prefix}
-    return Text("time", written, "w-nowrap", **exact)
+        exact |= {"data-at": str(int(moment.timestamp() * 1000)), "data-prefix": prefix, "data-past": past}
+    return Text("time", shown or counted, "w-nowrap", **exact)
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class _Page:
         self._tab, self._root, self._address = tab, root, address
         self._form: RedeliveryForm | None = None
         self._next: str | None = None
+        self._awaits = False  # attempts, to say what came of a plan
         self._came_from: dict[str, Address] = {}  # by cursor
         with root:
             with page_header(tr("Redeliveries")):
@@ -100,7 +101,8 @@ class _Page:
         await self._show_panels()
 
     async def _look(self, changes: frozenset[Changed]) -> None:
-        if any(change.kind in FOLLOWED for change in changes):
+        awaited = self._panel.is_open_ended or self._awaits
+        if any(change.kind in FOLLOWED or (awaited and change.kind is Kind.attempt) for change in changes):
             await self._load()
             await self._panel.refresh()
 
@@ -116,6 +118,7 @@ class _Page:
     def _show(self, page: RedeliveryPage, lefts: Mapping[int, Left]) -> None:
         first, shown = self._address.first, len(page.rows)
         chosen = self._address.plan
+        self._awaits = any(row.outcome and row.outcome.waiting for row in page.rows)
         self._at_work.show([row for row in page.rows if row.stage is Stage.at_work], lefts)
         self._planned.show([row for row in page.rows if row.stage is Stage.planned], chosen)
         self._over.show([row for row in page.rows if row.stage is Stage.over], chosen)

@@ -1,6 +1,7 @@
 """What can be done to a plan: pause, resume, cancel. Asks first where it cannot be taken back."""
 
 from webhook_ui import redeliveries
+from webhook_ui.history.redelivery_outcome import Outcome
 from webhook_ui.languages import tr, trn
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox import plans
@@ -23,8 +24,8 @@ class PlanOrders:
             self._resume = button(tr("Resume"), lambda: self._turn("running"), icon=icons.RESUME, small=small)
             self._cancel = button(tr("Cancel"), self._ask, kind="plain", small=small)
 
-    def show(self, plan: Redelivery) -> None:
-        """What the plan is now."""
+    def show(self, plan: Redelivery, outcome: Outcome | None = None) -> None:
+        """What the plan is now, and what came of it."""
         if self._plan is None and self._small:  # one of several on a page: each says whose it is
             for made in (self._pause, self._resume, self._cancel):
                 made.props["aria-label"] = f"{made.text} #{plan.id}"
@@ -32,9 +33,10 @@ class PlanOrders:
         writes, alive = self._tab.may_write, plan.state not in ("done", "cancelled")
         self._pause.set_visibility(writes and plan.state in ("running", "scheduled"))
         self._resume.set_visibility(writes and plan.state == "paused")
-        self._cancel.set_visibility(writes and (alive or takes_back(plan)))
+        ends = alive or takes_back(plan, outcome)
+        self._cancel.set_visibility(writes and ends)
         self._cancel.set_text(tr("Cancel") if alive else tr("Cancel what is unsent"))
-        self.element.set_visibility(writes and (alive or takes_back(plan)))
+        self.element.set_visibility(writes and ends)
 
     async def _turn(self, state: str) -> None:
         if self._plan:
@@ -57,9 +59,10 @@ class PlanOrders:
                 )
 
 
-def takes_back(plan: Redelivery) -> bool:
+def takes_back(plan: Redelivery, outcome: Outcome | None = None) -> bool:
     """Whether something of a plan that is done may still be called off."""
-    return plan.state == "done" and plan.kind == "redeliver" and plan.done > 0
+    unsent = outcome is None or outcome.unsent > 0 or not outcome.complete
+    return plan.state == "done" and plan.kind == "redeliver" and plan.done > 0 and unsent
 
 
 def _verb(plan: Redelivery) -> str:

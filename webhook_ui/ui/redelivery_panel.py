@@ -67,6 +67,11 @@ class RedeliveryPanel:
                 self._runs = Part(box("div", "w-holder"), self._show_runs)
 
     @property
+    def is_open_ended(self) -> bool:
+        """Whether some of what it shows has not come to anything yet."""
+        return bool(self._row and self._row.outcome and self._row.outcome.waiting)
+
+    @property
     def plan_id(self) -> int | None:
         """Which is open."""
         return self._plan_id
@@ -101,13 +106,13 @@ class RedeliveryPanel:
         self._row = row = seen.row
         plan = row.plan
         self._frame.body.set_visibility(True)
-        self._head.show(plan.id, redelivery_words.status_of(plan), redelivery_words.title(row))
-        self._orders.show(plan)
+        self._head.show(plan.id, redelivery_words.status_of(plan, row.outcome), redelivery_words.title(row))
+        self._orders.show(plan, row.outcome)
         alive = row.stage is not Stage.over and plan.state != "cancelled"
         self._edit.set_visibility(self._tab.may_write and alive and plan.kind == "redeliver")
         self._actions.set_visibility(self._orders.element.visible or self._edit.visible)
         self._progress.element.set_visibility(plan.started_at is not None)
-        self._progress.show(plan, seen.left)
+        self._progress.show(plan, seen.left, row.outcome)
         self._left.show(seen.left)
         self._facts.show(plan.rate, plan.within, plan.cron, plan.timezone, plan.at, plan.next_run_at, plan.id)
         self._next.show(plan.cron, plan.timezone, plan.next_run_at)
@@ -129,7 +134,7 @@ class RedeliveryPanel:
             return
         plan, now, zone = self._row.plan, times.utcnow(), self._tab.zone
         with box("h2", "w-row w-wrap w-panel-title"):
-            status_pill(redelivery_words.status_of(plan))
+            status_pill(redelivery_words.status_of(plan, self._row.outcome))
             text(f"#{plan.id}", "w-muted w-plain")
             named = self._row.webhooks
             if named is None:

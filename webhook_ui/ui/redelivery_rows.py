@@ -65,7 +65,7 @@ class _Block:
         what = redelivery_words.scope(plan, times.utcnow(), self._zone)
         self._head.show(redelivery_words.status_of(plan), redelivery_words.title(row), what)
         self._orders.show(plan)
-        self._progress.show(plan, waiting)
+        self._progress.show(plan, waiting, row.outcome)
         self._foot.show(plan.id, plan.actor, plan.started_at)
 
     def _show_head(self, status: Any, title: str, what: str) -> None:
@@ -103,7 +103,7 @@ class PlanTable:
             self._shown.clear()
             self.table.clear()
         for number, found in zip(numbers, rows, strict=True):
-            face = (found.plan.model_dump(), found.held, found.titles)
+            face = (found.plan.model_dump(), found.held, found.titles, found.outcome)
             known = self._shown.get(number)
             row = known[1] if known else self._new_row()
             if known is None or known[0] != face:
@@ -155,7 +155,7 @@ def fill_ended(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) -> N
 def _fill_what(row: Row, found: RedeliveryRow, way: str, zone: ZoneInfo) -> None:
     plan = found.plan
     with row.cell("state"):
-        status_pill(redelivery_words.status_of(plan))
+        status_pill(redelivery_words.status_of(plan, found.outcome))
     title, what = redelivery_words.title(found), redelivery_words.scope(plan, times.utcnow(), zone)
     with row.cell("title"):
         with link("", way, "w-open w-cut") as opener:

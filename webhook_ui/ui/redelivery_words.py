@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import times
 from webhook_ui.history.redeliveries import TITLES, RedeliveryRow
+from webhook_ui.history.redelivery_outcome import Outcome
 from webhook_ui.languages import mark, short_number, tr, trn
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.forecast import duration
 from webhook_ui.outbox.left import MOST, Left, Waiting
 from webhook_ui.ui import formats
 from webhook_ui.ui.delivery_words import status_line
+from webhook_ui.ui.log_address import write
 from webhook_ui.ui.parts import Status
 
 ALL = mark("All webhooks")
@@ -57,8 +59,13 @@ _SHORT = {
 OBSERVED = (20, 5.0)  # deliveries done, and seconds, after which a run's own pace says more than what was foreseen
 
 
-def status_of(plan: Redelivery) -> Status:
-    """The state as a pill shows it: what a cancelled plan has reopened takes a while to be closed."""
+def status_of(plan: Redelivery, outcome: Outcome | None = None) -> Status:
+    """The state as a pill shows it: what a cancelled plan has reopened takes a while to be closed.
+
+    One that is done says so only where what it was for has not failed again.
+    """
+    if plan.state == "done" and outcome and outcome.failed:
+        return "some_failed" if outcome.sent or outcome.waiting or not outcome.complete else "all_failed"
     if plan.state == "cancelled" and plan.upper_bound is not None:
         return "cancelling"
     return plan.state  # type: ignore[return-value]  # one of five, by a CHECK of the table
@@ -204,6 +211,26 @@ def done(plan: Redelivery) -> str:
     """'620 of 1,000 redelivered'."""
     figures = part(plan.done, plan.matched)
     return tr("{part} redelivered", part=figures) if plan.kind == "redeliver" else tr("{part} cancelled", part=figures)
+
+
+def came_to(outcome: Outcome) -> str:
+    """'3 sent, 1 failed again, 0 waiting'; of very many, those that were looked at."""
+    words = tr(
+        "{sent} sent, {failed} failed again, {waiting} waiting",
+        sent=formats.count(outcome.sent),
+        failed=formats.count(outcome.failed),
+        waiting=formats.count(outcome.waiting),
+    )
+    if outcome.complete:
+        return words
+    number = formats.count(outcome.sent + outcome.failed + outcome.waiting)
+    return tr("{words}, of the first {number}", words=words, number=number)
+
+
+def outcome_path(plan: Redelivery, outcome: Outcome) -> str:
+    """The log of what the plan has had sent again: of what failed where something did."""
+    status = {"status": "error"} if outcome.failed else {}
+    return write("/deliveries", {**status, "redelivery_id": str(plan.id)})
 
 
 def waits(waiting: Waiting) -> str:

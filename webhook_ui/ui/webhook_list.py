@@ -64,6 +64,8 @@ def _what_comes(row: WebhookRow) -> Coming:
         if row.lane.breaker == "open" and probe_at and probe_at > utcnow():
             return (tr("Down: next probe "), probe_at), "", True
         return None, tr("Probing: one delivery at a time"), True
+    if row.last and row.last.in_flight:
+        return None, tr("being tried again"), False
     if row.last and row.last.next_attempt_at:
         return (tr("retry "), row.last.next_attempt_at), "", False
     return None, "" if row.last else tr("waits for its first event"), False
@@ -244,7 +246,8 @@ class _WebhookRow:
         when, when_text, trouble = coming
         look = "w-error-ink" if trouble else "w-muted"
         if when:
-            time_text(when[1], self._zone, prefix=f"{dot}{when[0]}").classes(look)
+            prefix = f"{dot}{when[0]}"
+            time_text(when[1], self._zone, prefix=prefix, past=when[0] and prefix + tr("due")).classes(look)
         elif when_text:
             text(f"{dot}{when_text}", f"{look} w-nowrap")
 

@@ -16,6 +16,7 @@ from webhook_ui.history.webhooks import WebhookFilter, WebhookRow, count_webhook
 from webhook_ui.languages import mark, number, tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import Figure
+from webhook_ui.ui.log_address import OPEN, write
 
 PER_PAGE = 48
 TITLES = (
@@ -73,21 +74,25 @@ def unknown_figures() -> list[Figure]:
 
 
 def figures_of(glance: Glance, *, now: datetime) -> list[Figure]:
-    """The strip: each figure leads to the list of what it counts."""
+    """The strip: each figure leads to the list of what it counts; sent and errors are attempts, which it says."""
     since = times.to_text((now - timedelta(days=1)).replace(second=0, microsecond=0))
-    total, late = glance.sent + glance.error, glance.oldest_due
+    total, late = glance.sent + glance.error, glance.oldest_due or glance.oldest_held
     share = f"{number(100 * glance.error / total, 1)} %" if glance.error else ""
+    attempts = tr("{share} of attempts", share=share) if share else tr("attempts")
+    oldest = write("/deliveries", {"status": OPEN, **({"delivery": glance.oldest} if glance.oldest else {})})
+    held = glance.oldest_due is None and glance.oldest_held is not None
     values = (
-        (_about(glance.sent, glance.about_day), "", f"/deliveries?status=sent&from={since}"),
-        (_about(glance.error, glance.about_day), share, f"/deliveries?status=error&from={since}"),
-        (_about(glance.waiting, glance.about_open), "", "/deliveries?status=pending"),
-        ("–" if late is None else formats.span((now - late).total_seconds()), "", "/deliveries?status=pending"),
+        (_about(glance.sent, glance.about_day), tr("attempts"), f"/deliveries?status=sent&attempted_from={since}"),
+        (_about(glance.error, glance.about_day), attempts, f"/deliveries?status=error&attempted_from={since}"),
+        (_about(glance.waiting, glance.about_open), "", f"/deliveries?status={OPEN}"),
+        ("–" if late is None else formats.span((now - late).total_seconds()), "", oldest),
         (_rate(glance.per_second), "", "/deliveries"),
         (formats.count(glance.failing), "", "/?state=failing"),
     )
+    titles = (*TITLES[:3], mark("Oldest held") if held else TITLES[3], *TITLES[4:])
     return [
         Figure(title=tr(title), value=value, note=note, path=path, trouble=title == TITLES[-1] and glance.failing > 0)
-        for title, (value, note, path) in zip(TITLES, values, strict=True)
+        for title, (value, note, path) in zip(titles, values, strict=True)
     ]
 
 

@@ -34,7 +34,8 @@
       // the text node itself is changed: the framework goes on writing to it
       const node = element.firstChild;
       if (node === null || Math.abs(at - now) >= WEEK) continue;
-      const text = (element.dataset.prefix || "") + relative(at, now);
+      const past = at <= now ? element.dataset.past : "";
+      const text = past || (element.dataset.prefix || "") + relative(at, now);
       if (node.nodeValue !== text) node.nodeValue = text;
     }
   }
