@@ -182,15 +182,9 @@ def _separators(code: str) -> tuple[str, str]:
 def _catalog(code: str) -> gettext.NullTranslations:
     if code == PSEUDO:
         return _Brackets()
-    found = gettext.NullTranslations()
-    for path in CATALOGS.glob(f"{code}*.po"):
-        part = _compile(code, path)
-        part.add_fallback(found)
-        found = part
-    return found
-
-
-def _compile(code: str, path: Path) -> gettext.GNUTranslations:
+    path = CATALOGS / f"{code}.po"
+    if not path.exists():
+        return gettext.NullTranslations()
     compiled = io.BytesIO()
     with path.open("rb") as source:
         write_mo(compiled, read_po(source, locale=code))
