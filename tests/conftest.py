@@ -18,9 +18,19 @@ from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
 SLOW = (
-    *("webhook_page", "dashboard", "webhook_tabs", "delivery_panel", "shell", "deliveries_page", "redeliveries_page"),
-    *("many_webhooks", "settings_page", "events_page", "triggers_page", "cli", "main_job", "parts", "readme"),
-    *("random_walk", "crashes", "faults_of_the_system"),
+    *(
+        "languages",
+        "webhook_page",
+        "guide",
+        "dashboard",
+        "webhook_tabs",
+        "plugins_exchanged",
+        "delivery_panel",
+        "shell",
+    ),
+    *("mounting", "platform", "filter_form", "alerts", "deliveries_page", "redeliveries_page", "many_webhooks"),
+    *("settings_page", "events_page", "triggers_page", "cli", "main_job", "parts", "readme", "random_walk"),
+    *("sources_crash", "crashes", "faults_of_the_system"),
 )
 
 
