@@ -47,11 +47,8 @@ def key(words: str | Sequence[str], context: str | None) -> Id:
 
 
 def catalogs(code: str) -> list[Catalog]:
-    read = []
-    for path in sorted(languages.CATALOGS.glob(f"{code}*.po")):
-        with path.open("rb") as file:
-            read.append(read_po(file, locale=code))
-    return read
+    with (languages.CATALOGS / f"{code}.po").open("rb") as file:
+        return [read_po(file, locale=code)]
 
 
 def entries(code: str) -> Iterator[Message]:
@@ -282,6 +279,7 @@ def check_words(page: Page, data: set[str], where: str) -> list[str]:
 @pytest.fixture
 def shop(site: Site, receiver: Receiver) -> Iterator[set[str]]:
     """Webhooks in each state, with deliveries; all names that stand there because of them."""
+    site.clear()
     hooks = {
         "Zahlen": site.add("Zahlen", url=f"{receiver.url}/good", headers={"X-Zz": "zz"}),
         "Kaputt": site.add("Kaputt", url=f"{receiver.url}/bad"),
@@ -345,7 +343,7 @@ def test_every_word_of_what_opens_comes_from_a_catalog(site: Site, enter: Enter,
     dialog = page.get_by_role("dialog").locator("visible=true")
 
     press(page, "Add webhook")
-    press(page, "More: headers, tenant, timeout, retries")
+    press(page, "More: headers, filter, tenant, timeout, retries")
     press(page, "Add header")
     dialog.get_by_role("textbox", name="⟦URL⟧").fill("ftp://zz")
     dialog.get_by_role("textbox", name="⟦Rate limit⟧").fill("zz")

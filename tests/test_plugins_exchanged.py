@@ -21,10 +21,13 @@ from webhook_ui.composing import Composer
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, Invalid
 from webhook_ui.models import table
+from webhook_ui.outbox import Target
 from webhook_ui.plugin_search import stamps
 from webhook_ui.times import utcnow
 
 pytest_plugins = ["tests.browser"]
+
+TARGET = Target(webhook_id=1, url="http://127.0.0.1:9/", headers={}, secrets=(), timeout=None, retry_schedule=None)
 
 GREETER = '''"""Greeter: counts aloud."""
 
@@ -159,7 +162,7 @@ def test_a_set_of_plugins_is_exchanged_as_a_whole_or_each_stays(tmp_path: Path) 
         plugins.names,
         {one.name: one for one in plugins.running},
     )
-    assert (composer.is_plain, "good.done" in names) == (False, True)
+    assert (composer.is_plain(TARGET), "good.done" in names) == (False, True)
 
     good.write_text(plugin("good.done", "return {") + "syntax error")
     kept = {"other": before["other"]}
@@ -174,7 +177,7 @@ def test_a_set_of_plugins_is_exchanged_as_a_whole_or_each_stays(tmp_path: Path) 
 
     good.write_text(plugin("good.better", None))
     plugins.become(plugin_loader.load(tmp_path, entry_points=False, before=before))
-    assert (plugins.problems, composer.is_plain) == ((), True)
+    assert (plugins.problems, composer.is_plain(TARGET)) == ((), True)
     assert sorted(names) == ["good.better", "good.done"]
     good.unlink()
     plugins.become(plugin_loader.load(tmp_path, entry_points=False, before=before))

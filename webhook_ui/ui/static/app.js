@@ -64,9 +64,7 @@
     const button = event.target.closest?.("[data-copy]");
     if (!button) return;
     const text = button.dataset.copy;
-    if (navigator.clipboard && window.isSecureContext) {
-      await navigator.clipboard.writeText(text);
-    } else {
+    if (!(await copyText(text))) {  // not over plain HTTP, or not allowed: the old way
       const area = document.createElement("textarea");
       area.value = text;
       area.className = "w-hidden";
