@@ -481,7 +481,7 @@ def test_commands_explain_what_is_wrong(folder: Path, monkeypatch: pytest.Monkey
         run(user_app, "create", "dana@acme.example", "--password-stdin", stdin="")
     with pytest.raises(Invalid, match="email"):
         run(user_app, "create", "dana", "--password-stdin", stdin=PASSWORD)
-    with pytest.raises(NotFound):
+    with pytest.raises(UsageError, match=r"There is no account nobody@acme\.example\..*A new database was made"):
         run(user_app, "passwd", "nobody@acme.example", "--password-stdin", stdin=PASSWORD)
     monkeypatch.setenv("WEBHOOK_UI_DATABASE_URL", "mysql://nowhere")
     with pytest.raises(UsageError):
