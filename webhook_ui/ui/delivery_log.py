@@ -221,7 +221,7 @@ class DeliveryLog:
             delivery,
             columns=self._columns,
             path=self._around.path(replace(self._log, delivery=delivery.id)),
-            retries=len(retries),
+            retries=0 if delivery.test else len(retries),
             zone=self._tab.zone,
             redeliver=self._redelivering(delivery) if self._tab.may_write else None,
         )

@@ -161,6 +161,8 @@ class DeliveryPanel:
 
     def _retries(self, shown: Look) -> Sequence[float]:
         services, detail = self._tab.services, shown.detail
+        if detail.row.test:
+            return ()  # made once
         usual = services.settings.retry_schedule
         return delivery_words.schedule_in_force(detail.webhook, detail.row.trigger, services.plugins.triggers, usual)
 

@@ -17,7 +17,8 @@ from webhook_ui.ui.controls import Choices, button
 from webhook_ui.ui.parts import box, text
 
 HEIGHT = 100  # of the drawing, which is stretched to its place
-LEAST = 0.2  # of the height, for the smaller side
+LEAST = 0.22  # of the height, for the smaller side
+HALVED = 0.45  # of the height, from which on the upper side has room for the figure of its half
 STEPS = (1, 2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
 
 
@@ -136,8 +137,9 @@ class Histogram:
         top, bottom, line = extent(self._bars)
         self._marks.clear()
         self._times.clear()
+        half = top // 2 if top % 2 == 0 and line >= HALVED else 0
         with self._marks:
-            for value, share in ((top, 0.0), (top // 2 if top % 2 == 0 else 0, line / 2), (0, line), (bottom, 1.0)):
+            for value, share in ((top, 0.0), (half, line / 2), (0, line), (bottom, 1.0)):
                 if value or share == line:
                     text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
         with self._times:
