@@ -226,7 +226,9 @@ def test_every_mistake_is_explained_at_its_field_and_nothing_is_stored(page: Pag
 @browser_test
 def test_everything_that_is_entered_is_stored(page: Page, empty: Site) -> None:
     dialog = fill_form(page, ARABIC, "http://127.0.0.1:9/" + "a/" * 150, "All of order, new ones too")
-    dialog.get_by_role("switch", name="Enabled").click()
+    enabled = dialog.get_by_role("switch", name="Enabled", exact=True)
+    expect(enabled).to_have_accessible_description("New events are sent as soon as you save")
+    enabled.click()
     dialog.get_by_role("button", name="More").click()
     dialog.get_by_role("textbox", name="Description").fill("Two\nlines")
     dialog.get_by_role("button", name="Add header").click()

@@ -418,6 +418,12 @@ def test_a_test_is_sent_at_once_and_its_answer_shown(site: Site, receiver: Recei
     assert receiver.wait_for("/test")[0].data["data"]
     expect(rows(page)).to_contain_text("test", timeout=2500)
     expect(rows(page)).to_contain_text("200 OK")
+    expect(rows(page)).to_contain_text("1 of 1")
+    pill, trigger = (rows(page).locator(f".w-c-trigger .{look}").bounding_box() for look in ("w-tag", "w-mono"))
+    assert pill
+    assert trigger
+    assert abs(pill["y"] - trigger["y"]) < 8  # beside it, and no wider than its word
+    assert pill["width"] < 60
     done.get_by_role("link", name="Show test").click()
     expect(panel(page).get_by_role("heading", level=2)).to_contain_text("test")
     page.get_by_role("button", name="Close", exact=True).and_(page.locator(".w-panel button")).click()
@@ -458,6 +464,9 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
     picture(page, f"down-{scheme}")
     page.set_viewport_size({"width": 400, "height": 900})
     check_width(page)
+    names = ("Send test", "More")  # in one row, and nothing scrolls sideways
+    tops = {(page.get_by_role("button", name=name, exact=True).bounding_box() or {})["y"] for name in names}
+    assert len(tops) == 1
     picture(page, f"down-400-{scheme}")
     page.goto(f"{site.url}/")
     expect(page.get_by_role("article").filter(has_text="Billing ledger").first).to_contain_text(

@@ -134,14 +134,11 @@ class Histogram:
         return self._on_pick(self._bars[int(first)].since, self._bars[int(last)].until)
 
     def _show_marks(self) -> None:
-        top, bottom, line = extent(self._bars)
         self._marks.clear()
         self._times.clear()
-        half = top // 2 if top % 2 == 0 and line >= HALVED else 0
         with self._marks:
-            for value, share in ((top, 0.0), (half, line / 2), (0, line), (bottom, 1.0)):
-                if value or share == line:
-                    text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
+            for value, share in marks(self._bars):
+                text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
         with self._times:
             for number in range(5):
                 moment = self._bars[0].since + (self._bars[-1].until - self._bars[0].since) * number / 4
@@ -210,6 +207,14 @@ def extent(bars: Sequence[Bar]) -> tuple[int, int, float]:
     if not top:
         return 0, bottom, 0.02
     return top, bottom, min(max(top / (top + bottom), LEAST), 1 - LEAST)
+
+
+def marks(bars: Sequence[Bar]) -> list[tuple[int, float]]:
+    """Figures beside the drawing, each with how far down it stands: far enough apart to be read."""
+    top, bottom, line = extent(bars)
+    half = top // 2 if top % 2 == 0 and line >= HALVED else 0
+    places = ((top, 0.0), (half, line / 2), (0, line), (bottom, 1.0))
+    return [(value, share) for value, share in places if value or share == line]
 
 
 def span_words(bar: Bar, zone: ZoneInfo) -> str:
