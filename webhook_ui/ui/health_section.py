@@ -212,11 +212,11 @@ def _show_lane(row: WebhookRow, zone: ZoneInfo, has_succeeded: bool) -> None:
                     zone,
                     tr("the receiver's Retry-After: nothing is sent {moment}"),
                 )
-            if not has_succeeded:
+            if row.failing_since and has_succeeded:
+                _moment(tr("Last success"), row.failing_since, zone, tr("before {moment}"))
+            elif row.failing_since:
                 text(tr("Last success"), tag="dt")
                 text(tr("None so far"), tag="dd")
-            elif row.failing_since:
-                _moment(tr("Last success"), row.failing_since, zone, tr("before {moment}"))
             text(tr("Will be disabled"), tag="dt")
             with box("dd"):
                 _show_end(row, now, zone)
