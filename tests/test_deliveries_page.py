@@ -191,8 +191,9 @@ def test_a_delivery_opens_beside_the_log_and_arrows_step(
     expect(rows(page)).to_have_count(7)
     far.statuses["/down"] = 200
     row = rows(page).filter(has=page.locator(f'a[href*="{ids.delivery_text(filled["down"], before.event_id)}"]'))
-    row.get_by_role("button", name="Redeliver").click()
+    row.get_by_role("button", name="Redeliver").dblclick()
     expect(row.get_by_text("Sent", exact=True)).to_be_visible()
+    expect(page.get_by_text("Not done")).to_have_count(0)
 
 
 def test_what_failed_and_what_waits_leads_to_an_order(site: Site, filled: dict[str, int], enter: Enter) -> None:

@@ -17,6 +17,7 @@ from webhook_ui import ids
 from webhook_ui.actors import Role
 from webhook_ui.explain import explain
 from webhook_ui.ui import panel_address
+from webhook_ui.ui.log_address import CAUSES as NAMES
 from webhook_ui.ui.panel_address import Choice
 
 pytest_plugins = ["tests.browser"]
@@ -88,8 +89,11 @@ def test_arrows_lead_through_all_causes_and_each_is_explained(
         elif place:
             page.keyboard.press("ArrowDown")
         expect(panel(page)).to_contain_text(ids.event_text(event_id))
-        told = explain(case_of(attempts(site.database, webhook_id, event_id)[0]))
+        case = case_of(attempts(site.database, webhook_id, event_id)[0])
+        told = explain(case)
         note = panel(page).get_by_role("status")
+        if case.response_status is None:
+            expect(line(page).first).to_contain_text(NAMES[case.error_class or ""])
         if told is None:
             assert cause.code == "good"
             expect(note).to_have_count(0)
@@ -234,9 +238,8 @@ def test_everybody_can_use_it_on_every_screen(site: Site, receiver: Receiver, en
             check_width(page)
             box = page.locator(".w-panel").bounding_box()
             assert box is not None
-            assert page.evaluate(
-                "document.querySelector('.w-panel').scrollWidth <= document.querySelector('.w-panel').clientWidth"
-            )
+            for place in (".w-panel", ".w-panel-acts"):
+                assert page.locator(place).evaluate("element => element.scrollWidth <= element.clientWidth"), place
             if width == 400:
                 assert (box["x"], box["width"]) == (0, 400)
             picture(page, f"panel{'-difference' if view else ''}-{width}-{scheme}")

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from sqlmodel import Session
 
 from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture, serve
+from tests.test_webhook_page import ERROR
 from webhook_ui import ids, outbox, times, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.history.trace import Group, TraceRow
@@ -107,6 +109,12 @@ def test_a_reason_is_said_in_words(reason: Reason, words: str) -> None:
     assert {Group(group): trace_words.heading(Group(group), 1, "a.b") for group in Group}[Group.pending] == (
         "1 waits for it"
     )
+
+
+def test_a_failure_is_one_sentence() -> None:
+    failed = replace(ERROR, last_error_message="Nothing listens there. Start the receiver.", waiting_for=None)
+    row = TraceRow(webhook_id=1, webhook_title="CRM", reason=Reason(outcome=Outcome.unexplained), delivery=failed)
+    assert trace_words.why(row, "a.b", NOW, BERLIN).words == "Nothing listens there. Start the receiver, 4 attempts"
 
 
 # --- in a browser

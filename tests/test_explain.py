@@ -118,6 +118,27 @@ def test_a_redirect_says_what_it_wants(stored: Stored, url: str, location: str, 
     assert words in told.cause
 
 
+@pytest.mark.parametrize("location", ["javascript:alert(1)", "ftp://a.example/x", "mailto:a@a.example"])
+def test_only_an_address_of_the_web_is_recommended(stored: Stored, location: str) -> None:
+    row = next(row for cause, row in stored.items() if cause.code == "redirect_lasting")
+    told = explain(dataclasses.replace(case_of(row), headers=[["Location", location]]))
+    assert told is not None
+    assert f"points to {location}, which is no http or https address" in told.cause
+    assert "Set the webhook's URL" not in in_full(told)
+
+
+def test_without_a_good_attempt_there_is_none_to_compare_with(stored: Stored) -> None:
+    compared = set()
+    for cause, row in stored.items():
+        told, alone = explain(case_of(row)), explain(dataclasses.replace(case_of(row), had_good=False))
+        if told is not None and alone is not None and told != alone:
+            compared.add(cause.code)
+            assert "last good attempt" in in_full(told)
+            assert alone.steps
+            assert "last good attempt" not in in_full(alone)
+    assert compared == {"bad_request", "unprocessable", "application"}
+
+
 def test_there_are_many_causes() -> None:
     assert len({cause.code for cause in CAUSES}) > 40
 

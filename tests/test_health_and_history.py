@@ -53,6 +53,10 @@ def test_every_span_of_the_window_is_there_and_holds_what_fell_into_it(database:
     assert database.read_now(health.totals, webhook_id, since=since, until=NOW + HOUR) == (2, 1)
     assert database.read_now(health.totals, webhook_id, since=NOW + 5 * HOUR, until=NOW + 6 * HOUR) == (0, 0)
     assert database.read_now(health.totals, webhook_id + 1, since=since, until=now) == (0, 0)
+    assert database.read_now(health.has_succeeded, webhook_id)
+    failing = add_webhook(database)
+    deliver(database, failing, 503)
+    assert not database.read_now(health.has_succeeded, failing)
 
 
 def test_the_newest_attempts_are_counted_by_class_and_by_response(database: Database) -> None:

@@ -1,6 +1,8 @@
 """What an address asks of a log: read and written without loss, its times judged, its window put into words."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -147,6 +149,10 @@ def test_bars_are_drawn_from_numbers_and_said_in_words() -> None:
     svg = histogram.draw(bars, BERLIN, "c7-")
     assert 'id="c7-1" aria-label="23 Nov 2026, 13:15 – 13:30: 45 arrived, 2 failed"' in svg
     assert svg.count('role="option"') == 4
-    assert histogram.extent(bars) == (1500, 2, 0.8)
+    assert histogram.extent(bars) == (1500, 2, 0.78)
     assert histogram.extent([]) == (1, 0, 0.98)
     assert histogram.extent(bars[2:]) == (0, 1, 0.02)
+    assert histogram.marks(bars) == [(1500, 0.0), (750, 0.39), (0, 0.78), (2, 1.0)]
+    for sent, error in product((0, 1, 2, 6, 40, 1200), repeat=2):
+        shares = [share for _, share in histogram.marks([replace(bars[0], sent=sent, error=error)])]
+        assert all(after - before >= 0.2 for before, after in pairwise(shares)), (sent, error)  # a line high and more

@@ -413,7 +413,10 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
         assert banner.get_attribute("role") == "status"
         check_rules(page)
         picture(page, "no-connection")
-        dialog.get_by_role("textbox", name="URL", exact=True).fill("http://127.0.0.1:9/typed-while-away")
+        url = dialog.get_by_role("textbox", name="URL", exact=True)
+        url.fill("http://127.0.0.1:9/typed-while-away")
+        url.press("Enter")
+        expect(page.get_by_text("Not done: no connection to the server. What you typed is kept.")).to_be_visible()
 
         again = site.installation.start("serve", "--port", port, "--allow-loopback")
         again.wait_for("Dashboard")
@@ -438,9 +441,12 @@ def check_short_cut(page: Page) -> None:
     page.evaluate("socket.io.engine.close()")
     expect(page.get_by_text("No connection to the server")).to_be_visible()
     expect(page.get_by_role("button", name="Try now")).to_be_visible()
+    page.get_by_role("button", name="Add webhook").first.click()
+    expect(page.get_by_role("status").filter(has_text="Not done: no connection")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("Connected again. Nothing was lost.")).to_be_visible()
     expect(page.get_by_text("Connected again")).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0)  # what was refused is not done later
     assert page.evaluate("window.here") is True
 
 

@@ -187,6 +187,11 @@ def test_firing_by_hand_is_seen_as_sent(site: Site, receiver: Receiver, enter: E
     expect(line(page, "user.created")).to_contain_text("1 webhook")
     page.get_by_role("link", name="Show delivery").click()
     expect(page.get_by_role("dialog", name="Delivery")).to_contain_text("200 OK", timeout=3000)
+    site.add("Billing ledger", url=receiver.url + "/b")
+    page.goto(f"{site.url}/triggers")
+    open_dialog(page).get_by_role("button", name="Fire").click()
+    page.get_by_role("link", name="Show event").click()
+    page.wait_for_url("**/events/evt_*")
 
 
 @pytest.mark.browser

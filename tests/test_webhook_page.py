@@ -1,6 +1,7 @@
 """One webhook's page in a real browser: its head, its log as it changes, the panel of a delivery, settings, secret."""
 
 import dataclasses
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -248,7 +249,12 @@ def test_what_was_ordered_in_the_panel_shows_in_the_panel(site: Site, receiver: 
     panel(page).get_by_role("button", name="Redeliver").click()
     expect(panel(page).get_by_text("Sent", exact=True).first).to_be_visible(timeout=2000)
     expect(panel(page).get_by_role("heading", name="Attempt 2")).to_be_visible()
-    expect(panel(page).get_by_role("button", name="Redeliver")).to_be_hidden()
+    panel(page).get_by_role("button", name="Redeliver").click()
+    asked = page.get_by_role("alertdialog", name="Send it once more?")
+    expect(asked).to_contain_text("with the same webhook-id")
+    asked.get_by_role("button", name="Redeliver").click()
+    expect(panel(page).get_by_role("heading", name="Attempt 3")).to_be_visible()
+    expect(asked).to_have_count(0)
     panel(page).get_by_role("button", name="#1").click()
     expect(panel(page).get_by_role("heading", name="Attempt 1")).to_be_visible()
     panel(page).get_by_role("button", name="Newer delivery").click()
@@ -257,7 +263,9 @@ def test_what_was_ordered_in_the_panel_shows_in_the_panel(site: Site, receiver: 
     expect(panel(page)).to_contain_text("It was cancelled")
     expect(panel(page).get_by_role("button", name="Cancel retries")).to_be_hidden()
     expect(rows(page).first).to_contain_text("cancelled")
-    assert len(receiver.at("/a")) == 3
+    assert len(receiver.at("/a")) == 4
+    page.keyboard.press("Escape")  # it was opened from nowhere, and leads to the row that was shown last
+    expect(rows(page).first.get_by_role("link")).to_be_focused()
 
 
 @contextmanager
@@ -410,6 +418,12 @@ def test_a_test_is_sent_at_once_and_its_answer_shown(site: Site, receiver: Recei
     assert receiver.wait_for("/test")[0].data["data"]
     expect(rows(page)).to_contain_text("test", timeout=2500)
     expect(rows(page)).to_contain_text("200 OK")
+    expect(rows(page)).to_contain_text("1 of 1")
+    pill, trigger = (rows(page).locator(f".w-c-trigger .{look}").bounding_box() for look in ("w-tag", "w-mono"))
+    assert pill
+    assert trigger
+    assert abs(pill["y"] - trigger["y"]) < 8  # beside it, and no wider than its word
+    assert pill["width"] < 60
     done.get_by_role("link", name="Show test").click()
     expect(panel(page).get_by_role("heading", level=2)).to_contain_text("test")
     page.get_by_role("button", name="Close", exact=True).and_(page.locator(".w-panel button")).click()
@@ -429,7 +443,8 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
 ) -> None:
     webhook_id = hook(site, receiver.url + "/down")
     now = datetime.now(UTC)
-    down = {"breaker": "open", "reason": "9 of the last 10 attempts failed: 503 Service Unavailable", "opened_at": now}
+    reason = "9 of the last 10 attempts failed; last: 503 Service Unavailable"
+    down = {"breaker": "open", "reason": reason, "opened_at": now}
     set_lane(
         site.database,
         webhook_id,
@@ -439,7 +454,8 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
     )
     site.emit()
     page = enter(f"/webhooks/{webhook_id}", scheme=scheme).page
-    note = page.get_by_role("status").filter(has_text="Receiver is down: 9 of the last 10 attempts failed")
+    since = re.compile(r"Receiver is down since \d\d:\d\d: 503 Service Unavailable")
+    note = page.get_by_role("status").filter(has_text=since)
     expect(note).to_contain_text("the next probe is in 9 min")
     expect(note).to_contain_text("1 delivery waits")
     expect(note).to_contain_text("Unless something arrives before, it will be disabled on")
@@ -448,6 +464,9 @@ def test_a_receiver_that_is_down_is_said_with_its_reason(
     picture(page, f"down-{scheme}")
     page.set_viewport_size({"width": 400, "height": 900})
     check_width(page)
+    names = ("Send test", "More")  # in one row, and nothing scrolls sideways
+    tops = {(page.get_by_role("button", name=name, exact=True).bounding_box() or {})["y"] for name in names}
+    assert len(tops) == 1
     picture(page, f"down-400-{scheme}")
     page.goto(f"{site.url}/")
     expect(page.get_by_role("article").filter(has_text="Billing ledger").first).to_contain_text(

@@ -166,6 +166,10 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
         page.set_viewport_size({"width": width, "height": 900})
         check_width(page)
         picture(page, f"health-{width}-{scheme}")
+    expect(lane.locator("dt:text-is('Last success') + dd")).to_contain_text("before")
+    site.database.write_now(lambda session: session.execute(table(Statistics).delete()))
+    site.change(webhook_id, description="as if nothing had ever arrived")
+    expect(lane.locator("dt:text-is('Last success') + dd")).to_have_text("None so far", timeout=15_000)
 
 
 @pytest.mark.browser

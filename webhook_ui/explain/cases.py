@@ -27,6 +27,7 @@ class Case:
     timings: Mapping[str, float | None]
     duration_ms: float
     at: datetime
+    had_good: bool = True  # whether one before it was good, to compare it with
 
     def header(self, name: str) -> str:
         """The first value of the answer's header `name` (in lower case), or nothing."""
@@ -39,6 +40,10 @@ class Case:
             return urlsplit(self.url).hostname or tr("the receiver")
         except ValueError:
             return tr("the receiver")
+
+    def comparing(self, step: str) -> tuple[str, ...]:
+        """`step`, which compares with the last good attempt, where there is one."""
+        return (step,) if self.had_good else ()
 
     @property
     def is_https(self) -> bool:

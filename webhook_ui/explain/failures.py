@@ -121,6 +121,8 @@ def _broken(case: Case, status: int) -> Explanation:
                 "Show `{host}`’s developers this attempt: its time and `webhook-id` lead to the place in their log.",
                 host=case.host,
             ),
-            tr("Compare with the last good attempt: a field that is new or missing is the usual reason."),
+            *case.comparing(
+                tr("Compare with the last good attempt: a field that is new or missing is the usual reason.")
+            ),
         ),
     )

@@ -34,6 +34,17 @@ def _redirect(case: Case, status: int) -> Explanation:
             cause=tr("It answered {status} without a `Location`. Redirects are not followed anyway.", status=status),
             steps=(tr("Ask who runs the receiver for its right address."),),
         )
+    if not location.lower().startswith(("http://", "https://")):
+        return Explanation(
+            code="redirect_nowhere",
+            title=tr("The receiver sends the delivery elsewhere, to where none can go"),
+            cause=tr(
+                "It answered {status} and points to {location}, which is no http or https address.",
+                status=status,
+                location=location,
+            ),
+            steps=(tr("Ask who runs the receiver for its right address."),),
+        )
     difference = _difference(case.url, location)
     cause = tr(
         "It answered {status} and points to {location}. Redirects are not followed: a signed event should go only "
@@ -95,7 +106,7 @@ def _bad_request(case: Case) -> Explanation:
         cause=tr("It answered 400. As a rule it expects other fields, or its check of the signature failed."),
         steps=(
             tr(_READ),
-            tr("Compare with the last good attempt, to see which field is new, gone or different."),
+            *case.comparing(tr("Compare with the last good attempt, to see which field is new, gone or different.")),
             tr(
                 "If it speaks of the signature: compare the secret, and see that it verifies the body's bytes as they "
                 "came, before they are parsed."
@@ -260,14 +271,14 @@ def _media_type(_: Case) -> Explanation:
     )
 
 
-def _unprocessable(_: Case) -> Explanation:
+def _unprocessable(case: Case) -> Explanation:
     return Explanation(
         code="unprocessable",
         title=tr("The receiver understands the request and does not accept what it says"),
         cause=tr("It answered 422: a field's value does not suit it. The same will happen to each further attempt."),
         steps=(
             tr(_READ),
-            tr("Compare with the last good attempt, to see which value is different."),
+            *case.comparing(tr("Compare with the last good attempt, to see which value is different.")),
             tr("Correct it where the event comes from and fire it anew, or have the receiver mended and redeliver."),
         ),
     )

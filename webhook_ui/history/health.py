@@ -77,6 +77,12 @@ def totals(session: Session, webhook_id: int, *, since: datetime, until: datetim
     return int(sent), int(error)
 
 
+def has_succeeded(session: Session, webhook_id: int) -> bool:
+    """Whether an attempt was ever sent, as far back as statistics go."""
+    sent = sa.select(sa.literal(1)).where(_statistics.c.webhook_id == webhook_id, _statistics.c.sent > 0)
+    return session.scalar(sent.order_by(_statistics.c.minute.desc()).limit(1)) is not None
+
+
 def outcomes(session: Session, webhook_id: int, *, since: datetime, limit: int = NEWEST) -> Outcomes:
     """What the newest `limit` attempts since `since` came to; test sends are left out."""
     here = sa.and_(_delivery.c.webhook_id == _attempt.c.webhook_id, _delivery.c.event_id == _attempt.c.event_id)

@@ -16,6 +16,7 @@ from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.charts import Moment
 from webhook_ui.ui.difference_view import show_difference
 from webhook_ui.ui.filter_words import shape_words
+from webhook_ui.ui.log_address import CAUSES
 from webhook_ui.ui.message_view import MessageView, size_note, timing_bars
 from webhook_ui.ui.panel_look import Look
 from webhook_ui.ui.parts import box, prose, text, time_text
@@ -32,12 +33,16 @@ def past_attempts(detail: DeliveryDetail, chosen: int, now: datetime, zone: Zone
             time=delivery_words.short_time(attempt.at, now, zone),
             title=formats.precise(attempt.at, zone),
             number=number,
-            result=str(attempt.response_status or attempt.error_class or ""),
+            result=str(attempt.response_status or _cause(attempt.error_class)),
             note=formats.duration(attempt.duration_ms),
             chosen=number == chosen,
         )
         for number, attempt in enumerate(detail.attempts, start=1)
     ]
+
+
+def _cause(error_class: str | None) -> str:
+    return tr(CAUSES.get(error_class, error_class)) if error_class else ""
 
 
 def planned_attempts(detail: DeliveryDetail, retries: Sequence[float], now: datetime, zone: ZoneInfo) -> list[Moment]:

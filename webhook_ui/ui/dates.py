@@ -10,7 +10,7 @@ from nicegui import ui
 from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
-from webhook_ui.ui.fields import text_field
+from webhook_ui.ui.fields import name_inside, put_inside, text_field
 from webhook_ui.ui.parts import box, prose, symbol
 
 
@@ -63,8 +63,7 @@ class DateField:
 
     def _dress(self, label: str) -> None:
         props = self.control.props
-        props["prefix"] = label
-        props["aria-label"] = label
+        name_inside(self.control, label)
         props["autocomplete"] = "off"
         props["clearable"] = True
         props["clear-icon"] = icons.CLOSE
@@ -157,7 +156,7 @@ class MomentField:
                 max_length=5,
                 on_change=lambda _: on_change(),
             )
-            self._clock.control.props["prefix"] = tr("at")
+            put_inside(self._clock.control, tr("at"))
 
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""

@@ -63,7 +63,10 @@ class Actions:
         """Renews them."""
         self._shown = shown
         row, attempt, writes = shown.detail.row, shown.attempt, self._tab.may_write
-        self._redeliver.set_visibility(writes and delivery_words.may_redeliver(row))
+        wanted = delivery_words.may_redeliver(row)
+        self._redeliver.set_visibility(writes and (wanted or delivery_words.may_send_again(row)))
+        look, other = ("w-primary", "w-plain") if wanted else ("w-plain", "w-primary")
+        self._redeliver.classes(add=look, remove=other)
         self._cancel.set_visibility(writes and delivery_words.may_cancel(row))
         self._cancel.set_text(tr("Cancel retries") if row.tries else tr("Cancel delivery"))
         sent = attempt is not None and bool(attempt.request_headers)

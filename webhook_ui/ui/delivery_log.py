@@ -8,20 +8,20 @@ from typing import Any, Protocol
 
 from nicegui import ui
 
-from webhook_ui import outbox, times
+from webhook_ui import times
 from webhook_ui.errors import Invalid
 from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
 from webhook_ui.history.delivery_search import Key
 from webhook_ui.languages import tr, trn
 from webhook_ui.ui import delivery_words, formats, icons
-from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.log_look import PAGE, Found, key_of, look, look_again, newest
 from webhook_ui.ui.log_rows import fill_row, log_row
 from webhook_ui.ui.parts import box, symbol, text
+from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Row, Table
 
 
@@ -48,6 +48,7 @@ class DeliveryLog:
         self, tab: Tab, log: LogAddress, criteria: DeliveryFilter, around: Surroundings, *, whole: bool = False
     ) -> None:
         self._tab, self._log, self._criteria, self._around = tab, log, criteria, around
+        self._redeliverer = Redeliverer(tab)
         self._columns = WHOLE_LOG if whole else LOG
         self._rows: dict[Key, tuple[DeliveryRow, Row]] = {}  # newest first
         self._known: Key | None = None  # the newest that was there when the page was shown
@@ -206,7 +207,7 @@ class DeliveryLog:
 
     def _redelivering(self, delivery: DeliveryRow) -> Callable[[], Awaitable[None]]:
         async def redeliver() -> None:
-            if await act(self._tab, outbox.redeliver, delivery.webhook_id, delivery.event_id):
+            if await self._redeliverer.order(delivery.webhook_id, delivery.event_id):
                 await self.refresh()
 
         return redeliver
@@ -220,7 +221,7 @@ class DeliveryLog:
             delivery,
             columns=self._columns,
             path=self._around.path(replace(self._log, delivery=delivery.id)),
-            retries=len(retries),
+            retries=0 if delivery.test else len(retries),
             zone=self._tab.zone,
             redeliver=self._redelivering(delivery) if self._tab.may_write else None,
         )

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from webhook_ui import ids, outbox, times
 from webhook_ui.errors import NotFound
-from webhook_ui.languages import tr
+from webhook_ui.languages import mark, tr
 from webhook_ui.ui import delivery_words, icons, panel_address, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import past_attempts, planned_attempts, show_attempt, show_what_will_be_sent
@@ -20,13 +20,19 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.delivery_head import CANCELLING, Actions, show_title
 from webhook_ui.ui.explainer import show_notice
-from webhook_ui.ui.frames import PanelFrame
+from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.panel_address import Choice
 from webhook_ui.ui.panel_look import Look, look
 from webhook_ui.ui.parts import Part, box, text
+from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.states import notice
 
 STEPS_DOWN, STEPS_UP = 1, -1
+AGAIN = mark(
+    "It has arrived, as its answer tells. It goes out again with the same `webhook-id`, "
+    "so a receiver that knows this id may leave it out."
+)
+FOCUS = """document.querySelector('a:is(.w-open, .w-trace-open):is([href$="={id}"], [href*="={id}&"])')?.focus()"""
 
 
 class DeliveryPanel:
@@ -38,7 +44,9 @@ class DeliveryPanel:
         self._choice = Choice()
         self._delivery: tuple[int, int] | None = None
         self._looks = self._latest = 0  # how many were begun, and which of them is shown
-        self._frame = PanelFrame(tr("Delivery"), on_close=on_close)
+        self._on_close = on_close
+        self._redeliverer = Redeliverer(tab)
+        self._frame = PanelFrame(tr("Delivery"), on_close=self._leave)
         with self._frame.tools:
             icon_button(icons.UP, tr("Newer delivery"), lambda: on_step(STEPS_UP))
             icon_button(icons.DOWN, tr("Older delivery"), lambda: on_step(STEPS_DOWN))
@@ -153,6 +161,8 @@ class DeliveryPanel:
 
     def _retries(self, shown: Look) -> Sequence[float]:
         services, detail = self._tab.services, shown.detail
+        if detail.row.test:
+            return ()  # made once
         usual = services.settings.retry_schedule
         return delivery_words.schedule_in_force(detail.webhook, detail.row.trigger, services.plugins.triggers, usual)
 
@@ -171,8 +181,25 @@ class DeliveryPanel:
             ui.navigate.to(panel_address.write(self._path, choice))
             await self._renew()
 
+    def _leave(self) -> Any:
+        """The focus goes to the row that was shown last, which may be another than it was opened from."""
+        shown = self.delivery_id
+        left = self._on_close()
+        if shown:
+            ui.run_javascript(FOCUS.replace("{id}", shown))
+        return left
+
     async def _order_redelivery(self) -> None:
-        if self._delivery and await act(self._tab, outbox.redeliver, *self._delivery):
+        row = self._shown.detail.row if self._shown else None
+        if row is None or not delivery_words.may_send_again(row):
+            await self._redeliver()
+            return
+        title, verb = tr("Send it once more?"), tr("Redeliver")
+        with self._tab.client:
+            confirm(title, tr(AGAIN), action=verb, on_confirm=self._redeliver, kind="primary")
+
+    async def _redeliver(self) -> None:
+        if self._delivery and await self._redeliverer.order(*self._delivery):
             self._frame.keep_focus()
             await self._turn(Choice())  # what comes next is what is wanted now
             await self.refresh()

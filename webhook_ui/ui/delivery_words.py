@@ -138,6 +138,11 @@ def may_redeliver(row: DeliveryRow) -> bool:
     return row.status == "error" and not row.in_flight and not row.test
 
 
+def may_send_again(row: DeliveryRow) -> bool:
+    """Whether it has arrived, as far as its answer tells, and can be sent once more all the same."""
+    return row.status == "sent" and not row.in_flight and not row.test
+
+
 def may_cancel(row: DeliveryRow) -> bool:
     """Whether there is something to call off."""
     return row.closed_reason is None and not row.in_flight

@@ -11,7 +11,7 @@ from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.event_address import Judged, Question
-from webhook_ui.ui.fields import filter_field, search_field
+from webhook_ui.ui.fields import filter_field, name_inside, search_field
 from webhook_ui.ui.parts import box
 
 
@@ -80,9 +80,8 @@ class EventFilters:
 
 def _tenant_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     made = ui.input(value=value).classes("w-filter w-filter-typed")
-    made.props.update(
-        {"prefix": tr("Tenant"), "aria-label": tr("Tenant"), "debounce": 500, "maxlength": 200, "dir": "auto"}
-    )
+    name_inside(made, tr("Tenant"))
+    made.props.update({"debounce": 500, "maxlength": 200, "dir": "auto"})
     made.props.update({"clearable": True, "clear-icon": icons.CLOSE, "autocomplete": "off"})
     made.on_value_change(lambda event: on_change((event.value or "").strip()))
     return made

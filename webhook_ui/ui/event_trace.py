@@ -6,20 +6,20 @@ from typing import Any
 
 from nicegui import ui
 
-from webhook_ui import outbox, times
+from webhook_ui import times
 from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.trace_reasons import Outcome
 from webhook_ui.history.webhooks import describe
 from webhook_ui.languages import tr
 from webhook_ui.models import Event, Webhook
 from webhook_ui.ui import delivery_words, formats, icons, trace_words, webhook_form
-from webhook_ui.ui.actions import act
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import EventAddress
 from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.filter_form import edit_filter
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, status_pill, text, time_text
+from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.tables import Pager
 
@@ -52,6 +52,7 @@ class TraceView:
         refresh: Callable[[], Any],
     ) -> None:
         self._tab, self._event, self._address = tab, event, address
+        self._redeliverer = Redeliverer(tab)
         self._go, self._refresh = go, refresh
         self._groups: dict[Group, _GroupView] = {}
         self._next: int | None = None
@@ -144,7 +145,7 @@ class TraceView:
         way.props["aria-label"] = tr("Open delivery to {title}", title=title)
 
     async def _redeliver(self, webhook_id: int) -> None:
-        if await act(self._tab, outbox.redeliver, webhook_id, self._event.id):
+        if await self._redeliverer.order(webhook_id, self._event.id):
             await self._refresh()
 
     async def _edit(self, webhook_id: int) -> None:

@@ -221,11 +221,23 @@ def choice_field(
 def switch(label: str, value: bool, *, detail: str = "", on_change: Callable[[bool], Any] | None = None) -> ui.switch:
     """On or off, with a line that says what it means."""
     made = ui.switch(label, value=value, on_change=lambda event: on_change(event.value) if on_change else None)
-    made.classes("w-switch")
+    made.classes("w-switch").props["aria-label"] = label  # its detail describes it and is no part of its name
     if detail:
         with made:
-            text(detail, "w-meta w-switch-detail")
+            made.props["aria-describedby"] = text(detail, "w-meta w-switch-detail").html_id
     return made
+
+
+def name_inside(control: ui.input | ui.select, name: str) -> None:
+    """Shows `name` within the control, before its value; who listens has it from `aria-label` and hears it once."""
+    control.props["aria-label"] = name
+    put_inside(control, name)
+
+
+def put_inside(control: ui.input | ui.select, words: str) -> None:
+    """Words before the value, for the eye only."""
+    with control.add_slot("prepend"):
+        text(words, "q-field__prefix w-inside").props["aria-hidden"] = "true"
 
 
 def search_field(placeholder: str, value: str, on_search: Callable[[str], Any], *, wait_ms: int = 300) -> ui.input:
@@ -247,8 +259,7 @@ def filter_field(
     """A filter with its label inside; anything but `neutral` is marked as set."""
     made = ui.select(dict(options), value=value if value in options else neutral).classes("w-filter")
     made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
-    made.props["prefix"] = label
-    made.props["aria-label"] = label
+    name_inside(made, label)
 
     def mark(chosen: str) -> None:
         made.classes(add="" if chosen == neutral else "w-set", remove="w-set" if chosen == neutral else "")

@@ -143,6 +143,7 @@ class FireDialog:
             toasts.done(tr("Fired: {event}. No webhook gets it, so nothing is sent.", event=event), way=way)
             return
         path = f"/webhooks/{first.webhook_id}?delivery={first.id}"
+        way = (tr("Show delivery"), path) if deliveries == 1 else (tr("Show event"), f"/events/{event}")
         fired = trn(
             "Fired: {event} to {n} webhook.",
             "Fired: {event} to {n} webhooks.",
@@ -150,7 +151,7 @@ class FireDialog:
             n=formats.count(deliveries),
             event=event,
         )
-        toasts.done(fired, way=(tr("Show delivery"), path))
+        toasts.done(fired, way=way)
 
 
 def _first_delivery(session: Session, event_id: int) -> DeliveryRow | None:

@@ -55,6 +55,7 @@ class Seen:
     spans: Sequence[Span]
     before: tuple[int, int]
     outcomes: Outcomes
+    has_succeeded: bool  # ever
 
 
 def look(
@@ -69,6 +70,7 @@ def look(
         spans=[*kept, *fresh],
         before=health.totals(session, webhook_id, since=first - period.length, until=first),
         outcomes=health.outcomes(session, webhook_id, since=first),
+        has_succeeded=health.has_succeeded(session, webhook_id),
     )
 
 
@@ -87,7 +89,7 @@ class HealthSection:
                 self._busy.props["role"] = "status"
                 options = [(key, tr(period.words), None) for key, period in OFFERED.items()]
                 self._choices = Choices(tr("Period"), options, address.period or PERIODS[0], self._choose)
-            self._lane = Part(box("div", "w-holder"), lambda *_: _show_lane(self._row, tab.zone))
+            self._lane = Part(box("div", "w-holder"), lambda *signs: _show_lane(self._row, tab.zone, signs[-1]))
             with box("div", "w-charts"):
                 charts = health_charts
                 self._attempts = ChartBox(
@@ -149,7 +151,7 @@ class HealthSection:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
             tally.longest = span.tally.longest or tally.longest
         self._figures.show(tally, seen.before, period, self._row.failing_since)
-        self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held)
+        self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held, seen.has_succeeded)
         self._attempts.show(seen.spans, zone, note=tr("times in {zone}", zone=zone.key))
         self._latency.show(seen.spans, zone, note=tr("all attempts"))
         looked_at = seen.outcomes
@@ -192,7 +194,7 @@ def _signs(lane: Lane) -> tuple[Any, ...]:
     return lane.breaker, lane.reason, lane.opened_at, lane.probe_at, lane.probes, lane.not_before, lane.disable_at
 
 
-def _show_lane(row: WebhookRow, zone: ZoneInfo) -> None:
+def _show_lane(row: WebhookRow, zone: ZoneInfo, has_succeeded: bool) -> None:
     """The breaker with its reason and its next probe, and what else the engine holds against the receiver."""
     lane, now = row.lane, times.utcnow()
     with box("section", "w-box w-part", label=tr("Receiver")):
@@ -210,8 +212,11 @@ def _show_lane(row: WebhookRow, zone: ZoneInfo) -> None:
                     zone,
                     tr("the receiver's Retry-After: nothing is sent {moment}"),
                 )
-            if row.failing_since:
+            if row.failing_since and has_succeeded:
                 _moment(tr("Last success"), row.failing_since, zone, tr("before {moment}"))
+            elif row.failing_since:
+                text(tr("Last success"), tag="dt")
+                text(tr("None so far"), tag="dd")
             text(tr("Will be disabled"), tag="dt")
             with box("dd"):
                 _show_end(row, now, zone)

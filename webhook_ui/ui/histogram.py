@@ -17,7 +17,8 @@ from webhook_ui.ui.controls import Choices, button
 from webhook_ui.ui.parts import box, text
 
 HEIGHT = 100  # of the drawing, which is stretched to its place
-LEAST = 0.2  # of the height, for the smaller side
+LEAST = 0.22  # of the height, for the smaller side
+HALVED = 0.45  # of the height, from which on the upper side has room for the figure of its half
 STEPS = (1, 2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
 
 
@@ -133,13 +134,11 @@ class Histogram:
         return self._on_pick(self._bars[int(first)].since, self._bars[int(last)].until)
 
     def _show_marks(self) -> None:
-        top, bottom, line = extent(self._bars)
         self._marks.clear()
         self._times.clear()
         with self._marks:
-            for value, share in ((top, 0.0), (top // 2 if top % 2 == 0 else 0, line / 2), (0, line), (bottom, 1.0)):
-                if value or share == line:
-                    text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
+            for value, share in marks(self._bars):
+                text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
         with self._times:
             for number in range(5):
                 moment = self._bars[0].since + (self._bars[-1].until - self._bars[0].since) * number / 4
@@ -208,6 +207,14 @@ def extent(bars: Sequence[Bar]) -> tuple[int, int, float]:
     if not top:
         return 0, bottom, 0.02
     return top, bottom, min(max(top / (top + bottom), LEAST), 1 - LEAST)
+
+
+def marks(bars: Sequence[Bar]) -> list[tuple[int, float]]:
+    """Figures beside the drawing, each with how far down it stands: far enough apart to be read."""
+    top, bottom, line = extent(bars)
+    half = top // 2 if top % 2 == 0 and line >= HALVED else 0
+    places = ((top, 0.0), (half, line / 2), (0, line), (bottom, 1.0))
+    return [(value, share) for value, share in places if value or share == line]
 
 
 def span_words(bar: Bar, zone: ZoneInfo) -> str:

@@ -15,7 +15,7 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.fields import filter_field
+from webhook_ui.ui.fields import filter_field, name_inside
 from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
 from webhook_ui.ui.moment_fields import MomentField
 from webhook_ui.ui.parts import Text, box, symbol, text
@@ -123,8 +123,7 @@ class WebhookField:
         self._offers = box("datalist")
         self._offers.props["id"] = f"{self.control.html_id}-datalist"  # the one the framework's input asks for
         props = self.control.props
-        props["prefix"] = tr("Webhook")
-        props["aria-label"] = tr("Webhook")
+        name_inside(self.control, tr("Webhook"))
         props["maxlength"] = 200
         props["debounce"] = 250
         props["autocomplete"] = "off"
@@ -189,9 +188,8 @@ def _with_number(session: Session, number: int) -> str:
 
 def _response_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
     made = ui.input(value=value, placeholder=tr("All")).classes("w-filter w-filter-response")
+    name_inside(made, tr("Response"))
     for name, setting in (
-        ("prefix", tr("Response")),
-        ("aria-label", tr("Response")),
         ("maxlength", 3),
         ("inputmode", "numeric"),
         ("autocomplete", "off"),

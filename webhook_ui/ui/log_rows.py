@@ -9,7 +9,7 @@ from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.parts import foreign, link, mono, status_pill, tag, text, time_text
+from webhook_ui.ui.parts import box, foreign, link, mono, status_pill, tag, text, time_text
 from webhook_ui.ui.tables import LOG, Column, Row, Table
 
 FOLLOW = "event => { if (!event.target.closest('a, button')) event.currentTarget.querySelector('a').click() }"
@@ -50,7 +50,7 @@ def fill_row(
     with row.cell("result"):
         look = {"error": " w-error-ink", "pending": " w-muted"}.get(delivery.status, "")
         text(words, f"w-cut{look}").props["title"] = words
-    with row.cell("trigger"):
+    with row.cell("trigger"), box("div", "w-row"):
         mono(delivery.trigger, cut=True)
         if delivery.test:
             tag(tr("test")).classes("w-after")

@@ -103,4 +103,5 @@ def case_of(attempt: Attempt, neighbours: Neighbours | None) -> Case:
         timings=timings,
         duration_ms=attempt.duration_ms,
         at=attempt.at,
+        had_good=neighbours is None or neighbours.last_good is not None,
     )

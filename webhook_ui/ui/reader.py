@@ -72,6 +72,7 @@ def _words() -> dict[str, str]:
         "newer": tr("Newer delivery"),
         "older": tr("Older delivery"),
         "lost": tr("No connection to the server. What you typed is kept; it is tried again every few seconds."),
+        "refused": tr("Not done: no connection to the server. What you typed is kept."),
         "found": tr("Connected again. Nothing was lost."),
         "again": tr("Try now"),
     }

@@ -13,7 +13,7 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.dates import DateField
-from webhook_ui.ui.fields import show_problems, switch, text_field
+from webhook_ui.ui.fields import put_inside, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import box, prose
 from webhook_ui.ui.webhook_more import read_rate
@@ -50,7 +50,7 @@ class ResumeDialog:
             with box("div", "w-moment") as self._moment:
                 self._day = DateField(tr("Before"), None, lambda _: None, calendar=tr("Choose the day"))
                 self._clock = text_field(tr("Time"), value="00:00", max_length=5)
-                self._clock.control.props["prefix"] = tr("at")
+                put_inside(self._clock.control, tr("at"))
                 prose(tr("By the clocks of {zone}", zone=tab.zone.key), "w-hint")
         self._rate.element.set_visibility(False)
         self._moment.set_visibility(False)

@@ -80,7 +80,7 @@ def _delivered(row: DeliveryRow, reason: Reason, now: datetime, zone: ZoneInfo) 
         return Why(words=delivery_words.waits(row, now, zone))
     cause, _ = delivery_words.cause_and_hint(delivery_words.result(row, now, zone))
     coming = delivery_words.next_attempt(row, now)
-    words = [cause]
+    words = [cause.rstrip(".")]
     if row.tries:
         words.append(trn("{n} attempt", "{n} attempts", row.tries, n=formats.count(row.tries)))
     if coming.over:

@@ -53,7 +53,8 @@ class TriggerSelect(ui.select):
         super().__init__([offer.name for offer in offers], multiple=True, with_input=True, value=list(value))
         # defaults set on ui.select do not reach its subclasses
         self.props("outlined dense options-dense hide-bottom-space no-error-icon behavior=menu")
-        self.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
+        self.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class="w-list w-list-triggers"')
+        self.props('menu-anchor="top start" menu-self="bottom start"')  # what stands below, Save above all, is in sight
         self.add_slot("option", _OPTION)
         self.add_slot("selected-item", _CHIP)
         nothing = html.escape(tr("No trigger has this in its name or title"))

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from webhook_ui import filters, ids, times, webhooks
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.explain import said
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
@@ -211,9 +212,8 @@ def _show_url(url: str) -> None:
 
 def _show_down(row: WebhookRow, zone: ZoneInfo) -> None:
     now, lane = times.utcnow(), row.lane
-    reason = (lane.reason or tr("most attempts fail")).rstrip(".")
     due = lane.probe_at if lane.probe_at and lane.probe_at > now else None
-    with notice(tr("Receiver is down: {reason}", reason=reason)) as body, body:
+    with notice(_down_since(row, now, zone)) as body, body:
         with box("p"):
             sentence(
                 tr(
@@ -226,6 +226,19 @@ def _show_down(row: WebhookRow, zone: ZoneInfo) -> None:
             )
             text(f" {_waiting(row)}" if row.held else "")
         _warn_of_end(lane.disable_at, now, zone)
+
+
+def _down_since(row: WebhookRow, now: datetime, zone: ZoneInfo) -> str:
+    lane, last = row.lane, row.last
+    if last and last.status == "error" and last.error_message:
+        cause, _ = delivery_words.cause_and_hint(said(last.error_message))
+    else:  # the breaker's own words, of which the cause of the last failure is the end
+        cause = (lane.reason or tr("most attempts fail")).rpartition("; last: ")[2]
+    cause = cause.rstrip(".")
+    if lane.opened_at is None:
+        return tr("Receiver is down: {cause}", cause=cause)
+    since = delivery_words.short_time(lane.opened_at, now, zone, seconds=False)
+    return tr("Receiver is down since {time}: {cause}", time=since, cause=cause)
 
 
 def _waiting(row: WebhookRow) -> str:

@@ -57,6 +57,21 @@
     socket.disconnect().connect();
   }
 
+  /* --- what is pressed meanwhile --- */
+
+  const ACTS = ".w-btn:not([aria-haspopup], [data-copy]), .w-menu-item[role='menuitem']:not([data-copy])";
+
+  /* it would be lost, or done long after, when nobody thinks of it any more */
+  function refuse(event) {
+    if (banner?.dataset.look !== "away") return;
+    const entered = event.key === "Enter" && event.target.matches?.("input:not([role='combobox'])");
+    if (event.type === "keydown" ? !entered : !event.target.closest?.(ACTS)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    words.textContent = "";
+    say(webhookUi.say("refused"), "away");
+  }
+
   /* --- drafts --- */
 
   const person = () => document.querySelector(".w-account")?.getAttribute("aria-label") || "";
@@ -106,6 +121,8 @@
     new MutationObserver(() => (popup.ariaHidden === "false" ? lost() : found())).observe(popup, { attributeFilter: ["aria-hidden"] });
     whenAlive(restore);
   });
+  addEventListener("click", refuse, true);
+  addEventListener("keydown", refuse, true);
   addEventListener("pagehide", keep);
   addEventListener("online", tryNow);
 })();
