@@ -51,7 +51,7 @@ def icon_button(
 
 def words_button(words: str, on_click: Callable[[], Any]) -> Text:
     """A button that stands in a sentence and looks like a link there."""
-    made = Text("button", words, "w-words-button", type="button")
+    made = Text("button", words, "w-jump", type="button")
     made.on("click", lambda _: on_click())
     return made
 
