@@ -102,29 +102,30 @@ class WebhookCard:
         )
         self._state.show(face.state)
         self._numbers.show(tuple(face.sent), tuple(face.errors))
-        self._last.show(face.result, face.result_text, face.result_title)
-        tries = face.title if face.untried and self._on_test else ""
-        self._next.show(face.at, face.when, face.when_text, face.trouble, tries)
+        offers = face.untried and self._on_test is not None
+        self._last.show(face.result, face.result_text, face.result_title, face.title if offers else "")
+        self._next.show(face.at, face.when, "" if offers else face.when_text, face.trouble)
         # "today" has to be said anew tomorrow
         created = formats.day_and_time(face.created_at, utcnow(), self._zone)
         self._foot.show(tuple(face.triggers), face.created_at, created, face.filter)
 
-    def _build_last(self, result: Status, words: str, title: str) -> None:
+    def _build_last(self, result: Status, words: str, title: str, tries: str) -> None:
         status_pill(result)
         if words:
             look = "w-error-ink w-medium" if result == "error" else "w-second"
             text(words, f"w-cut {look}").props["title"] = title or words
+        if tries and self._on_test:
+            with box("span", "w-end w-nowrap"):
+                test = words_button(tr("Send test"), self._on_test)
+            test.props["aria-label"] = tr("Send test to {title}", title=tries)
 
     def _build_next(
-        self, at: datetime | None, when: tuple[str, datetime] | None, when_text: str, trouble: bool, tries: str
+        self, at: datetime | None, when: tuple[str, datetime] | None, when_text: str, trouble: bool
     ) -> None:
         if at:
             time_text(at, self._zone)
         with box("span", "w-end w-cut w-error-ink" if trouble else "w-end w-cut"):
-            if tries and self._on_test:
-                test = words_button(tr("Send test"), self._on_test)
-                test.props["aria-label"] = tr("Send test to {title}", title=tries)
-            elif when:
+            if when:
                 time_text(when[1], self._zone, prefix=when[0], past=when[0] and when[0] + tr("due"))
             elif when_text:
                 text(when_text)

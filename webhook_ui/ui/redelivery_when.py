@@ -81,14 +81,14 @@ class WhenFields:
                     hint=tr("Whose clocks it goes by, for example Europe/Berlin"),
                     on_change=lambda _: on_change(),
                 )
-            self._runs = Part(box("div", "w-runs"), self._show_runs)
             self._unbounded = prose(
                 tr(
                     "Each run sends again all that is still in error, however old. To leave old ones alone, choose a "
                     "time of the event above, for example the last 24 h before each run."
                 ),
-                "w-hint w-pending-ink",
+                "w-meta w-pending-ink",
             )
+            self._runs = Part(box("div", "w-runs"), self._show_runs)
         self._runs.element.props["aria-live"] = "polite"
         self.warn(False)
         self._reveal()

@@ -172,8 +172,11 @@ def _count(entry: Entry, count: int | None, made: Text, figure: Text) -> None:
 
 
 def _show_state(stopped: bool) -> None:
-    box("span", "w-dot w-dot-stopped" if stopped else "w-dot").props["aria-hidden"] = "true"
-    text(tr("Sending stopped") if stopped else tr("Sending"), "w-nav-title w-error-ink" if stopped else "w-nav-title")
+    words = tr("Sending stopped") if stopped else tr("Sending")
+    dot = box("span", "w-dot w-dot-stopped" if stopped else "w-dot")
+    dot.props["aria-hidden"] = "true"
+    dot.props["title"] = words  # all that the rail has room for
+    text(words, "w-nav-title w-error-ink" if stopped else "w-nav-title")
 
 
 def logo() -> ui.element:
