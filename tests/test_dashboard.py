@@ -150,10 +150,14 @@ def test_the_first_minute(empty: Site, enter: Enter, receiver: Receiver) -> None
     expect(new).to_contain_text("No deliveries yet")
     expect(new).to_contain_text(re.compile(r"Created today, \d\d:\d\d"))
     assert empty.database.read_now(count_webhooks, WebhookFilter()) == 1
+    new.get_by_role("button", name="Send test to Sign-ups 🚀").click()
+    expect(messages(page)).to_contain_text("Test sent: 200 OK in ")
+    expect(messages(page).get_by_role("link", name="Show test")).to_be_visible()
     empty.emit()
-    receiver.wait_for("/hooks")
+    receiver.wait_for("/hooks", 2)
     expect(new).to_contain_text(re.compile(r"Sent200 in \d+ ms"))
     expect(new.get_by_role("img", name="Last 24 hours: 1 sent")).to_be_visible()
+    expect(new.get_by_role("button", name="Send test")).to_have_count(0)
     new.click(position={"x": 60, "y": 100})
     page.wait_for_url("**/webhooks/*")
 

@@ -81,6 +81,17 @@ def test_the_newest_attempts_are_counted_by_class_and_by_response(database: Data
     assert database.read_now(health.outcomes, webhook_id, since=later).attempts == 0
 
 
+def test_a_retry_is_no_first_attempt(database: Database) -> None:
+    webhook_id, worker = add_webhook(database), Worker(database)
+    emit(database, now=at(0))
+    worker.deliver(503, at(0), schedule=(1.0,))
+    worker.deliver(200, at(10))
+    emit(database, now=at(11))
+    worker.deliver(200, at(11))
+    found = database.read_now(health.outcomes, webhook_id, since=NOW - timedelta(days=400))
+    assert (found.attempts, found.firsts, found.firsts_sent) == (3, 2, 1)
+
+
 def page_of(database: Database, webhook_id: int, **more: Any) -> changes.ChangePage:
     return database.read_now(changes.list_changes, "webhook", webhook_id, **more)
 

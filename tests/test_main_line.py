@@ -45,24 +45,13 @@ def test_from_a_failing_webhook_to_an_arrived_delivery(site: Site, receiver: Rec
     page.keyboard.press("Enter")
     panel = page.get_by_role("dialog", name="Delivery")
     expect(panel.get_by_role("status")).to_contain_text("cannot take deliveries just now")
-    tab_to(page, panel.get_by_role("link", name="webhook’s page"))
-    page.keyboard.press("Enter")
-    expect(panel).to_have_count(0)
 
     receiver.status = 200  # mended, as the notice asks for
-    test = page.get_by_role("button", name="Send test")
-    tab_to(page, test, "Shift+Tab")
+    test = panel.get_by_role("button", name="send a test")
+    tab_to(page, test)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("region", name="Test")).to_contain_text("Test sent: 200 OK")
+    expect(panel.get_by_role("region", name="Test")).to_contain_text("Test sent: 200 OK")
     expect(test).to_be_focused()
-    expect(log).to_have_count(2)
-
-    opener = log.nth(1).locator("a[href]").first
-    for _ in range(STEPS):  # the log is live: a row that comes meanwhile takes one press more
-        if opener.evaluate("element => element === document.activeElement"):
-            break
-        page.keyboard.press("j")
-    page.keyboard.press("Enter")
     expect(panel.get_by_role("status")).to_contain_text("cannot take deliveries just now")
     tab_to(page, panel.get_by_role("button", name="Redeliver"))
     page.keyboard.press("Enter")

@@ -49,8 +49,11 @@ def test_a_crontab_is_said_in_words_or_stays_a_crontab(crontab: str, expected: s
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({}, "Errors"),
-        ({"scope": {"trigger": "user.*", "response_status": 503}}, "Errors of user.*, 503 Service Unavailable"),
+        ({}, "Errors, any time"),
+        (
+            {"scope": {"trigger": "user.*", "response_status": 503}},
+            "Errors of user.*, 503 Service Unavailable, any time",
+        ),
         ({"within": "24h", "cron": "0 * * * *"}, "Errors, last 24 h before each run"),
         ({"within": "30m", "scope": {"error_class": "tls", "tenant": "acme"}}, "Errors, tenant acme, TLS, last 30 min"),
         ({"scope": {"from": "2026-11-22T16:00:00Z"}}, "Errors, since 22 Nov, 17:00"),
@@ -59,8 +62,8 @@ def test_a_crontab_is_said_in_words_or_stays_a_crontab(crontab: str, expected: s
             {"scope": {"from": "2026-11-22T16:00:00Z", "to": "2026-11-22T17:30:00Z"}},
             "Errors, 22 Nov, 17:00 – 22 Nov, 18:30",
         ),
-        ({"kind": "cancel"}, "Cancel all that is open"),
-        ({"kind": "cancel", "scope": {"status": "pending", "trigger": "a.b"}}, "Cancel pending of a.b"),
+        ({"kind": "cancel"}, "Cancel all that is open, any time"),
+        ({"kind": "cancel", "scope": {"status": "pending", "trigger": "a.b"}}, "Cancel pending of a.b, any time"),
     ],
 )
 def test_a_scope_is_said_in_words(values: dict[str, Any], expected: str) -> None:

@@ -17,6 +17,7 @@ from webhook_ui.languages import mark, tr
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")  # as crontab numbers them
 CRON_FIELDS = (mark("minute"), mark("hour"), mark("day of month"), mark("month"), mark("day of week"))
+BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12)}
 
 
 class Clock:
@@ -114,6 +115,8 @@ def _readable(cron: str) -> str:
         item = rf"(\*|{_one(names)}(-{_one(names)})?)(/[1-9][0-9]?)?"
         if not re.fullmatch(rf"{item}(,{item})*", field):
             raise ValueError(tr("{field} cannot be read as {name}", field=field[:50], name=tr(name)))
+        for part in field.split(",") if name in BOUNDS else ():
+            _check_part(part, name)
     minute, hour, day, month, weekday = fields
     if day != "*" and weekday != "*":
         raise ValueError(tr("give either a day of the month or a day of the week; programs disagree on what both mean"))
@@ -125,6 +128,28 @@ def _readable(cron: str) -> str:
 
 def _one(names: Sequence[str]) -> str:
     return f"(?:{'|'.join(['[0-9]{1,2}', *names])})"
+
+
+def _check_part(part: str, name: str) -> None:
+    """Whether one part of a field lies within its bounds. Weekdays are judged where they are read."""
+    least, most = BOUNDS[name]
+    span, _, step = part.partition("/")
+    ends = [MONTHS.index(end) + 1 if end in MONTHS else int(end) for end in span.split("-") if end != "*"]
+    if any(not least <= end <= most for end in ends):
+        raise ValueError(
+            tr(
+                "{part} is no {name}, which goes from {least} to {most}",
+                part=part,
+                name=tr(name),
+                least=least,
+                most=most,
+            )
+        )
+    if ends != sorted(ends):
+        raise ValueError(tr("{part} runs backwards; put the smaller number first", part=part))
+    first, last = (ends[0], ends[-1] if "-" in span else most) if ends else (least, most)
+    if step and int(step) > last - first:
+        raise ValueError(tr("the step of {part} leads past its end at once", part=part))
 
 
 def _weekday_numbers(item: str) -> range:

@@ -31,13 +31,16 @@ class Cause:
 class Outcomes:
     """What the newest attempts came to, the most frequent first; `complete` when no older one was left out.
 
-    `codes` counts by response status, None where there was no response.
+    `codes` counts by response status, None where there was no response. `firsts` of them were the first attempts of
+    their deliveries, and `firsts_sent` of those arrived.
     """
 
     attempts: int
     complete: bool
     causes: Sequence[Cause]
     codes: Sequence[tuple[int | None, int]]
+    firsts: int
+    firsts_sent: int
 
 
 def first_span(now: datetime, *, length: timedelta, size: timedelta) -> datetime:
@@ -86,8 +89,12 @@ def has_succeeded(session: Session, webhook_id: int) -> bool:
 def outcomes(session: Session, webhook_id: int, *, since: datetime, limit: int = NEWEST) -> Outcomes:
     """What the newest `limit` attempts since `since` came to; test sends are left out."""
     here = sa.and_(_delivery.c.webhook_id == _attempt.c.webhook_id, _delivery.c.event_id == _attempt.c.event_id)
+    earlier = _attempt.alias("earlier")
+    same = (earlier.c.webhook_id == _attempt.c.webhook_id, earlier.c.event_id == _attempt.c.event_id)
+    first = sa.not_(sa.exists(sa.select(earlier.c.id).where(*same, earlier.c.id < _attempt.c.id)))
+    told = (_attempt.c.status, _attempt.c.response_status, _attempt.c.error_class, _attempt.c.error_message)
     statement = (
-        sa.select(_attempt.c.response_status, _attempt.c.error_class, _attempt.c.error_message)
+        sa.select(*told, first.label("first"))
         .join(_delivery, here)
         .where(_attempt.c.webhook_id == webhook_id, _attempt.c.id >= ids.floor(since), sa.not_(_delivery.c.test))
         .order_by(_attempt.c.id.desc())
@@ -99,10 +106,13 @@ def outcomes(session: Session, webhook_id: int, *, since: datetime, limit: int =
     for row in looked_at:
         if row.error_class:
             newest.setdefault(row.error_class, row.error_message or "")
+    firsts = [row.status for row in looked_at if row.first]
     causes = Counter(row.error_class for row in looked_at if row.error_class)
     return Outcomes(
         attempts=len(looked_at),
         complete=len(rows) <= limit,
         causes=[Cause(error_class=name, count=count, message=newest[name]) for name, count in causes.most_common()],
         codes=Counter(row.response_status for row in looked_at).most_common(),
+        firsts=len(firsts),
+        firsts_sent=firsts.count("sent"),
     )

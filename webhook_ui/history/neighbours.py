@@ -63,7 +63,7 @@ def find_neighbours(session: Session, attempt: Attempt) -> Neighbours:
         same=sum(_how(row) == _how(attempt) for row in rows),
         last_good=good.at if good else None,
         failing_since=failing,
-        failed_from=_oldest_failed(session, attempt.webhook_id, since) if since else None,
+        failed_from=oldest_failed(session, attempt.webhook_id, since) if since else None,
         certificate_until=next((end for end in ends if end is not None), None),
     )
 
@@ -82,7 +82,7 @@ def find_last_good(session: Session, attempt: Attempt, trigger: str) -> GoodAtte
     return GoodAttempt(attempt=good, body=body, same_trigger=same is not None)
 
 
-def _oldest_failed(session: Session, webhook_id: int, since: datetime) -> datetime | None:
+def oldest_failed(session: Session, webhook_id: int, since: datetime) -> datetime | None:
     """When the oldest event happened among those of the first attempts since then that failed."""
     first = (
         sa.select(_attempt.c.event_id, _attempt.c.status, _attempt.c.at)

@@ -63,6 +63,8 @@ class WebhookFilter:
 class LastResult:
     """A webhook's latest attempt; `next_attempt_at` is when its delivery is tried again, if it waits for that."""
 
+    event_id: int
+    attempt_id: int
     status: str
     at: datetime
     duration_ms: float
@@ -280,6 +282,8 @@ def _last_results(session: Session, webhook_ids: Sequence[int | None]) -> dict[i
             error_message=row.error_message,
             next_attempt_at=row.next_attempt_at,
             in_flight=bool(row.in_flight),
+            event_id=row.event_id,
+            attempt_id=row.id,
         )
         for row in session.execute(statement)
     }

@@ -12,7 +12,7 @@ from webhook_ui.languages import mark, tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
-from webhook_ui.ui.controls import Action, Tick, more_menu
+from webhook_ui.ui.controls import Action, Tick, more_menu, words_button
 from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.parts import Part, Status, box, link, mono, sentence, status_pill, text, time_text
 
@@ -22,7 +22,7 @@ class CardFace:
     """What a card or a row says of one webhook.
 
     `at` is the moment of the last attempt. What comes next is `when`, a moment with the words before it ("retry "), or
-    `when_text`; `trouble` when that is said of a receiver that is down.
+    `when_text`; `trouble` when that is said of a receiver that is down. `untried` when nothing was to be sent so far.
     """
 
     title: str
@@ -40,6 +40,7 @@ class CardFace:
     when: tuple[str, datetime] | None = None
     when_text: str = ""
     trouble: bool = False
+    untried: bool = False
     filter: str | None = None
 
 
@@ -59,11 +60,11 @@ class WebhookCard:
         *,
         zone: ZoneInfo,
         actions: Sequence[Action] | Callable[[], Sequence[Action]] = (),
-        extra: Callable[[], Any] | None = None,
+        on_test: Callable[[], Any] | None = None,
         on_tick: Callable[[bool, bool], Any] | None = None,
     ) -> None:
-        """`extra` builds what stands at the right below the last result (Send test); `on_tick` as in `Tick`."""
-        self._zone, self._extra = zone, extra
+        """`on_test` sends a test to one that is untried; None for who may not. `on_tick` as in `Tick`."""
+        self._zone, self._on_test = zone, on_test
         with box("article", "w-card w-opens") as self.element:
             with box("div", "w-card-top"):
                 self._tick = Tick(tr("Select"), on_tick) if on_tick else None
@@ -101,17 +102,22 @@ class WebhookCard:
         )
         self._state.show(face.state)
         self._numbers.show(tuple(face.sent), tuple(face.errors))
-        self._last.show(face.result, face.result_text, face.result_title)
-        self._next.show(face.at, face.when, face.when_text, face.trouble)
+        offers = face.untried and self._on_test is not None
+        self._last.show(face.result, face.result_text, face.result_title, face.title if offers else "")
+        self._next.show(face.at, face.when, "" if offers else face.when_text, face.trouble)
         # "today" has to be said anew tomorrow
         created = formats.day_and_time(face.created_at, utcnow(), self._zone)
         self._foot.show(tuple(face.triggers), face.created_at, created, face.filter)
 
-    def _build_last(self, result: Status, words: str, title: str) -> None:
+    def _build_last(self, result: Status, words: str, title: str, tries: str) -> None:
         status_pill(result)
         if words:
             look = "w-error-ink w-medium" if result == "error" else "w-second"
             text(words, f"w-cut {look}").props["title"] = title or words
+        if tries and self._on_test:
+            with box("span", "w-end w-nowrap"):
+                test = words_button(tr("Send test"), self._on_test)
+            test.props["aria-label"] = tr("Send test to {title}", title=tries)
 
     def _build_next(
         self, at: datetime | None, when: tuple[str, datetime] | None, when_text: str, trouble: bool
@@ -119,9 +125,7 @@ class WebhookCard:
         if at:
             time_text(at, self._zone)
         with box("span", "w-end w-cut w-error-ink" if trouble else "w-end w-cut"):
-            if self._extra:
-                self._extra()
-            elif when:
+            if when:
                 time_text(when[1], self._zone, prefix=when[0], past=when[0] and when[0] + tr("due"))
             elif when_text:
                 text(when_text)

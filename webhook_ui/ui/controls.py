@@ -9,7 +9,7 @@ from nicegui import ui
 
 from webhook_ui.languages import mark, tr
 from webhook_ui.ui import icons
-from webhook_ui.ui.parts import Text, box, mono, symbol, text
+from webhook_ui.ui.parts import Text, box, link, mono, symbol, text
 
 Kind = Literal["plain", "primary", "quiet", "danger"]
 SORTS = (
@@ -47,6 +47,21 @@ def icon_button(
     made = button("", on_click, icon=icon, kind=kind, small=small, name=name).classes("w-only-icon")
     made.props["title"] = name
     return made
+
+
+def words_button(words: str, on_click: Callable[[], Any]) -> Text:
+    """A button that stands in a sentence and looks like a link there."""
+    made = Text("button", words, "w-jump", type="button")
+    made.on("click", lambda _: on_click())
+    return made
+
+
+def way_button(words: str, icon: str, path: str) -> ui.element:
+    """A link that looks like a button: it leads to where something is asked for, or ordered."""
+    with link("", path, "w-btn w-way") as way:
+        symbol(icon)
+        text(words)
+    return way
 
 
 def copy_button(content: str, name: str) -> ui.button:

@@ -37,6 +37,7 @@ from webhook_ui.ui.account_menu import ROLES, Person
 from webhook_ui.ui.commands import Commands
 from webhook_ui.ui.context import PREFERENCE, ZONE_COOKIE, Services, Tab, zone_named
 from webhook_ui.ui.kept_files import KeptFiles
+from webhook_ui.ui.nav_counts import count_webhooks_in
 from webhook_ui.ui.no_page import Pages, show_failure, show_waiting
 from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.stop_bar import StopBar
@@ -143,6 +144,7 @@ async def _root(services: Services) -> None:
 async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
     await stop_bar.join(shell)
     await redeliveries_page.count_in(shell, tab)
+    await count_webhooks_in(shell, tab)
 
 
 def _follow_plugins(tab: Tab, shell: Shell) -> None:

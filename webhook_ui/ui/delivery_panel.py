@@ -19,13 +19,14 @@ from webhook_ui.ui.charts import time_line
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.delivery_head import CANCELLING, Actions, show_title
-from webhook_ui.ui.explainer import show_notice
+from webhook_ui.ui.explainer import LastStep, show_notice
 from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.panel_address import Choice
 from webhook_ui.ui.panel_look import Look, look
 from webhook_ui.ui.parts import Part, box, text
 from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.states import notice
+from webhook_ui.ui.tested import TestedBox
 
 STEPS_DOWN, STEPS_UP = 1, -1
 AGAIN = mark(
@@ -43,6 +44,7 @@ class DeliveryPanel:
         self._shown: Look | None = None
         self._choice = Choice()
         self._delivery: tuple[int, int] | None = None
+        self._testing = False
         self._looks = self._latest = 0  # how many were begun, and which of them is shown
         self._on_close = on_close
         self._redeliverer = Redeliverer(tab)
@@ -53,6 +55,8 @@ class DeliveryPanel:
         with self._frame.body:
             self._actions = Actions(tab, on_redeliver=self._order_redelivery, on_cancel=self._order_end)
             self._notice = box("div", "w-holder")
+            self._last_step = LastStep(self._send_test) if tab.may_write else None
+            self._tested = TestedBox(tab)
             with box("div", "w-split") as self._split:
                 with box("div"):
                     text(tr("Attempts"), tag="h3")
@@ -72,6 +76,7 @@ class DeliveryPanel:
                 self._choice = choice
                 await self._renew()
             return
+        self._tested.clear()
         self._shown, self._choice = None, choice
         try:
             self._delivery = ids.delivery_numbers(delivery_id)
@@ -114,6 +119,8 @@ class DeliveryPanel:
     def _show(self, found: Look) -> None:
         known, self._shown = self._shown, found
         if known and known.choice == found.choice and known.number == found.number and _is_same(known, found):
+            if self._last_step:
+                self._last_step.count(found.failed)
             return
         row, now, zone = found.detail.row, times.utcnow(), self._tab.zone
         retries = self._retries(found)
@@ -125,7 +132,7 @@ class DeliveryPanel:
         self._actions.show(found)
         self._notice.clear()
         with self._notice:
-            show_notice(found, now, zone, may_write=self._tab.may_write)
+            show_notice(found, now, zone, self._last_step)
         self._line.clear()
         with self._line:
             past = past_attempts(found.detail, found.number, now, zone)
@@ -204,6 +211,14 @@ class DeliveryPanel:
             await self._turn(Choice())  # what comes next is what is wanted now
             await self.refresh()
 
+    async def _send_test(self) -> None:
+        if self._delivery and not self._testing:
+            self._testing, asked = True, self._delivery
+            await self._tested.send(self._delivery[0])
+            self._testing = False
+            if self._delivery != asked:  # the panel shows another one by now
+                self._tested.clear()
+
     async def _order_end(self) -> None:
         if self._delivery and await act(self._tab, outbox.cancel, *self._delivery):
             self._frame.keep_focus()
@@ -212,4 +227,10 @@ class DeliveryPanel:
 
 
 def _is_same(known: Look, found: Look) -> bool:
-    return known.detail.row == found.detail.row and len(known.detail.attempts) == len(found.detail.attempts)
+    """All but how many others have failed, which changes by itself."""
+    same = known.detail.row == found.detail.row and len(known.detail.attempts) == len(found.detail.attempts)
+    return same and _offers(known) == _offers(found)
+
+
+def _offers(shown: Look) -> bool:
+    return bool(shown.failed and shown.failed.count)

@@ -1,17 +1,20 @@
 """The notice of a delivery's panel: what happened, how its neighbours fared, what happens by itself, what to do."""
 
+from collections.abc import Callable
 from datetime import datetime
-from urllib.parse import urlencode
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from webhook_ui import ids, times
 from webhook_ui.explain import Explanation, explain
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.neighbours import COUNTED, LOOKED_BACK, Neighbours
+from webhook_ui.history.redeliverable import Redeliverable
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
+from webhook_ui.ui.controls import words_button
 from webhook_ui.ui.panel_look import Look, case_of
-from webhook_ui.ui.parts import box, link, prose, sentence, text, time_text
+from webhook_ui.ui.parts import Text, box, link, prose, sentence, text, time_text
+from webhook_ui.ui.redeliveries_address import failed_address, failed_count
 from webhook_ui.ui.states import notice
 
 _ENDS = {
@@ -27,7 +30,36 @@ _ENDS = {
 }
 
 
-def show_notice(shown: Look, now: datetime, zone: ZoneInfo, *, may_write: bool) -> None:
+class LastStep:
+    """The way back to normal: a test of the receiver, and all that has failed sent again. For who may do both."""
+
+    def __init__(self, on_test: Callable[[], Any]) -> None:
+        self._on_test = on_test
+        self._redeliver: Text | None = None
+
+    def build(self, failed: Redeliverable | None) -> None:
+        self._redeliver = None
+        with box("li"):
+            sentence(
+                tr("Then {test}, and {redeliver}.") if failed and failed.count else tr("Then {test}."),
+                test=lambda: words_button(tr("send a test"), self._on_test),
+                redeliver=lambda: self._link(failed) if failed else None,
+            )
+
+    def count(self, failed: Redeliverable | None) -> None:
+        """In place: what is pressed meanwhile stays."""
+        if self._redeliver and failed and failed.count:
+            self._redeliver.set_text(_redeliver_words(failed))
+
+    def _link(self, failed: Redeliverable) -> None:
+        self._redeliver = link(_redeliver_words(failed), failed_address(failed))
+
+
+def _redeliver_words(failed: Redeliverable) -> str:
+    return trn("redeliver the one that failed", "redeliver the {n} that failed", failed.count, n=failed_count(failed))
+
+
+def show_notice(shown: Look, now: datetime, zone: ZoneInfo, last_step: LastStep | None) -> None:
     """Says what there is to say about the chosen attempt, or about a delivery that waits; nothing where all is well."""
     row, attempt = shown.detail.row, shown.attempt
     if attempt is None:
@@ -53,8 +85,8 @@ def show_notice(shown: Look, now: datetime, zone: ZoneInfo, *, may_write: bool) 
         with box("ol", "w-steps"):
             for step in told.steps:
                 prose(step, tag="li")
-            if not told.warning and not row.test and may_write:
-                _show_last_step(shown)
+            if last_step and not told.warning and not row.test:
+                last_step.build(shown.failed)
 
 
 def _show_without_attempt(row: DeliveryRow, now: datetime, zone: ZoneInfo) -> None:
@@ -108,21 +140,6 @@ def _show_follows(told: Explanation, row: DeliveryRow, now: datetime, zone: Zone
             text(".")
         elif row.closed_reason not in ("gone", "crashed"):  # these are told by their cause
             text(_what_follows(row, coming.words))
-
-
-def _show_last_step(shown: Look) -> None:
-    """The way back to normal, by links."""
-    row, neighbours = shown.detail.row, shown.neighbours
-    since = neighbours and neighbours.failed_from
-    scope = {"new": "redeliver", "webhook_id": str(row.webhook_id), "status": "error"}
-    if since:  # the time of an event, as a redelivery understands it, and not of an attempt
-        scope["from"] = times.to_text(min(since, ids.moment(row.event_id)))
-    with box("li"):
-        sentence(
-            tr("Then send a test from the {page}, and {redeliver}."),
-            page=lambda: link(tr("webhook’s page"), f"/webhooks/{row.webhook_id}"),
-            redeliver=lambda: link(tr("redeliver what failed"), f"/redeliveries?{urlencode(scope)}"),
-        )
 
 
 def _what_follows(row: DeliveryRow, words: str) -> str:

@@ -150,12 +150,13 @@ class HealthSection:
         for span in seen.spans:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
             tally.longest = span.tally.longest or tally.longest
-        self._figures.show(tally, seen.before, period, self._row.failing_since)
         self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held, seen.has_succeeded)
         self._attempts.show(seen.spans, zone, note=tr("times in {zone}", zone=zone.key))
         self._latency.show(seen.spans, zone, note=tr("all attempts"))
         looked_at = seen.outcomes
         of = "" if looked_at.complete else _of_the_last(looked_at.attempts)
+        firsts = (looked_at.firsts_sent, looked_at.firsts - looked_at.firsts_sent, of)
+        self._figures.show(tally, seen.before, period, self._row.failing_since, firsts)
         self._causes.show(looked_at, note=of)
         self._codes.show(looked_at, note=of)
 
@@ -167,13 +168,21 @@ def _of_the_last(attempts: int) -> str:
     return trn("of the last {n} attempt", "of the last {n} attempts", attempts)
 
 
-def _show_figures(tally: Tally, before: tuple[int, int], period: Period, failing_since: datetime | None) -> None:
+def _show_figures(
+    tally: Tally,
+    before: tuple[int, int],
+    period: Period,
+    failing_since: datetime | None,
+    firsts: tuple[int, int, str],
+) -> None:
     rate = formats.success(tally.sent, tally.error)
     was = ""
     if sum(before):
         was = tr("{rate} the {period} before", rate=formats.success(*before), period=tr(period.words))
     _figure(tr("Success"), rate, was, trouble=tally.error * 10 > tally.sent + tally.error)
     _figure(tr("Latency p50 / p95 / p99"), " / ".join(health_charts.percentiles(tally)) if tally.latency else "–")
+    sent, error, of = firsts
+    _figure(tr("First attempt succeeds"), formats.success(sent, error), of)
     failed = trn("{n} error", "{n} errors", tally.error) if tally.error else ""
     _figure(tr("Attempts"), formats.count(tally.sent + tally.error), failed)
     if failing_since:

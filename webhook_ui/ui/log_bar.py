@@ -4,17 +4,15 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
-
 from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.controls import button, icon_button
+from webhook_ui.ui.controls import button, icon_button, way_button
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.log_address import LogAddress, attempts_in_words, scope_query, write
 from webhook_ui.ui.log_look import Doable, doable
-from webhook_ui.ui.parts import box, link, symbol, text
+from webhook_ui.ui.parts import box, text
 
 
 class LogBar:
@@ -67,13 +65,17 @@ class LogBar:
             text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
         if found.failed:
             query = scope_query(self._criteria, new="redeliver", status="error")
-            _way(tr("Redeliver failed ({count})", count=_count(found.failed, found)), icons.REDELIVER, query)
+            way_button(
+                tr("Redeliver failed ({count})", count=_count(found.failed, found)),
+                icons.REDELIVER,
+                write("/redeliveries", query),
+            )
         if found.waiting:
             state = {"status": self._criteria.status} if self._criteria.status else {}
-            _way(
+            way_button(
                 tr("Cancel waiting ({count})", count=_count(found.waiting, found)),
                 icons.CLOSE,
-                scope_query(self._criteria, new="cancel", **state),
+                write("/redeliveries", scope_query(self._criteria, new="cancel", **state)),
             )
 
     def _export_query(self) -> dict[str, str]:
@@ -88,14 +90,6 @@ class LogBar:
             "redelivery_id": log.redelivery,
         }
         return {**scope, **{name: value for name, value in more.items() if value}}
-
-
-def _way(words: str, icon: str, query: dict[str, str]) -> ui.element:
-    """A link that looks like a button: it leads to where the order is asked for."""
-    with link("", write("/redeliveries", query), "w-btn w-way") as way:
-        symbol(icon)
-        text(words)
-    return way
 
 
 def _count(number: int, found: Doable) -> str:

@@ -61,7 +61,8 @@ def fill_row(
                 foreign(delivery.webhook_title)
     else:
         with row.cell("event"):
-            mono(ids.event_text(delivery.event_id), "w-second", cut=True)
+            event = ids.event_text(delivery.event_id)
+            link(event, f"/events/{event}", "w-mono w-cut").props["title"] = event
     with row.cell("attempt"):
         text(delivery_words.attempt(delivery, retries), "w-muted")
     with row.cell("duration"):

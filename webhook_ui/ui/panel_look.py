@@ -5,11 +5,12 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from webhook_ui import wire
+from webhook_ui import ids, wire
 from webhook_ui.difference import Comparison, Side, compare
 from webhook_ui.explain import Case, said
-from webhook_ui.history.deliveries import DeliveryDetail, get_delivery
+from webhook_ui.history.deliveries import DeliveryDetail, DeliveryRow, get_delivery
 from webhook_ui.history.neighbours import GoodAttempt, Neighbours, find_last_good, find_neighbours
+from webhook_ui.history.redeliverable import Redeliverable, count_redeliverable
 from webhook_ui.languages import tr
 from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words
@@ -33,6 +34,8 @@ class Look:
     number: int
     neighbours: Neighbours | None
     compared: Compared | None
+    failed: Redeliverable | None = None
+    """What else could be sent again once its receiver is mended."""
 
     @property
     def attempt(self) -> Attempt | None:
@@ -58,13 +61,21 @@ def look(session: Session, webhook_id: int, event_id: int, choice: Choice, *, no
     attempt = found.attempt
     if attempt is None:
         return found
+    neighbours = find_neighbours(session, attempt)
     return Look(
         detail=detail,
         choice=choice,
         number=number,
-        neighbours=find_neighbours(session, attempt),
+        neighbours=neighbours,
         compared=_compare(session, found, attempt) if choice.view == "difference" else None,
+        failed=_failed(session, detail.row, neighbours) if attempt.error_class and not detail.row.test else None,
     )
+
+
+def _failed(session: Session, row: DeliveryRow, neighbours: Neighbours) -> Redeliverable:
+    """Since the event of this one at the latest: an order knows the times of events, and not those of attempts."""
+    since = neighbours.failed_from
+    return count_redeliverable(session, row.webhook_id, min(since, ids.moment(row.event_id)) if since else None)
 
 
 def _compare(session: Session, shown: Look, attempt: Attempt) -> Compared:

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
+from webhook_ui.history.redeliverable import Redeliverable
+from webhook_ui.ui import formats
 
 PATH = "/redeliveries"
 KINDS = ("redeliver", "cancel")
@@ -72,6 +74,17 @@ class Address:
 def order_address(kind: Kind, **scope: Any) -> str:
     """The way for other pages to the form, filled in: `order_address("cancel", webhook_id=7)`."""
     return Address(new=kind, scope={name: str(value) for name, value in scope.items() if value is not None}).text()
+
+
+def failed_address(failed: Redeliverable) -> str:
+    """The way to the form that sends these again."""
+    since = times.to_text(failed.since) if failed.since else None
+    return order_address("redeliver", webhook_id=failed.webhook_id, status="error", **{"from": since})
+
+
+def failed_count(failed: Redeliverable) -> str:
+    """'806', '1 000+'."""
+    return formats.count(failed.count) + ("" if failed.exactly else "+")
 
 
 def write_scope(values: Mapping[str, Any]) -> dict[str, str]:

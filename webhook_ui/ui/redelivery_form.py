@@ -166,6 +166,8 @@ class RedeliveryForm:
         seen = self._preview.glance if self._preview else None
         now = not self._when or self._when.chosen == NOW
         first = self._when.show(values) if self._when and values else None
+        if self._when and values:
+            self._when.warn(not values.keys() & {"within", "from", "to"})
         self._order.set_text(
             _order_words(self._kind, now, seen.forecast.matched if seen else None, _more(self._preview))
         )

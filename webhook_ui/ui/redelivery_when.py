@@ -12,7 +12,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
 from webhook_ui.ui.dates import MomentField
 from webhook_ui.ui.fields import Faulty, Field, text_field
-from webhook_ui.ui.parts import Part, box, text, time_text
+from webhook_ui.ui.parts import Part, box, prose, text, time_text
 from webhook_ui.ui.webhook_more import read_rate, write_rate
 
 NOW, AT, CRON = "now", "at", "cron"
@@ -81,8 +81,16 @@ class WhenFields:
                     hint=tr("Whose clocks it goes by, for example Europe/Berlin"),
                     on_change=lambda _: on_change(),
                 )
+            self._unbounded = prose(
+                tr(
+                    "Each run sends again all that is still in error, however old. To leave old ones alone, choose a "
+                    "time of the event above, for example the last 24 h before each run."
+                ),
+                "w-meta w-pending-ink",
+            )
             self._runs = Part(box("div", "w-runs"), self._show_runs)
         self._runs.element.props["aria-live"] = "polite"
+        self.warn(False)
         self._reveal()
 
     @property
@@ -119,6 +127,10 @@ class WhenFields:
             return None
         self._runs.show(values["cron"], tuple(moments), values["timezone"])
         return moments[0]
+
+    def warn(self, unbounded: bool) -> None:
+        """Says what runs again and again without a time of the event come to."""
+        self._unbounded.set_visibility(unbounded)
 
     def _read_at(self) -> tuple[dict[str, Any], dict[str, str]]:
         try:

@@ -91,7 +91,7 @@ def webhook_title(row: RedeliveryRow, number: int) -> str:
 
 
 def scope(plan: Redelivery, now: datetime, zone: ZoneInfo) -> str:
-    """'Errors of user.*, 503 Service Unavailable, last 24 h before each run'."""
+    """'Errors of user.*, 503 Service Unavailable, last 24 h before each run'; 'Errors, any time'."""
     given = plan.scope
     parts = [_what(plan.kind, given.get("status"))]
     if given.get("trigger"):
@@ -120,7 +120,7 @@ def _window(plan: Redelivery, now: datetime, zone: ZoneInfo) -> list[str]:
         return [f"{_moment(since, now, zone)} – {_moment(until, now, zone)}"]
     if since:
         return [tr("since {moment}", moment=_moment(since, now, zone))]
-    return [tr("until {moment}", moment=_moment(until, now, zone))] if until else []
+    return [tr("until {moment}", moment=_moment(until, now, zone)) if until else tr("any time")]
 
 
 def _moment(moment: datetime, now: datetime, zone: ZoneInfo) -> str:

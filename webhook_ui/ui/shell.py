@@ -12,7 +12,7 @@ from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.parts import Text, box, link, symbol, text
+from webhook_ui.ui.parts import Part, Text, box, link, symbol, text
 from webhook_ui.ui.root import whole
 from webhook_ui.ui.shortcuts import place_of
 from webhook_ui.ui.theme import STATIC_URL
@@ -61,8 +61,8 @@ class Shell:
         self._accounts: list[AccountMenu] = []
         self._counts: dict[str, int | None] = {entry.path: entry.count for entry in entries}
         self._stopped = False
-        self._stops: list[tuple[ui.element, ui.element | None]] = []
-        self._links: list[tuple[Entry, ui.element, Text]] = []
+        self._stops: list[tuple[Part, ui.element | None]] = []
+        self._links: list[tuple[Entry, Text, Text]] = []
         client = context.client
         client.layout.classes("w-app")
         with client.layout:
@@ -88,16 +88,16 @@ class Shell:
     def set_count(self, path: str, count: int | None) -> None:
         """The number beside an entry; none for `None`."""
         self._counts[path] = count
-        for entry, _, figure in self._links:
+        for entry, made, figure in self._links:
             if entry.path == path:
-                figure.set_text("" if count is None else formats.count(count))
+                _count(entry, count, made, figure)
 
     def show_stopped(self, stopped: bool) -> None:
         """Shows the bar above all pages, and in the navigation that sending is stopped or the way to stop it."""
         self._stopped = stopped
         self.bar.set_visibility(stopped)
-        for sign, button_ in self._stops:
-            sign.set_visibility(stopped)
+        for part, button_ in self._stops:
+            part.show(stopped)
             if button_:
                 button_.set_visibility(not stopped)
 
@@ -116,20 +116,18 @@ class Shell:
                 with box("li"), link("", entry.path, "w-nav-link") as made:
                     symbol(entry.icon)
                     text(tr(entry.title), "w-nav-title")
-                    count = self._counts[entry.path]
-                    figure = text("" if count is None else formats.count(count), "w-nav-count")
-                made.props["title"] = tr(entry.title)
+                    figure = text("", "w-nav-count")
+                figure.props["aria-hidden"] = "true"
+                _count(entry, self._counts[entry.path], made, figure)
                 self._links.append((entry, made, figure))
         with box("div", "w-side-switch"):
-            with box("div", "w-row w-side-stopped") as sign:
-                box("span", "w-dot").props["aria-hidden"] = "true"
-                text(tr("Sending stopped"), "w-nav-title w-error-ink")
-            sign.set_visibility(self._stopped)
+            state = Part(box("div", "w-row w-side-state"), _show_state)
+            state.show(self._stopped)
             stop = button(tr("Stop sending"), self._on_stop, icon=icons.STOP, kind="quiet") if self._on_stop else None
             if stop:
                 stop.props["title"] = tr("Stop sending")
                 stop.set_visibility(not self._stopped)
-            self._stops.append((sign, stop))
+            self._stops.append((state, stop))
         with box("div", "w-side-foot"):
             self._accounts.append(AccountMenu(self._person, account, self._theme))
 
@@ -164,6 +162,21 @@ class Shell:
             return "/"
         others = [entry.path for entry in self._entries if entry.path != "/"]
         return max((one for one in others if path == one or path.startswith(f"{one}/")), key=len, default="")
+
+
+def _count(entry: Entry, count: int | None, made: Text, figure: Text) -> None:
+    """Beside the title for eyes; the link's name stays what it is, and its title says both."""
+    title, shown = tr(entry.title), "" if count is None else formats.count(count)
+    figure.set_text(shown)
+    made.props["title"] = f"{title}: {shown}" if shown else title
+
+
+def _show_state(stopped: bool) -> None:
+    words = tr("Sending stopped") if stopped else tr("Sending")
+    dot = box("span", "w-dot w-dot-stopped" if stopped else "w-dot")
+    dot.props["aria-hidden"] = "true"
+    dot.props["title"] = words  # all that the rail has room for
+    text(words, "w-nav-title w-error-ink" if stopped else "w-nav-title")
 
 
 def logo() -> ui.element:

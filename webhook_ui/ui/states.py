@@ -15,9 +15,17 @@ from webhook_ui.ui.parts import box, foreign, prose, symbol, text
 
 @contextmanager
 def notice(
-    title: str, detail: str = "", *, kind: Literal["error", "pending", "info"] = "error", role: str = "status"
+    title: str,
+    detail: str = "",
+    *,
+    kind: Literal["error", "pending", "info"] = "error",
+    role: str = "status",
+    act: Callable[[], object] | None = None,
 ) -> Iterator[ui.element]:
-    """State, cause, next step; what is built inside the `with` (an action) stands at the right. One a page."""
+    """State, cause, next step; what is built inside the `with` (an action), or by `act`, stands at the right.
+
+    One a page. It gives the place of the words, for what is more than a sentence.
+    """
     icon = {"error": icons.ERROR, "pending": icons.PAUSED, "info": icons.PENDING}[kind]
     with box("section", f"w-note w-note-{kind}") as section:
         section.props["role"] = role
@@ -27,6 +35,8 @@ def notice(
             if detail:
                 prose(detail)
         with box("div", "w-note-acts"):
+            if act:
+                act()
             yield body
 
 

@@ -1,4 +1,4 @@
-"""What the menu of a webhook does at once: enable, disable, delete, each with a way back."""
+"""What a webhook in a list does at once: enable, disable, delete, each with a way back; and a test send."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,6 +9,7 @@ from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import toasts
 from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.tested import way_to, words_of
 
 After = Callable[[], Awaitable[None]]
 
@@ -48,6 +49,18 @@ async def delete(tab: Tab, webhook_id: int, after: After) -> None:
 
         toasts.done(tr("“{title}” is deleted.", title=webhook.title), undo)
         await after()
+
+
+async def send_test(tab: Tab, webhook_id: int) -> None:
+    """Sends one, and says what came of it."""
+    with tab.client:
+        try:
+            tested = await tab.services.tester.send(webhook_id, actor=await tab.current_actor())
+        except WebhookUIError as error:
+            tell(error)
+        else:
+            say = toasts.done if tested.attempt.status == "sent" else toasts.failed
+            say(words_of(tested), way=way_to(tested))
 
 
 async def _switch(tab: Tab, webhook_id: int, enabled: bool) -> Webhook:

@@ -8,24 +8,21 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui import filters, ids, times, webhooks
+from webhook_ui import filters, times, webhooks
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.explain import said
 from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
-from webhook_ui.tester import Tested
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.context import Tab, tell
-from webhook_ui.ui.controls import Action, button, copy_button, icon_button, more_menu
+from webhook_ui.ui.controls import Action, button, copy_button, more_menu, way_button
 from webhook_ui.ui.fields import switch
 from webhook_ui.ui.filter_words import shape_words
 from webhook_ui.ui.parts import (
     Part,
     Status,
     box,
-    foreign,
-    link,
     mono,
     page_header,
     prose,
@@ -35,16 +32,19 @@ from webhook_ui.ui.parts import (
     text,
     time_text,
 )
-from webhook_ui.ui.redeliveries_address import order_address
+from webhook_ui.ui.redeliveries_address import failed_address, failed_count, order_address
 from webhook_ui.ui.resume_dialog import ResumeDialog
 from webhook_ui.ui.states import notice
+from webhook_ui.ui.tested import TestedBox
+from webhook_ui.ui.webhook_trouble import Seen, Trouble
 
 
 class WebhookHeader:
     """`on_edit` and `on_delete` hear what a person wants; enabling and pausing it does itself."""
 
-    def __init__(self, tab: Tab, row: WebhookRow, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]) -> None:
-        self._tab, self._row = tab, row
+    def __init__(self, tab: Tab, seen: Seen, *, on_edit: Callable[[], Any], on_delete: Callable[[], Any]) -> None:
+        self._tab, self._row, self._trouble = tab, seen.row, seen.trouble
+        row = seen.row
         webhook = row.webhook
         with page_header(webhook.title, own=False, crumb=(tr("Webhooks"), "/"), here=f"#{row.id}") as self._title:
             if tab.may_write:
@@ -60,14 +60,13 @@ class WebhookHeader:
         with _around(line):
             self._url = Part(box("div", "w-row w-url"), _show_url)
             self._wants = Part(box("div", "w-row w-wrap w-wants"), _show_wants)
-        self._tested = box("div", "w-holder")
-        self._tested.props["role"] = "status"
+        self._tested = TestedBox(tab)
         self._notice = Part(box("div", "w-holder"), lambda *_: self._show_notice())
-        self.show(row)
+        self.show(row, seen.trouble)
 
-    def show(self, row: WebhookRow) -> None:
+    def show(self, row: WebhookRow, trouble: Trouble) -> None:
         """What the webhook is now."""
-        self._row = row
+        self._row, self._trouble = row, trouble
         webhook = row.webhook
         self._title.set_text(webhook.title)
         self._title.props["title"] = webhook.title
@@ -82,7 +81,9 @@ class WebhookHeader:
             self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
         lane = row.lane
         engine = (lane.breaker, lane.reason, lane.probe_at, lane.disable_at)
-        self._notice.show(state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason, engine)
+        self._notice.show(
+            state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason, engine, trouble
+        )
 
     async def _enable(self, enabled: bool) -> None:
         if enabled != self._row.webhook.enabled:
@@ -104,41 +105,12 @@ class WebhookHeader:
 
     def _show_changed(self, webhook: Webhook) -> None:
         # shown at once; how much waits is heard of a moment later
-        self._row = replace(self._row, webhook=webhook)
-        self.show(self._row)
+        self.show(replace(self._row, webhook=webhook), self._trouble)
 
     async def _send_test(self) -> None:
-        tab = self._tab
         self._test.props.set_bool("loading", True)
-        with tab.client:
-            try:
-                tested = await tab.services.tester.send(self._row.id, actor=await tab.current_actor())
-            except WebhookUIError as error:
-                tell(error)
-            else:
-                self._show_tested(tested)
+        await self._tested.send(self._row.id)
         self._test.props.set_bool("loading", False)
-
-    def _show_tested(self, tested: Tested) -> None:
-        """What came of it, in place, until it is closed or the next test; the link opens the attempt."""
-        attempt = tested.attempt
-        delivery = ids.delivery_text(attempt.webhook_id, attempt.event_id)
-        sent, took = attempt.status == "sent", formats.duration(attempt.duration_ms)
-        self._tested.clear()
-        with self._tested, box("section", "w-box w-tested", label=tr("Test")):
-            status_pill("sent" if sent else "error")
-            if sent:
-                status = delivery_words.status_line(attempt.response_status)
-                text(tr("Test sent: {status} in {duration}", status=status, duration=took), "w-break")
-            else:
-                reason = attempt.error_message or tr("no reason is known")
-                with box("span", "w-break"):
-                    sentence(
-                        tr("Test failed after {duration}: {reason}", duration=took, reason="{reason}"),
-                        reason=lambda: foreign(reason, cut=False),
-                    )
-            link(tr("Show test"), f"/webhooks/{attempt.webhook_id}?delivery={delivery}", "w-medium w-nowrap")
-            icon_button(icons.CLOSE, tr("Close the test's result"), self._tested.clear)
 
     async def _change(self, **values: bool) -> None:
         tab = self._tab
@@ -148,7 +120,7 @@ class WebhookHeader:
             webhook = await tab.write(webhooks.change, self._row.id, values, rules=rules, actor=actor, now=now)
         except WebhookUIError as error:
             tell(error)
-            self.show(self._row)
+            self.show(self._row, self._trouble)
         else:
             self._show_changed(webhook)
 
@@ -171,9 +143,16 @@ class WebhookHeader:
                 with notice(words, tr("New ones are kept too. Resume sends them."), kind="pending"):
                     pass
         elif row.is_down:
-            _show_down(row, self._tab.zone)
+            _show_down(row, self._tab.zone, self._offer_redelivery)
         elif row.last and row.last.status == "error":
-            _show_failing(row, row.last, self._tab.zone)
+            _show_failing(row, row.last, self._trouble, self._tab.zone, self._offer_redelivery)
+
+    def _offer_redelivery(self) -> None:
+        """Of what has failed since it fails."""
+        failed = self._trouble.failed
+        if failed and failed.count and self._tab.may_write:
+            words = trn("Redeliver {n} failed", "Redeliver {n} failed", failed.count, n=failed_count(failed))
+            way_button(words, icons.REDELIVER, failed_address(failed))
 
 
 def state_of(row: WebhookRow) -> Status:
@@ -210,10 +189,10 @@ def _show_url(url: str) -> None:
     copy_button(url, tr("Copy URL"))
 
 
-def _show_down(row: WebhookRow, zone: ZoneInfo) -> None:
+def _show_down(row: WebhookRow, zone: ZoneInfo, offer: Callable[[], None]) -> None:
     now, lane = times.utcnow(), row.lane
     due = lane.probe_at if lane.probe_at and lane.probe_at > now else None
-    with notice(_down_since(row, now, zone)) as body, body:
+    with notice(_down_since(row, now, zone), act=offer) as body, body:
         with box("p"):
             sentence(
                 tr(
@@ -258,12 +237,14 @@ def _warn_of_end(disable_at: datetime | None, now: datetime, zone: ZoneInfo) -> 
             text(tr("It will be disabled with the next attempt that fails."))
 
 
-def _show_failing(row: WebhookRow, last: LastResult, zone: ZoneInfo) -> None:
+def _show_failing(
+    row: WebhookRow, last: LastResult, trouble: Trouble, zone: ZoneInfo, offer: Callable[[], None]
+) -> None:
     now, since = times.utcnow(), row.failing_since or last.at
     cause, hint = delivery_words.cause_and_hint(last.error_message or tr("no reason is known"))
-    with notice(_failing_since(since, now, zone, cause)) as body, body:
-        if hint:
-            prose(hint if hint.endswith(".") else f"{hint}.")
+    with notice(_failing_since(since, now, zone, cause), act=offer) as body, body:
+        if words := hint or trouble.cause:
+            prose(words if words.endswith(".") else f"{words}.")
         with box("p"):
             next_at = last.next_attempt_at
             if next_at and next_at > now:

@@ -49,6 +49,7 @@ def face_of(row: WebhookRow, health: Health) -> CardFace:
         when=when,
         when_text=when_text,
         trouble=trouble,
+        untried=last is None and webhook.enabled and not webhook.paused,
         filter=webhook.filter,
     )
 
@@ -98,9 +99,19 @@ class Picks(Protocol):
 class WebhookList:
     """`show` adds, takes away, moves and changes only what has to be; a menu that is open stays open."""
 
-    def __init__(self, view: str, *, zone: ZoneInfo, offer: Offer | None, picks: Picks | None) -> None:
-        """`offer` says what the menu of a webhook offers, `picks` hears the ticks; None for who may only look."""
-        self.view, self._zone, self._offer, self._picks = view, zone, offer, picks
+    def __init__(
+        self,
+        view: str,
+        *,
+        zone: ZoneInfo,
+        offer: Offer | None,
+        picks: Picks | None,
+        on_test: Callable[[int], Any] | None = None,
+    ) -> None:
+        """`offer` says what the menu of a webhook offers, `picks` hears the ticks, `on_test` sends a test; None for who
+        may only look.
+        """
+        self.view, self._zone, self._offer, self._picks, self._on_test = view, zone, offer, picks, on_test
         self._items: dict[int, _Item] = {}
         self._all: Tick | None = None
         self._faces: Mapping[int, CardFace] = {}
@@ -162,7 +173,8 @@ class WebhookList:
         on_tick = partial(self._picks.one, webhook_id) if self._picks else None
         if self.view == "list":
             return _WebhookRow(self._table, face, self._zone, actions, on_tick)
-        return WebhookCard(face, zone=self._zone, actions=actions or (), on_tick=on_tick)
+        on_test = partial(self._on_test, webhook_id) if self._on_test else None
+        return WebhookCard(face, zone=self._zone, actions=actions or (), on_test=on_test, on_tick=on_tick)
 
 
 class _WebhookRow:

@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import Protocol
 
 from nicegui import context, ui
-from sqlmodel import Session
 
 from webhook_ui import times, webhooks
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.errors import NotFound, Unavailable
-from webhook_ui.history.webhooks import WebhookRow, describe
+from webhook_ui.errors import Unavailable
+from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons, webhook_actions, webhook_form
 from webhook_ui.ui.actions import act
@@ -25,6 +24,7 @@ from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_header import WebhookHeader
 from webhook_ui.ui.webhook_page_address import TABS, TITLES, Address, read_id
 from webhook_ui.ui.webhook_settings import SettingsSection
+from webhook_ui.ui.webhook_trouble import Seen, look
 
 
 async def show(tab: Tab, webhook_id: str) -> None:
@@ -36,20 +36,13 @@ async def show(tab: Tab, webhook_id: str) -> None:
     view = _View(tab, number, box("div", "w-page"))
     path = context.client.sub_pages_router.current_path
     try:
-        await view.build(await tab.read(_load, number), path)
+        await view.build(await tab.read(look, number), path)
     except Unavailable as error:
         view.root.clear()
         with view.root, notice(tr("This webhook cannot be shown now"), str(error), role="alert"):
             button(tr("Try again"), ui.navigate.reload)
         return
     tab.follow(view.root, view.look)
-
-
-def _load(session: Session, webhook_id: int) -> WebhookRow | None:
-    try:
-        return describe(session, [webhooks.get(session, webhook_id, deleted=True)])[0]
-    except NotFound:
-        return None
 
 
 class _View:
@@ -60,28 +53,28 @@ class _View:
         self._tab, self._webhook_id = tab, webhook_id
         self._page: _Page | None = None
 
-    async def build(self, row: WebhookRow | None, path: str) -> None:
+    async def build(self, seen: Seen | None, path: str) -> None:
         self.root.clear()
         self._page = None
         with self.root:
-            if row is None:
+            if seen is None:
                 _show_missing(str(self._webhook_id))
-            elif row.webhook.deleted_at is not None:
-                _show_deleted(self._tab, row)
+            elif seen.row.webhook.deleted_at is not None:
+                _show_deleted(self._tab, seen.row)
             else:
-                self._page = _Page(self._tab, self.root, row, Address.read(row.id, path))
+                self._page = _Page(self._tab, self.root, seen, Address.read(seen.row.id, path))
                 await self._page.start()
 
     async def look(self, changes: frozenset[Changed]) -> None:
         """Shows what has changed, if anything of this webhook has."""
         if not any(self._concerns(change) for change in changes):
             return
-        row = await self._tab.read(_load, self._webhook_id)
-        alive = row is not None and row.webhook.deleted_at is None
+        seen = await self._tab.read(look, self._webhook_id)
+        alive = seen is not None and seen.row.webhook.deleted_at is None
         if alive != (self._page is not None):
-            await self.build(row, f"/webhooks/{self._webhook_id}")
-        elif self._page and row:
-            await self._page.renew(row)
+            await self.build(seen, f"/webhooks/{self._webhook_id}")
+        elif self._page and seen:
+            await self._page.renew(seen)
 
     def _concerns(self, change: Changed) -> bool:
         many = change.kind is Kind.anything or (change.kind is Kind.webhook and change.webhook_id is None)
@@ -101,13 +94,14 @@ class Section(Protocol):
 class _Page:
     """A webhook that is there."""
 
-    def __init__(self, tab: Tab, root: ui.element, row: WebhookRow, address: Address) -> None:
+    def __init__(self, tab: Tab, root: ui.element, seen: Seen, address: Address) -> None:
+        row = seen.row
         self._tab, self._root, self._row = tab, root, row
         self._address = self._allowed(address)
         self._activity: Activity | None = None
         self._section: Section | None = None
         ui.page_title(tr("{title} · Webhook UI", title=row.webhook.title))
-        self._header = WebhookHeader(tab, row, on_edit=self._edit, on_delete=self._delete)
+        self._header = WebhookHeader(tab, seen, on_edit=self._edit, on_delete=self._delete)
         with ui.tabs(on_change=lambda event: self._choose_tab(event.value)) as self._tabs:
             self._tabs.props("no-caps align=left")
             self._tabs.props["aria-label"] = tr("About this webhook")
@@ -191,10 +185,10 @@ class _Page:
             except Unavailable as error:
                 tell(error)
 
-    async def renew(self, row: WebhookRow) -> None:
+    async def renew(self, seen: Seen) -> None:
         """What the webhook and its deliveries are now."""
-        self._row = row
-        self._header.show(row)
+        self._row = row = seen.row
+        self._header.show(row, seen.trouble)
         if self._activity:
             self._activity.know(row.webhook)
             await self._activity.refresh()

@@ -297,7 +297,8 @@ class WebhooksPage:
 
     def _build_list(self, view: str, zone: ZoneInfo) -> None:
         offer = self._offer if self._tab.may_write else None
-        self._list = WebhookList(view, zone=zone, offer=offer, picks=self._choice)
+        test = partial(webhook_actions.send_test, self._tab) if self._tab.may_write else None
+        self._list = WebhookList(view, zone=zone, offer=offer, picks=self._choice, on_test=test)
 
     async def _find_all(self) -> list[int]:
         return await self._tab.read(webhook_pages.find_all, judge(self._question(), self._zone()).criteria)
