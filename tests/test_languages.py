@@ -168,7 +168,7 @@ def test_a_browser_that_wants_spanish_gets_it_everywhere(site: Site, enter: Ente
     expect(page.locator("html")).to_have_attribute("lang", "es")
     expect(page.get_by_role("heading", name="Webhooks", level=1)).to_be_visible()
     card = page.get_by_role("article").filter(has_text="Facturas")
-    expect(card).to_contain_text("espera su primer evento")
+    expect(card).to_contain_text("Aún no hay entregas")
     site.emit()  # heard of, not asked for: in the language of this tab all the same
     expect(card).to_contain_text("Enviada")
     check_rules(page)
@@ -295,7 +295,7 @@ def shop(site: Site, receiver: Receiver) -> Iterator[set[str]]:
     said = {text for trigger in triggers for text in (trigger.title, trigger.description)}
     modules = [standard_signatures.__doc__, ed25519_signatures.__doc__, engine_events.__doc__]
     plugins = {title.partition(":")[0] for title in (*(info.title for info in site.plugins.loaded), *map(str, modules))}
-    yield {"Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *said, *plugins}
+    yield {"Facturas", "Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *said, *plugins}
     site.clear()
 
 
