@@ -213,7 +213,7 @@ def test_progress_is_live_and_what_waits_is_named(site: Site, receiver: Receiver
     form(page).get_by_role("button", name="Redeliver 64 failed").click()
     running = page.get_by_role("region", name="Running")
     bar = running.get_by_role("progressbar")
-    expect(page.get_by_role("link", name="Redeliveries 1")).to_be_visible()
+    expect(page.get_by_role("navigation").get_by_title("Redeliveries: 1")).to_be_visible()
     expect(running.get_by_text(re.compile("^(2|3|4|5).* of 64 redelivered$"))).to_be_visible()
     expect(running.get_by_text("60 of 64 redelivered")).to_be_visible()
     expect(bar).to_have_attribute("aria-valuenow", "94")

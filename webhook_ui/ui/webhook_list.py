@@ -49,7 +49,7 @@ def face_of(row: WebhookRow, health: Health) -> CardFace:
         when=when,
         when_text=when_text,
         trouble=trouble,
-        untried=last is None and webhook.enabled and not webhook.paused,
+        untried=last is None and webhook.enabled and not webhook.paused and not row.is_down,
         filter=webhook.filter,
     )
 
