@@ -207,7 +207,7 @@ QUERIES: list[tuple[str, str]] = [
         for value in ("", "x", "%00", "%FF", "bnVsbA", "W10", "WzEsMiwzLDRd", "WzFlMzA4XQ", "W3RydWUsdHJ1ZV0", "e30")
     ),
     ("/webhooks", "cursor=WzkyMjMzNzIwMzY4NTQ3NzU4MDcsMV0"),
-    ("/deliveries", "status=open"),
+    ("/deliveries", "status=opened"),
     ("/deliveries", "status=pending%00"),
     *(("/deliveries", f"webhook_id={value}") for value in ("0", "-1", "a", "9223372036854775808", "1.0", "%00")),
     *(("/deliveries", f"event_id={value}") for value in ("7", "evt_", "evt_ZZZZZZZZZZZZZ", "evt_01kb4n8q5z7m2", "%00")),

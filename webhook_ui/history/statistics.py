@@ -183,7 +183,7 @@ def _longest(session: Session, criteria: Criteria) -> dict[int, float]:
         statement = statement.where(_webhook.c.id == criteria.webhook_id)
     own = {row.id: row.timeout * 1000 for row in session.execute(statement)}
     usual = criteria.usual_timeout * 1000
-    return {0: max(usual, *own.values())} if criteria.together else {**own, 0: usual}
+    return {0: max([usual, *own.values()])} if criteria.together else {**own, 0: usual}
 
 
 def _latency(row: Any) -> list[int]:
