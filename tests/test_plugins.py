@@ -2,7 +2,9 @@
 
 import inspect
 import re
+import signal
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +13,8 @@ import pytest
 from pydantic import BaseModel
 
 import webhook_ui
-from webhook_ui import payloads, plugin_checks, plugin_loader, settings
+from tests.processes import Installation
+from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_watch, settings
 from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
@@ -527,3 +530,48 @@ def test_public_names_come_when_used() -> None:
     assert {name: getattr(webhook_ui, name) for name in webhook_ui.__all__}["Trigger"] is Trigger
     with pytest.raises(AttributeError, match="hokimpl"):
         _ = webhook_ui.hokimpl
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_watch, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(plugin_watch, "LIMIT_SECONDS", 0.5)
+
+
+HANGING = "from threading import Event\nfrom webhook_ui import hookimpl\n\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("Event().wait()\n", 4),
+        ("@hookimpl\ndef register_triggers():\n    while True:\n        Event().wait()\n", 7),
+        ("@hookimpl\ndef register_triggers():\n    yield from iter(Event().wait, 1)\n", 6),
+    ],
+)
+def test_one_that_hangs_at_load_is_left_behind(tmp_path: Path, impatient: None, source: str, line: int) -> None:
+    problem = problem_of(tmp_path, HANGING + source)
+    assert problem.line == line
+    assert problem.message.startswith("It had not come back after 0.5 s")
+    assert "Move slow work into a source or a job" in problem.message
+    hanging = threading.active_count()
+    assert problem_of(tmp_path, HANGING + source).line == line, "its file was written anew: it is tried again"
+    assert threading.active_count() == hanging + 1
+    assert load(tmp_path).problems[0].line == line
+    assert threading.active_count() == hanging + 1, "the same that hangs already is not begun again"
+
+
+def test_who_waits_for_a_slow_one_is_told_and_can_end_it(tmp_path: Path) -> None:
+    here = Installation(tmp_path)
+    write(tmp_path, "plugins/slow.py", "import time\ntime.sleep(3600)\n")
+    try:
+        command = here.start("plugin", "list")
+        command.wait_for(r"plugin\.slow +slow is still being loaded \(plugins/slow\.py, line 2\)")
+        command.process.send_signal(signal.SIGINT)
+        assert command.process.wait(20) == 130
+        server = here.start("serve", "--port", "0")
+        server.wait_for(r"plugin\.slow .*line=2 .*where=plugins/slow\.py")
+        assert server.stop() == 0
+        assert "Dashboard" not in server.text, "a signal of ours is not taken for a mistake of the plugin"
+    finally:
+        here.end()

@@ -153,8 +153,6 @@ class _Asking:
     def _call(self, hook: str, **arguments: Any) -> list[Any]:
         try:
             answers: list[Any] = getattr(self.manager.hook, hook)(**arguments)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # SystemExit too: a plugin never stops the server
             raise HookRaised(hook, error) from error
         return answers
@@ -162,8 +160,6 @@ class _Asking:
     def _items(self, hook: str, answer: Iterable[Any]) -> list[Any]:
         try:
             return list(answer)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # a generator runs only now
             raise HookRaised(hook, error) from error
 

@@ -15,6 +15,7 @@ from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, p
 from webhook_ui.plugin_search import Candidate, Source
 from webhook_ui.plugin_set import News, Plugin, PluginInfo, Plugins, RegisteredTrigger
 from webhook_ui.plugin_settings import NOTHING
+from webhook_ui.plugin_watch import Endless, watched
 from webhook_ui.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -147,21 +148,21 @@ class _Loading:
             self._models.setdefault(plugin.name, contents.settings)
 
     def _judge(self, candidate: Candidate) -> tuple[Contents | None, str, list[Mistake]]:
-        same = next((each.info for each in self._running if each.name == candidate.name), None)
-        if same:
-            message = f"There is a plugin {same.name} already ({same.where}). Rename this one."
+        other = next((each.info for each in self._running if each.name == candidate.name), None)
+        if other:
+            message = f"There is a plugin {other.name} already ({other.where}). Rename this one."
             return None, "", [Mistake(message=message)]
-        try:
-            plugin = candidate.bring()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: a plugin never stops the server
-            return None, "", [_mistake(candidate, error, import_message(error))]
         saved = self._saved.get(candidate.name, NOTHING)
-        contents, mistakes = _contents(candidate, plugin, self._names, saved)
+        same = (candidate.name, candidate.where, plugin_search.stamp(candidate), saved)
+        try:
+            contents, title, mistakes = watched(
+                candidate.name, candidate.module, lambda: _brought(candidate, self._names, saved), same
+            )
+        except Endless as endless:
+            return None, "", [endless.mistake]
         if contents is None:
             return None, "", mistakes
-        return contents, _title(candidate, plugin), [*mistakes, *self._duplicates(contents)]
+        return contents, title, [*mistakes, *self._duplicates(contents)]
 
     def _duplicates(self, contents: Contents) -> Iterator[Mistake]:
         owners = {name: each.plugin for name, each in self._triggers.items()}
@@ -180,6 +181,18 @@ def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) ->
         seen.add(name)
 
 
+def _brought(
+    candidate: Candidate, names: Sequence[str], saved: Mapping[str, Any]
+) -> tuple[Contents | None, str, list[Mistake]]:
+    """All that runs of a plugin's own code while it is loaded; it raises nothing."""
+    try:
+        plugin = candidate.bring()
+        contents, mistakes = _contents(candidate, plugin, names, saved)
+        return contents, _title(candidate, plugin), mistakes
+    except BaseException as error:  # SystemExit too: a plugin never stops the server
+        return None, "", [_mistake(candidate, error, import_message(error))]
+
+
 def _contents(
     candidate: Candidate, plugin: object, names: Sequence[str], saved: Mapping[str, Any]
 ) -> tuple[Contents | None, list[Mistake]]:
@@ -195,8 +208,6 @@ def _contents(
         )
     except HookRaised as error:
         return None, [_mistake(candidate, error.__cause__ or error, str(error))]
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # SystemExit too
         return None, [_mistake(candidate, error, f"Its hooks raised {raised(error)}")]
 

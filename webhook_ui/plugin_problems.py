@@ -4,6 +4,7 @@ import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 _AROUND = 2
 _SHOWN_CHARACTERS = 300
@@ -71,14 +72,26 @@ def place_of(error: BaseException, module: str, folder: Path | None) -> Place | 
     """Where in the plugin `error` came from: its own innermost line, or the line Python could not read."""
     place = None
     for frame, line in traceback.walk_tb(error.__traceback__):
-        name = frame.f_globals.get("__name__", "")
-        if name == module or str(name).startswith(f"{module}."):
+        if _belongs(frame, module):
             place = Place(file=frame.f_code.co_filename, line=line)
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         inside = folder is not None and Path(error.filename).is_relative_to(folder)
         if inside or place is None:
             return Place(file=error.filename, line=error.lineno)
     return place
+
+
+def place_in(frame: FrameType, module: str) -> Place | None:
+    """Where in the plugin a thread that runs `frame` is: its own innermost line."""
+    for each, line in traceback.walk_stack(frame):
+        if _belongs(each, module):
+            return Place(file=each.f_code.co_filename, line=line)
+    return None
+
+
+def _belongs(frame: FrameType, module: str) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name == module or name.startswith(f"{module}.")
 
 
 def import_message(error: BaseException) -> str:

@@ -59,13 +59,22 @@ def stamps(folder: Path) -> dict[str, Stamp]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith("."):
             continue
-        files = [*path.rglob("*.py")] if path.is_dir() else [path] if path.suffix == ".py" else []
-        seen = [stamp for file in sorted(files) if (stamp := _stamp(file))]
+        seen = _stamps(path)
         if _is_plugin(path):
             found[harmless(path.name if path.is_dir() else path.stem)] = seen
         else:
             shared += seen
     return {name: (*seen, *shared) for name, seen in found.items()}
+
+
+def stamp(candidate: Candidate) -> Stamp:
+    """What this one is made of; nothing of one that is not in the operator's folder."""
+    return tuple(_stamps(candidate.path)) if candidate.path else ()
+
+
+def _stamps(path: Path) -> list[tuple[str, int, int]]:
+    files = [*path.rglob("*.py")] if path.is_dir() else [path] if path.suffix == ".py" else []
+    return [stamp for file in sorted(files) if (stamp := _stamp(file))]
 
 
 def _stamp(file: Path) -> tuple[str, int, int] | None:
