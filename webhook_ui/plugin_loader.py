@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from webhook_ui import plugin_search
+from webhook_ui import plugin_search, plugin_source
 from webhook_ui.plugin_checks import hook_mistakes, new_manager
 from webhook_ui.plugin_contents import Contents, HookRaised, gather
 from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, place_of, raised, shown_path
@@ -166,18 +166,25 @@ class _Loading:
 
     def _duplicates(self, contents: Contents) -> Iterator[Mistake]:
         owners = {name: each.plugin for name, each in self._triggers.items()}
-        yield from _taken("trigger", [trigger.name for trigger in contents.triggers], owners)
-        yield from _taken("signer", [signer.name for signer in contents.signers], self._signers)
+        files = contents.files
+        yield from _taken("trigger", [trigger.name for trigger in contents.triggers], owners, files)
+        yield from _taken("signer", [signer.name for signer in contents.signers], self._signers, files)
 
 
-def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) -> Iterator[Mistake]:
+def _taken(
+    kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo], files: Mapping[str, str]
+) -> Iterator[Mistake]:
+    file = files.get(f"register_{kind}s")
     seen: set[str] = set()
     for name in names:
+        sentence = ""
         if owner := owners.get(name):
             by = f"{owner.name} ({owner.where})"
-            yield Mistake(message=f"{kind.capitalize()} {name} is registered by {by} already. Rename this one.")
+            sentence = f"{kind.capitalize()} {name} is registered by {by} already. Rename this one."
         elif name in seen:
-            yield Mistake(message=f"It registers {kind} {name} twice. Remove or rename one.")
+            sentence = f"It registers {kind} {name} twice. Remove or rename one."
+        if sentence:
+            yield Mistake(message=sentence, place=plugin_source.place_of_text(file, name) if file else None)
         seen.add(name)
 
 
@@ -186,11 +193,14 @@ def _brought(
 ) -> tuple[Contents | None, str, list[Mistake]]:
     """All that runs of a plugin's own code while it is loaded; it raises nothing."""
     try:
+        code = candidate.code()
+        if code is not None and (mistakes := plugin_source.needs_mistakes(code) or plugin_source.doubled_hooks(code)):
+            return None, "", mistakes
         plugin = candidate.bring()
         contents, mistakes = _contents(candidate, plugin, names, saved)
         return contents, _title(candidate, plugin), mistakes
     except BaseException as error:  # SystemExit too: a plugin never stops the server
-        return None, "", [_mistake(candidate, error, import_message(error))]
+        return None, "", [_mistake(candidate, error, import_message(error, candidate.path))]
 
 
 def _contents(

@@ -1,6 +1,8 @@
 """What is wrong with a plugin: where in its source, and in words its author understands. Nothing here loads."""
 
+import difflib
 import re
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +96,8 @@ def _belongs(frame: FrameType, module: str) -> bool:
     return name == module or name.startswith(f"{module}.")
 
 
-def import_message(error: BaseException) -> str:
-    """What an exception during the import of a plugin means, and what to do."""
+def import_message(error: BaseException, path: Path | None = None) -> str:
+    """What an exception during the import of a plugin, which stands at `path`, means, and what to do."""
     if isinstance(error, SyntaxError):
         return f"Python cannot read this file: {said(error.msg)}. Correct the line."
     if isinstance(error, SystemExit):
@@ -104,19 +106,41 @@ def import_message(error: BaseException) -> str:
             '`if __name__ == "__main__":`.'
         )
     if isinstance(error, ImportError):
-        return _missing(error)
+        return _missing(error, path)
     if isinstance(error, OSError) and error.filename:
         return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
     return f"The import raised {raised(error)} Correct it, or remove the plugin."
 
 
-def _missing(error: ImportError) -> str:
+def _missing(error: ImportError, path: Path | None) -> str:
     if not isinstance(error, ModuleNotFoundError):
-        return f"{_FOLDER.sub('.', said(error))}. Correct the import."
+        return f"{_FOLDER.sub('.', said(error))}. {_near_name(error) or 'Correct the import.'}"
+    first = str(error.name).partition(".")[0]
+    for dots, folder in _around(path):
+        if first and ((folder / f"{first}.py").exists() or (folder / first).is_dir()):
+            return f"{said(error)}. It stands beside this plugin: write from {dots}{error.name} import (with the dot)."
     beside = _FOLDER.sub("", error.name or "")
     if beside != error.name:
         return f"There is no {beside.replace('.', '/')}.py beside this plugin. Put it there, or correct the import."
     return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
+
+
+def _around(path: Path | None) -> list[tuple[str, Path]]:
+    """The folders that a plugin can import from, and how many dots lead there."""
+    if path is None:
+        return []
+    return [(".", path), ("..", path.parent)] if path.is_dir() else [(".", path.parent)]
+
+
+def _near_name(error: ImportError) -> str:
+    """The name that was probably meant, of those that our own module has."""
+    wanted = re.match(r"cannot import name '(\w+)'", str(error))
+    module = sys.modules.get(error.name or "")
+    if wanted is None or module is None or not f"{error.name}.".startswith("webhook_ui."):
+        return ""
+    names = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
+    near = difflib.get_close_matches(wanted[1], names, n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def raised(error: BaseException) -> str:
