@@ -66,7 +66,7 @@ def test_from_nothing_to_a_tested_plugin_that_is_fired(empty: Installation) -> N
         (empty.folder / "plugins" / f"{name}.py").write_text(source)
     (tests,) = [block for block in blocks("python") if "def test_" in block]
     (empty.folder / "tests" / "test_recipes.py").write_text(tests)
-    assert "4 passed" in shell("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
+    assert "6 passed" in shell("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
     empty.environment["WEBHOOK_UI_PORT"] = port = str(free_port())
     empty.start("serve", "--allow-loopback").wait_for("election.won")
     assert shell(emit, empty).startswith("evt_")
