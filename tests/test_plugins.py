@@ -1,5 +1,6 @@
 """Plugins as their authors write them: files in a folder and installed distributions, good ones and broken ones."""
 
+import ast
 import inspect
 import re
 import signal
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 import webhook_ui
 from tests.processes import Installation
-from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_watch, settings
+from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_types, plugin_watch, settings
 from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
@@ -97,6 +98,21 @@ def hooks_table() -> str:
 
 def test_the_guide_names_every_hook() -> None:
     assert GUIDE.partition("<!-- hooks -->\n")[2].partition("<!-- /hooks -->")[0] == hooks_table()
+
+
+def fields_table() -> str:
+    """The table of what hooks give and get as it must stand in the guide."""
+    rows = ["| value | fields |", "|---|---|"]
+    for kind in ast.parse(inspect.getsource(plugin_types)).body:
+        if isinstance(kind, ast.ClassDef) and any("dataclass" in ast.unparse(each) for each in kind.decorator_list):
+            fields = [each for each in kind.body if isinstance(each, ast.AnnAssign)]
+            texts = [f"`{ast.unparse(field).replace(' | ', ' or ')}`" for field in fields]
+            rows.append(f"| `{kind.name}` | {', '.join(texts)} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_guide_names_every_field() -> None:
+    assert GUIDE.partition("<!-- fields -->\n")[2].partition("<!-- /fields -->")[0] == fields_table()
 
 
 def test_a_missing_folder_holds_no_plugins(tmp_path: Path) -> None:
