@@ -628,6 +628,22 @@ def test_one_that_hangs_at_load_is_left_behind(tmp_path: Path, impatient: None, 
     assert threading.active_count() == hanging + 1, "the same that hangs already is not begun again"
 
 
+def test_one_that_hangs_when_it_is_loaded_anew_goes_on_as_it_was_and_holds_up_no_other(
+    tmp_path: Path, impatient: None
+) -> None:
+    write(tmp_path, "slow.py", GOOD.format(name="slow.one"))
+    before = {each.name: each for each in load(tmp_path).running}
+    write(tmp_path, "slow.py", HANGING + "Event().wait()\n")
+    hanging = []
+    for name in ("other.one", "other.two"):
+        write(tmp_path, "other.py", GOOD.format(name=name))
+        plugins = load(tmp_path, before=before)
+        assert sorted(plugins.triggers) == [name, "slow.one"]
+        assert [(each.name, each.runs_on) for each in plugins.problems] == [("slow", True)]
+        hanging.append(threading.active_count())
+    assert hanging[0] == hanging[1], "it hangs already: nobody waits for it again"
+
+
 def test_who_waits_for_a_slow_one_is_told_and_can_end_it(tmp_path: Path) -> None:
     here = Installation(tmp_path)
     write(tmp_path, "plugins/slow.py", "import time\ntime.sleep(3600)\n")
