@@ -255,6 +255,10 @@ def test_listen_verifies_with_the_given_secret(installation: Installation) -> No
 def test_listen_finds_the_webhook_with_its_own_url(installation: Installation) -> None:
     listener = installation.start("listen", "--port", "0")
     url = listener.wait_for(r"Listening at (http://\S+)")[1]
+    listener.wait_for(r"no database in \S+ yet")
+    assert httpx.post(url, content=b"{}").status_code == 200
+    listener.wait_for("not verified")
+    assert not list(installation.folder.glob("data/*.db*")), "listen makes none"
     _, address = installation.serve("--allow-loopback")
     with installation.api(address) as api:
         assert httpx.post(url, content=b"{}").status_code == 200

@@ -57,7 +57,7 @@ def shell(script: str, here: Installation) -> str:
 
 
 def test_from_nothing_to_a_tested_plugin_that_is_fired(empty: Installation) -> None:
-    walk, emit, rest = blocks("sh")
+    walk, listen, serve, emit, rest = blocks("sh")
     said = shell(walk, empty)
     for words in ("written  plugins/orders.py", "2 passed", "orders.py: good", "orders.created  Orders created"):
         assert words in said, said
@@ -66,11 +66,17 @@ def test_from_nothing_to_a_tested_plugin_that_is_fired(empty: Installation) -> N
         (empty.folder / "plugins" / f"{name}.py").write_text(source)
     (tests,) = [block for block in blocks("python") if "def test_" in block]
     (empty.folder / "tests" / "test_recipes.py").write_text(tests)
-    assert "4 passed" in shell("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
+    assert "6 passed" in shell("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
     empty.environment["WEBHOOK_UI_PORT"] = port = str(free_port())
-    empty.start("serve", "--allow-loopback").wait_for("election.won")
-    assert shell(emit, empty).startswith("evt_")
-    assert re.search(r'"deliveries": ?0', shell(rest.replace("8080", port), empty))
+    ours, there = (lambda script: script.replace("8080", port).replace("9000", there)), str(free_port())
+    receiving = empty.start(*ours(listen).split()[1:])
+    receiving.wait_for("Listening")
+    empty.start(*serve.split()[1:]).wait_for("election.won")
+    said = shell(ours(emit + rest), empty)
+    assert re.search(r"evt_\w+$", said, re.MULTILINE)
+    assert re.search(r'"deliveries": ?1', said)
+    for _ in range(2):
+        receiving.wait_for(r"evt_\w+  verified")
 
 
 def test_what_the_recipes_say_they_do(tmp_path: Path, load_plugin: Load, deliver: Deliver) -> None:
@@ -102,7 +108,7 @@ def test_a_package_names_the_group_that_is_looked_for() -> None:
 def test_all_that_is_fenced_is_executed_here() -> None:
     kinds = Counter(re.findall(r"^```(\w*)$", GUIDE, re.MULTILINE))
     kinds.pop("")  # each one's end
-    assert kinds == {"sh": 3, "python": len(recipes()) + 1, "toml": 1}
+    assert kinds == {"sh": 5, "python": len(recipes()) + 1, "toml": 1}
     fences = re.findall(r"^```", GUIDE, re.MULTILINE)
     assert len(fences) == 2 * sum(kinds.values()), "every block says its language"
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ROOT
-from webhook_ui import testing
+from webhook_ui import Event, testing
+from webhook_ui.cli import hints
 from webhook_ui.errors import Conflict, Invalid
 from webhook_ui.testing import conform
 
 # as a plugin its fixtures would stand before those of the same name that other files have
-load_plugin, receiver, deliver = testing.load_plugin, testing.receiver, testing.deliver
+load_plugin, receiver, deliver, host = testing.load_plugin, testing.receiver, testing.deliver, testing.host
 
 KIT = '''"""Kit."""
 import asyncio
@@ -121,3 +122,28 @@ def test_a_broken_plugin_fails_with_what_the_loader_says(tmp_path: Path, load_pl
     (tmp_path / "odd.py").write_text("import nowhere_to_be_found\n")
     with pytest.raises(AssertionError, match=r"odd\.py, line 1: No module named 'nowhere_to_be_found'\. Install it"):
         load_plugin(tmp_path / "odd.py")
+
+
+async def test_a_host_for_functions_that_are_tested_alone(host: testing.TestHost) -> None:
+    host.set({"step": 5})
+    assert host.setting == {"step": 5}
+    await host.emit_many([Event(trigger="any.thing", payload={"n": 1})], checkpoint="1")
+    assert (await host.checkpoint(), [event.payload for event in host.events]) == ("1", [{"n": 1}])
+    with pytest.raises(Invalid):
+        await host.emit("any.thing", {"n": float("nan")})
+
+
+def test_what_mypy_finds_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    source = "from webhook_ui import Trigger, hookimpl\nfrom ._shared import NUMBER\n\n@hookimpl\n"
+    source += 'def register_triggers() -> list[Trigger]:\n    return [Trigger("a.b", 5, "", {})] if NUMBER else []\n'
+    (folder / "_shared.py").write_text("NUMBER = 0\n")
+    (folder / "typed.py").write_text(source)
+    checked = command(tmp_path, "webhook_ui", "plugin", "check", "plugins/typed.py")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    said, good = checked.stdout.splitlines()
+    assert said.startswith('warning  line 6: Argument 2 to "Trigger" has incompatible type "int"')
+    assert good == "plugins/typed.py: good"
+    monkeypatch.setattr(hints, "find_spec", lambda name: None)
+    assert hints.findings(folder / "typed.py") == [hints.WITHOUT]

@@ -1,8 +1,11 @@
 """Plugins as their authors write them: files in a folder and installed distributions, good ones and broken ones."""
 
+import ast
 import inspect
 import re
+import signal
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +14,8 @@ import pytest
 from pydantic import BaseModel
 
 import webhook_ui
-from webhook_ui import payloads, plugin_checks, plugin_loader, settings
+from tests.processes import Installation
+from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_types, plugin_watch, settings
 from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
@@ -94,6 +98,21 @@ def hooks_table() -> str:
 
 def test_the_guide_names_every_hook() -> None:
     assert GUIDE.partition("<!-- hooks -->\n")[2].partition("<!-- /hooks -->")[0] == hooks_table()
+
+
+def fields_table() -> str:
+    """The table of what hooks give and get as it must stand in the guide."""
+    rows = ["| value | fields |", "|---|---|"]
+    for kind in ast.parse(inspect.getsource(plugin_types)).body:
+        if isinstance(kind, ast.ClassDef) and any("dataclass" in ast.unparse(each) for each in kind.decorator_list):
+            fields = [each for each in kind.body if isinstance(each, ast.AnnAssign)]
+            texts = [f"`{ast.unparse(field).replace(' | ', ' or ')}`" for field in fields]
+            rows.append(f"| `{kind.name}` | {', '.join(texts)} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_guide_names_every_field() -> None:
+    assert GUIDE.partition("<!-- fields -->\n")[2].partition("<!-- /fields -->")[0] == fields_table()
 
 
 def test_a_missing_folder_holds_no_plugins(tmp_path: Path) -> None:
@@ -236,6 +255,47 @@ def test_postponed_annotations_and_generators_work(tmp_path: Path) -> None:
         (MORE + "def register_routes(router, host):\n    host.emit('a.b', {}).send(None)\n", 4, "used its host while"),
         (MORE + "def register_signers():\n    return [Signer('a b', 'T', len)]\n", 4, "the name must be one word"),
         (MORE + "def register_pages():\n    return [Page('a/b', 'T', print)]\n", 4, "the path must be one word"),
+        ("requires = 'webhook-ui>=99'\nimport nowhere\n", 1, "It needs webhook-ui>=99, and this is webhook-ui "),
+        ("requires = 'webhook-ui>=>1'\n", 1, 'requires cannot be read. Write requires = "webhook-ui>=0.1,<2".'),
+        ("requires: str = 'other>=1'\n", 1, "requires names other, but only webhook-ui is looked at."),
+        ("requires = 7\n", 1, "as a text in quotes."),
+        (
+            HEAD
+            + "@hookimpl\ndef register_triggers():\n    return []\n@hookimpl()\ndef register_triggers():\n    pass\n",
+            6,
+            "register_triggers is defined twice, in line 3 and in line 6: only the last one counts.",
+        ),
+        (
+            MORE + "def register_signers():\n    return [Signer('x', 'T', make)]\ndef make(secret, other):\n    pass\n",
+            5,
+            "Signer x: make is called with the list of secrets alone.",
+        ),
+        (
+            MORE + "def register_signers():\n    return [Signer('x', 'T', make)]\ndef make(secrets):\n"
+            "    return secrets.encode()\n",
+            5,
+            "Signer x: make raised AttributeError: 'list' object has no attribute 'encode'.",
+        ),
+        (
+            MORE + "def register_signers():\n    return [Signer('x', 'T', make)]\ndef make(secrets):\n    pass\n",
+            5,
+            "Signer x: make returns NoneType. End it with return sign",
+        ),
+        (
+            MORE + "def register_signers():\n    return [Signer('x', 'T', make)]\ndef make(secrets):\n"
+            "    return sign\ndef sign(body):\n    return []\n",
+            7,
+            "Signer x: what make returns is called as sign(message_id, timestamp, body).",
+        ),
+        ("from a_good import hookimpl\n", 1, "It stands beside this plugin: write from .a_good import (with the dot)."),
+        ("from webhook_ui import Triger\n", 1, "Did you mean Trigger?"),
+        ("from webhook_ui.errors import Invaild\n", 1, "Did you mean Invalid?"),
+        (MORE + "def transform_payload(trigger, hook, payload):\n    pass\n", 3, "Did you mean webhook?"),
+        (
+            HEAD + "class Mine:\n    @hookimpl\n    def register_triggers(self): return []\n",
+            4,
+            "register_triggers is a method of the class Mine; hooks are functions of the file itself.",
+        ),
         (HEAD, None, "It registers nothing"),
         ("", None, "It registers nothing"),
     ],
@@ -277,6 +337,13 @@ def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monke
             (problem,) = load(tmp_path).problems
             assert message in problem.message
             assert problem.line == 8
+            assert (
+                "is not right" not in message
+            ) or "It is set in the environment: correct it there." in problem.message
+    saved = {"git-hub": {"least": "many"}}
+    assert (
+        "saved on the page Settings, tab Plugins: correct it there." in load(tmp_path, saved=saved).problems[0].message
+    )
 
 
 def test_settings_of_a_plugin_with_a_longer_name_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,9 +370,10 @@ def test_a_plugins_settings_are_no_unknown_ones(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_signers_name_belongs_to_the_first(tmp_path: Path) -> None:
-    problem = problem_of(tmp_path, MORE + "def register_signers():\n    return [Signer('x', 'T', len)] * 2\n")
+    make = "make = lambda secrets: lambda id, at, body: []\n"
+    problem = problem_of(tmp_path, MORE + f"def register_signers():\n    return [Signer('x', 'T', make)] * 2\n{make}")
     assert "signer x twice" in problem.message
-    write(tmp_path, "own.py", MORE + "def register_signers():\n    return [Signer('standard', 'T', len)]\n")
+    write(tmp_path, "own.py", MORE + f"def register_signers():\n    return [Signer('standard', 'T', make)]\n{make}")
     assert (
         "Signer standard is registered by standard_signatures" in load(tmp_path, builtin=PLUGINS).problems[-1].message
     )
@@ -355,12 +423,14 @@ def test_a_trigger_name_belongs_to_the_first_and_the_other_is_left_out_whole(tmp
     assert list(plugins.triggers) == ["user.created"]
     assert plugins.problems[0].name == "second"
     assert f"user.created is registered by first ({tmp_path / 'first.py'}) already" in plugins.problems[0].message
+    assert plugins.problems[0].line == 4
 
 
 def test_a_trigger_registered_twice_by_one_plugin_is_a_mistake(tmp_path: Path) -> None:
     line = 'Trigger("x.y", "T", "", {})'
     problem = problem_of(tmp_path, HEAD + f"@hookimpl\ndef register_triggers():\n    return [{line}, {line}]\n")
     assert "x.y twice" in problem.message
+    assert problem.line == 4
 
 
 def test_two_plugins_of_one_name_are_a_mistake(tmp_path: Path) -> None:
@@ -527,3 +597,83 @@ def test_public_names_come_when_used() -> None:
     assert {name: getattr(webhook_ui, name) for name in webhook_ui.__all__}["Trigger"] is Trigger
     with pytest.raises(AttributeError, match="hokimpl"):
         _ = webhook_ui.hokimpl
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin_watch, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(plugin_watch, "LIMIT_SECONDS", 0.5)
+
+
+HANGING = "from threading import Event\nfrom webhook_ui import hookimpl\n\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("Event().wait()\n", 4),
+        ("@hookimpl\ndef register_triggers():\n    while True:\n        Event().wait()\n", 7),
+        ("@hookimpl\ndef register_triggers():\n    yield from iter(Event().wait, 1)\n", 6),
+    ],
+)
+def test_one_that_hangs_at_load_is_left_behind(tmp_path: Path, impatient: None, source: str, line: int) -> None:
+    problem = problem_of(tmp_path, HANGING + source)
+    assert problem.line == line
+    assert problem.message.startswith("It had not come back after 0.5 s")
+    assert "Move slow work into a source or a job" in problem.message
+    hanging = threading.active_count()
+    assert problem_of(tmp_path, HANGING + source).line == line, "its file was written anew: it is tried again"
+    assert threading.active_count() == hanging + 1
+    assert load(tmp_path).problems[0].line == line
+    assert threading.active_count() == hanging + 1, "the same that hangs already is not begun again"
+
+
+def test_one_that_hangs_when_it_is_loaded_anew_goes_on_as_it_was_and_holds_up_no_other(
+    tmp_path: Path, impatient: None
+) -> None:
+    write(tmp_path, "slow.py", GOOD.format(name="slow.one"))
+    before = {each.name: each for each in load(tmp_path).running}
+    write(tmp_path, "slow.py", HANGING + "Event().wait()\n")
+    hanging = []
+    for name in ("other.one", "other.two"):
+        write(tmp_path, "other.py", GOOD.format(name=name))
+        plugins = load(tmp_path, before=before)
+        assert sorted(plugins.triggers) == [name, "slow.one"]
+        assert [(each.name, each.runs_on) for each in plugins.problems] == [("slow", True)]
+        hanging.append(threading.active_count())
+    assert hanging[0] == hanging[1], "it hangs already: nobody waits for it again"
+
+
+def test_who_waits_for_a_slow_one_is_told_and_can_end_it(tmp_path: Path) -> None:
+    here = Installation(tmp_path)
+    write(tmp_path, "plugins/slow.py", "import time\ntime.sleep(3600)\n")
+    try:
+        command = here.start("plugin", "list")
+        command.wait_for(r"plugin\.slow +slow is still being loaded \(plugins/slow\.py, line 2\)")
+        command.process.send_signal(signal.SIGINT)
+        assert command.process.wait(20) == 130
+        server = here.start("serve", "--port", "0")
+        server.wait_for(r"plugin\.slow .*line=2 .*where=plugins/slow\.py")
+        assert server.stop() == 0
+        assert "Dashboard" not in server.text, "a signal of ours is not taken for a mistake of the plugin"
+    finally:
+        here.end()
+
+
+def test_a_plugin_may_say_what_it_needs(tmp_path: Path, site: Path) -> None:
+    write(tmp_path, "plugins/good.py", "requires = 'webhook-ui>=0.1,<2'\n" + GOOD.format(name="good.one"))
+    write(tmp_path, "plugins/pack/__init__.py", "requires = 'Webhook_UI>=0.0.1,<0.1'\n" + GOOD.format(name="pack.one"))
+    write(site, "acme_hooks_needs.py", "requires = 'webhook-ui~=0.9'\nfrom webhook_ui import not_there_yet\n")
+    install(site, "acme", "needs = acme_hooks_needs")
+    plugins = plugin_loader.load(tmp_path / "plugins")
+    assert list(plugins.triggers) == ["good.one"]
+    here = f"and this is webhook-ui {webhook_ui.__version__}."
+    assert [(each.name, each.line) for each in plugins.problems] == [("pack", 1), ("needs", 1)]
+    assert plugins.problems[0].message.startswith(f"It needs Webhook_UI>=0.0.1,<0.1, {here}")
+    assert plugins.problems[1].message.startswith(f"It needs webhook-ui~=0.9, {here}")
+
+
+def test_hooks_of_an_object_may_be_named_in_the_file(tmp_path: Path) -> None:
+    hooks = "class Mine:\n    @hookimpl\n    def register_triggers(self): return [Trigger('a.b', 'T', '', {})]\n"
+    write(tmp_path, "mine.py", HEAD + hooks + "register_triggers = Mine().register_triggers\n")
+    assert list(load(tmp_path).triggers) == ["a.b"]

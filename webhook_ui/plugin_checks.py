@@ -3,13 +3,15 @@
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pluggy
 
-from webhook_ui import hookspecs
+from webhook_ui import hookspecs, signing
 from webhook_ui.plugin_api import PROJECT
-from webhook_ui.plugin_problems import Mistake, Place, definition
+from webhook_ui.plugin_problems import Mistake, Place, definition, raised
+from webhook_ui.plugin_types import Signer
 
 Function = Callable[..., Any]
 
@@ -32,6 +34,8 @@ def hook_mistakes(manager: pluggy.PluginManager, plugin: object) -> list[Mistake
     known = specs(manager)
     mistakes: list[Mistake] = []
     hooks = 0
+    if inspect.ismodule(plugin):
+        mistakes += _hidden_in_classes(manager, plugin)
     for attribute in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, attribute)
         if options is not None:
@@ -47,6 +51,37 @@ def hook_mistakes(manager: pluggy.PluginManager, plugin: object) -> list[Mistake
     return mistakes
 
 
+def signer_mistakes(signer: Signer) -> Iterator[Mistake]:
+    """What shows when a signer is tried: deliveries would only fail with it."""
+    spot = place(signer.make)
+    if not _takes(signer.make, [[]]):
+        yield Mistake(message=f"Signer {signer.name}: make is called with the list of secrets alone.", place=spot)
+        return
+    try:
+        sign = signer.make([signing.new_secret()])
+    except (TypeError, AttributeError, NameError, ImportError) as error:  # others may be about the sample secret
+        yield Mistake(message=f"Signer {signer.name}: make raised {raised(error)} Correct it.", place=spot)
+        return
+    except Exception:
+        return
+    if not callable(sign):
+        wanted = "End it with return sign, a function sign(message_id, timestamp, body)."
+        yield Mistake(message=f"Signer {signer.name}: make returns {type(sign).__name__}. {wanted}", place=spot)
+    elif not _takes(sign, ["evt_1", 0, b""]):
+        message = f"Signer {signer.name}: what make returns is called as sign(message_id, timestamp, body)."
+        yield Mistake(message=message, place=place(sign) or spot)
+
+
+def _takes(function: Function, arguments: list[Any]) -> bool:
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # one written in C says nothing of its arguments
+        return True
+    return True
+
+
 def specs(manager: pluggy.PluginManager) -> dict[str, Function]:
     """The hooks there are, by name, as `hookspecs` declares them."""
     return {
@@ -60,6 +95,19 @@ def place(function: Function) -> Place | None:
     """Where a function stands."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return definition(code.co_filename, code.co_firstlineno, code.co_name) if code else None
+
+
+def _hidden_in_classes(manager: pluggy.PluginManager, plugin: ModuleType) -> Iterator[Mistake]:
+    """Hooks that are methods: nobody makes an object of their class, so they would never be called."""
+    for kind in [each for each in vars(plugin).values() if inspect.isclass(each)]:
+        for name in vars(kind) if kind.__module__ == plugin.__name__ else ():
+            if manager.parse_hookimpl_opts(kind, name) is None or manager.parse_hookimpl_opts(plugin, name) is not None:
+                continue
+            message = (
+                f"{name} is a method of the class {kind.__name__}; hooks are functions of the file itself. Move it "
+                f"out of the class, or write {name} = {kind.__name__}().{name} below it."
+            )
+            yield Mistake(message=message, place=place(getattr(kind, name)))
 
 
 def _meant(attribute: str, known: Iterable[str]) -> str | None:
@@ -97,7 +145,10 @@ def _shape_mistakes(function: Function, hook: str, options: pluggy.HookimplOpts,
     surplus = [name for name in _required(function) if name not in known]
     if surplus:
         takes = ", ".join(known) or "no arguments"
-        yield f"{hook} takes {takes}. Remove {', '.join(surplus)}, or give a default value."
+        unused = [name for name in known if name not in inspect.signature(function).parameters]
+        near = [found[0] for name in surplus if (found := difflib.get_close_matches(name, unused, n=1))]
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        yield f"{hook} takes {takes}. Remove {', '.join(surplus)}, or give a default value.{hint}"
 
 
 def _source_mistakes(function: Function) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from webhook_ui import plugin_settings
 from webhook_ui.plugin_api import Trigger
-from webhook_ui.plugin_checks import Function, place
+from webhook_ui.plugin_checks import Function, place, signer_mistakes
 from webhook_ui.plugin_host import PluginHost
 from webhook_ui.plugin_problems import Mistake, raised
 from webhook_ui.plugin_runner import Runner
@@ -38,6 +38,8 @@ class Contents:
     transform: Function | None = None
     attempted: Function | None = None
     notified: Function | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    """In which file each hook stands."""
 
 
 class HookRaised(Exception):  # noqa: N818 - reads as what it says
@@ -76,7 +78,10 @@ def gather(
             "transform": asking.behaviour("transform_payload"),
             "attempted": asking.behaviour("delivery_attempted"),
             "notified": asking.behaviour("notified"),
+            "files": asking.files("register_triggers", "register_signers"),
         }
+        for signer in given["signers"]:
+            asking.mistakes += signer_mistakes(signer)
         asking.names("job", given["jobs"], lambda job: job.name, "register_jobs")
         asking.names("page", given["pages"], lambda page: page.path, "register_pages")
     return Contents(host=host, runner=Runner(name), settings=settings, **given), asking.mistakes
@@ -141,6 +146,10 @@ class _Asking:
             self._wrong(hook, f"{hook} is there twice. Keep one of them.")
         return functions[0] if functions else None
 
+    def files(self, *hooks: str) -> dict[str, str]:
+        places = {hook: place(function) for hook in hooks for function in self._functions(hook)}
+        return {hook: found.file for hook, found in places.items() if found}
+
     def names(self, kind: str, things: Sequence[T], name_of: Callable[[T], str], hook: str) -> None:
         """Notes names that one plugin uses twice."""
         names = [name_of(thing) for thing in things]
@@ -153,8 +162,6 @@ class _Asking:
     def _call(self, hook: str, **arguments: Any) -> list[Any]:
         try:
             answers: list[Any] = getattr(self.manager.hook, hook)(**arguments)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # SystemExit too: a plugin never stops the server
             raise HookRaised(hook, error) from error
         return answers
@@ -162,8 +169,6 @@ class _Asking:
     def _items(self, hook: str, answer: Iterable[Any]) -> list[Any]:
         try:
             return list(answer)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:  # a generator runs only now
             raise HookRaised(hook, error) from error
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from webhook_ui import plugin_search
+from webhook_ui import plugin_search, plugin_source
 from webhook_ui.plugin_checks import hook_mistakes, new_manager
 from webhook_ui.plugin_contents import Contents, HookRaised, gather
 from webhook_ui.plugin_problems import Mistake, PluginProblem, import_message, place_of, raised, shown_path
 from webhook_ui.plugin_search import Candidate, Source
 from webhook_ui.plugin_set import News, Plugin, PluginInfo, Plugins, RegisteredTrigger
 from webhook_ui.plugin_settings import NOTHING
+from webhook_ui.plugin_watch import Endless, watched
 from webhook_ui.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -147,37 +148,59 @@ class _Loading:
             self._models.setdefault(plugin.name, contents.settings)
 
     def _judge(self, candidate: Candidate) -> tuple[Contents | None, str, list[Mistake]]:
-        same = next((each.info for each in self._running if each.name == candidate.name), None)
-        if same:
-            message = f"There is a plugin {same.name} already ({same.where}). Rename this one."
+        other = next((each.info for each in self._running if each.name == candidate.name), None)
+        if other:
+            message = f"There is a plugin {other.name} already ({other.where}). Rename this one."
             return None, "", [Mistake(message=message)]
-        try:
-            plugin = candidate.bring()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit too: a plugin never stops the server
-            return None, "", [_mistake(candidate, error, import_message(error))]
         saved = self._saved.get(candidate.name, NOTHING)
-        contents, mistakes = _contents(candidate, plugin, self._names, saved)
+        same = (candidate.name, candidate.where, plugin_search.stamp(candidate), saved)
+        try:
+            contents, title, mistakes = watched(
+                candidate.name, candidate.module, lambda: _brought(candidate, self._names, saved), same
+            )
+        except Endless as endless:
+            return None, "", [endless.mistake]
         if contents is None:
             return None, "", mistakes
-        return contents, _title(candidate, plugin), [*mistakes, *self._duplicates(contents)]
+        return contents, title, [*mistakes, *self._duplicates(contents)]
 
     def _duplicates(self, contents: Contents) -> Iterator[Mistake]:
         owners = {name: each.plugin for name, each in self._triggers.items()}
-        yield from _taken("trigger", [trigger.name for trigger in contents.triggers], owners)
-        yield from _taken("signer", [signer.name for signer in contents.signers], self._signers)
+        files = contents.files
+        yield from _taken("trigger", [trigger.name for trigger in contents.triggers], owners, files)
+        yield from _taken("signer", [signer.name for signer in contents.signers], self._signers, files)
 
 
-def _taken(kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo]) -> Iterator[Mistake]:
+def _taken(
+    kind: str, names: Sequence[str], owners: Mapping[str, PluginInfo], files: Mapping[str, str]
+) -> Iterator[Mistake]:
+    file = files.get(f"register_{kind}s")
     seen: set[str] = set()
     for name in names:
+        sentence = ""
         if owner := owners.get(name):
             by = f"{owner.name} ({owner.where})"
-            yield Mistake(message=f"{kind.capitalize()} {name} is registered by {by} already. Rename this one.")
+            sentence = f"{kind.capitalize()} {name} is registered by {by} already. Rename this one."
         elif name in seen:
-            yield Mistake(message=f"It registers {kind} {name} twice. Remove or rename one.")
+            sentence = f"It registers {kind} {name} twice. Remove or rename one."
+        if sentence:
+            yield Mistake(message=sentence, place=plugin_source.place_of_text(file, name) if file else None)
         seen.add(name)
+
+
+def _brought(
+    candidate: Candidate, names: Sequence[str], saved: Mapping[str, Any]
+) -> tuple[Contents | None, str, list[Mistake]]:
+    """All that runs of a plugin's own code while it is loaded; it raises nothing."""
+    try:
+        code = candidate.code()
+        if code is not None and (mistakes := plugin_source.needs_mistakes(code) or plugin_source.doubled_hooks(code)):
+            return None, "", mistakes
+        plugin = candidate.bring()
+        contents, mistakes = _contents(candidate, plugin, names, saved)
+        return contents, _title(candidate, plugin), mistakes
+    except BaseException as error:  # SystemExit too: a plugin never stops the server
+        return None, "", [_mistake(candidate, error, import_message(error, candidate.path))]
 
 
 def _contents(
@@ -195,8 +218,6 @@ def _contents(
         )
     except HookRaised as error:
         return None, [_mistake(candidate, error.__cause__ or error, str(error))]
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # SystemExit too
         return None, [_mistake(candidate, error, f"Its hooks raised {raised(error)}")]
 

@@ -1,9 +1,12 @@
 """What is wrong with a plugin: where in its source, and in words its author understands. Nothing here loads."""
 
+import difflib
 import re
+import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 _AROUND = 2
 _SHOWN_CHARACTERS = 300
@@ -71,8 +74,7 @@ def place_of(error: BaseException, module: str, folder: Path | None) -> Place | 
     """Where in the plugin `error` came from: its own innermost line, or the line Python could not read."""
     place = None
     for frame, line in traceback.walk_tb(error.__traceback__):
-        name = frame.f_globals.get("__name__", "")
-        if name == module or str(name).startswith(f"{module}."):
+        if _belongs(frame, module):
             place = Place(file=frame.f_code.co_filename, line=line)
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         inside = folder is not None and Path(error.filename).is_relative_to(folder)
@@ -81,8 +83,21 @@ def place_of(error: BaseException, module: str, folder: Path | None) -> Place | 
     return place
 
 
-def import_message(error: BaseException) -> str:
-    """What an exception during the import of a plugin means, and what to do."""
+def place_in(frame: FrameType, module: str) -> Place | None:
+    """Where in the plugin a thread that runs `frame` is: its own innermost line."""
+    for each, line in traceback.walk_stack(frame):
+        if _belongs(each, module):
+            return Place(file=each.f_code.co_filename, line=line)
+    return None
+
+
+def _belongs(frame: FrameType, module: str) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name == module or name.startswith(f"{module}.")
+
+
+def import_message(error: BaseException, path: Path | None = None) -> str:
+    """What an exception during the import of a plugin, which stands at `path`, means, and what to do."""
     if isinstance(error, SyntaxError):
         return f"Python cannot read this file: {said(error.msg)}. Correct the line."
     if isinstance(error, SystemExit):
@@ -91,19 +106,41 @@ def import_message(error: BaseException) -> str:
             '`if __name__ == "__main__":`.'
         )
     if isinstance(error, ImportError):
-        return _missing(error)
+        return _missing(error, path)
     if isinstance(error, OSError) and error.filename:
         return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
     return f"The import raised {raised(error)} Correct it, or remove the plugin."
 
 
-def _missing(error: ImportError) -> str:
+def _missing(error: ImportError, path: Path | None) -> str:
     if not isinstance(error, ModuleNotFoundError):
-        return f"{_FOLDER.sub('.', said(error))}. Correct the import."
+        return f"{_FOLDER.sub('.', said(error))}. {_near_name(error) or 'Correct the import.'}"
+    first = str(error.name).partition(".")[0]
+    for dots, folder in _around(path):
+        if first and ((folder / f"{first}.py").exists() or (folder / first).is_dir()):
+            return f"{said(error)}. It stands beside this plugin: write from {dots}{error.name} import (with the dot)."
     beside = _FOLDER.sub("", error.name or "")
     if beside != error.name:
         return f"There is no {beside.replace('.', '/')}.py beside this plugin. Put it there, or correct the import."
     return f"{said(error)}. Install it where Webhook UI is installed, or correct the import."
+
+
+def _around(path: Path | None) -> list[tuple[str, Path]]:
+    """The folders that a plugin can import from, and how many dots lead there."""
+    if path is None:
+        return []
+    return [(".", path), ("..", path.parent)] if path.is_dir() else [(".", path.parent)]
+
+
+def _near_name(error: ImportError) -> str:
+    """The name that was probably meant, of those that our own module has."""
+    wanted = re.match(r"cannot import name '(\w+)'", str(error))
+    module = sys.modules.get(error.name or "")
+    if wanted is None or module is None or not f"{error.name}.".startswith("webhook_ui."):
+        return ""
+    names = getattr(module, "__all__", None) or [name for name in dir(module) if not name.startswith("_")]
+    near = difflib.get_close_matches(wanted[1], names, n=1)
+    return f"Did you mean {near[0]}?" if near else ""
 
 
 def raised(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.metadata import EntryPoint
-from importlib.util import module_from_spec
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -29,7 +29,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A plugin that was found. `module` is the name its code runs under, `path` what belongs to it on disk."""
+    """A plugin that was found. `module` is the name its code runs under, `path` what belongs to it on disk.
+
+    `code` answers the file its hooks stand in, where there is one to be read.
+    """
 
     name: str
     source: Source
@@ -37,6 +40,7 @@ class Candidate:
     module: str
     bring: Callable[[], object]
     path: Path | None = None
+    code: Callable[[], Path | None] = lambda: None
 
 
 def names(folder: Path) -> list[str]:
@@ -59,13 +63,22 @@ def stamps(folder: Path) -> dict[str, Stamp]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name.startswith("."):
             continue
-        files = [*path.rglob("*.py")] if path.is_dir() else [path] if path.suffix == ".py" else []
-        seen = [stamp for file in sorted(files) if (stamp := _stamp(file))]
+        seen = _stamps(path)
         if _is_plugin(path):
             found[harmless(path.name if path.is_dir() else path.stem)] = seen
         else:
             shared += seen
     return {name: (*seen, *shared) for name, seen in found.items()}
+
+
+def stamp(candidate: Candidate) -> Stamp:
+    """What this one is made of; nothing of one that is not in the operator's folder."""
+    return tuple(_stamps(candidate.path)) if candidate.path else ()
+
+
+def _stamps(path: Path) -> list[tuple[str, int, int]]:
+    files = [*path.rglob("*.py")] if path.is_dir() else [path] if path.suffix == ".py" else []
+    return [stamp for file in sorted(files) if (stamp := _stamp(file))]
 
 
 def _stamp(file: Path) -> tuple[str, int, int] | None:
@@ -112,6 +125,7 @@ def _on_disk(path: Path, package: str) -> Candidate:
         module=module,
         bring=lambda: _run(module, path.absolute()),
         path=path.absolute(),
+        code=lambda: _main_file(path.absolute()),
     )
 
 
@@ -124,9 +138,12 @@ class _Uncached(SourceFileLoader):
         return code
 
 
+def _main_file(path: Path) -> Path:
+    return path / "__init__.py" if path.is_dir() else path
+
+
 def _run(name: str, path: Path) -> ModuleType:
-    is_package = path.is_dir()
-    file = str(path / "__init__.py" if is_package else path)
+    is_package, file = path.is_dir(), str(_main_file(path))
     loader = _Uncached(name, file)
     spec = ModuleSpec(name, loader, origin=file, is_package=is_package)
     spec.has_location = True
@@ -155,7 +172,15 @@ def _entry_point(entry: EntryPoint) -> Candidate:
         where=where,
         module=entry.value.partition(":")[0].strip().partition(".")[0],
         bring=entry.load,
+        code=lambda: _file_of(entry.value.partition(":")[0].strip()),
     )
+
+
+def _file_of(module: str) -> Path | None:
+    with suppress(Exception):  # whoever imports it says what is wrong
+        spec = find_spec(module)
+        return Path(spec.origin) if spec and spec.has_location and spec.origin else None
+    return None
 
 
 def _module(module: ModuleType) -> Candidate:

@@ -59,7 +59,9 @@ def read(
     try:
         return _made(plugin, model, saved), []
     except ValidationError as error:
-        return None, [_sentence(fault, prefix) for fault in error.errors(include_input=False, include_url=False)]
+        faults = error.errors(include_input=False, include_url=False)
+        elsewhere = given_elsewhere(plugin, model)
+        return None, [_sentence(fault, prefix, elsewhere, saved) for fault in faults]
     except SettingsError as error:
         return None, [f"Its settings cannot be read: {said(error)}. Write lists and objects as JSON."]
 
@@ -136,8 +138,12 @@ def _message(fault: Any) -> str:
     return message
 
 
-def _sentence(fault: Any, prefix: str) -> str:
+def _sentence(fault: Any, prefix: str, elsewhere: Mapping[str, str], saved: Mapping[str, Any]) -> str:
     name = prefix + "_".join(str(part).upper() for part in fault["loc"][:1]) if fault["loc"] else prefix + "…"
     if fault["type"] == "missing":
         return f"The setting {name} is missing. Set it in the environment or in .env, or on the page Settings."
-    return f"The setting {name} is not right: {_message(fault)}."
+    field = str(fault["loc"][0]) if fault["loc"] else ""
+    remedy = f" It is set in {elsewhere[field]}: correct it there." if field in elsewhere else ""
+    if not remedy and field in saved:
+        remedy = " It was saved on the page Settings, tab Plugins: correct it there."
+    return f"The setting {name} is not right: {_message(fault)}.{remedy}"

@@ -1,6 +1,6 @@
 """For plugins' own tests: a plugin loaded as the server loads it, a host that keeps events in memory, a real receiver.
 
-A pytest plugin: `pytest_plugins = ["webhook_ui.testing"]` gives the fixtures `load_plugin`, `receiver` and `deliver`.
+A pytest plugin: `pytest_plugins = ["webhook_ui.testing"]` gives `load_plugin`, `receiver`, `deliver` and `host`.
 Its own asserts bring their words along (PYTEST_DONT_REWRITE), so that importing it first is nothing to be warned of.
 """
 
@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from webhook_ui import builtin, guard, ids, payloads, plugin_loader, signing, times
@@ -25,6 +26,7 @@ from webhook_ui.composing import Composer
 from webhook_ui.errors import Conflict
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Target
+from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_doors import payload_text
 from webhook_ui.plugin_errands import events_of, hold_open
 from webhook_ui.plugin_host import PluginHost
@@ -45,7 +47,7 @@ LOOPBACK = guard.Policy(allowed_networks=guard.parse_networks("127.0.0.0/8"))
 class MemoryStore:
     """What stands behind the host: it judges events as the server does, and keeps them in a list."""
 
-    def __init__(self, plugins: Plugins) -> None:
+    def __init__(self, plugins: Plugins | None) -> None:
         self.events: list[Event] = []
         self.positions: dict[str, str] = {}
         self._plugins = plugins
@@ -72,9 +74,9 @@ class MemoryStore:
         return self.positions.get(name)
 
     def _judge(self, event: Event) -> str:
-        trigger = self._plugins.find(event.trigger)
         text = payloads.accept(payload_text(event.payload), max_bytes=MAX_BYTES)
-        payloads.check_model(trigger, text)
+        if self._plugins is not None:
+            payloads.check_model(self._plugins.find(event.trigger), text)
         return text
 
 
@@ -222,8 +224,38 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def deliver(receiver: Receiver) -> Callable[..., Received]:
-    """`deliver(plugin, "order.paid", {…})`: shapes, signs and sends an event as the server does; what arrived."""
+    """`deliver(plugin, "order.paid", {…})`: shapes, signs and sends an event as the server does; what arrived.
+
+    One without triggers of its own, such as a signer, is tried with `deliver(plugin)`, an event of the engine's, or
+    with `trigger=Trigger(…)`. `signer` is the name of one, `webhook_url` what the plugin believes to send to.
+    """
     return partial(_deliver, receiver)
+
+
+class TestHost(PluginHost):
+    """A host that keeps what is emitted in `events`, for functions that are tested alone. It takes any trigger."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        super().__init__("test")
+        self._store = MemoryStore(None)
+        self.open(self._store)
+
+    @property
+    def events(self) -> list[Event]:
+        """What was emitted so far."""
+        return self._store.events
+
+    def set(self, setting: object) -> None:
+        """What `host.setting` is from now on."""
+        self._setting = setting
+
+
+@pytest.fixture
+def host() -> TestHost:
+    """A host of no plugin; of a loaded one take `plugin.host`."""
+    return TestHost()
 
 
 def conform(plugin: TestedPlugin, deliver: Callable[..., Received]) -> None:
@@ -242,19 +274,21 @@ SECRET = signing.new_secret()
 def _deliver(
     receiver: Receiver,
     plugin: TestedPlugin,
-    trigger: str,
-    payload: Mapping[str, Any],
+    trigger: str | Trigger = OTHERWISE,
+    payload: Mapping[str, Any] | None = None,
     *,
     signer: str = "standard",
     secret: str = SECRET,
+    webhook_url: str | None = None,
 ) -> Received:
-    text = payloads.accept(payload_text(payload), max_bytes=MAX_BYTES)
-    payloads.check_model(plugin.plugins.find(trigger), text)
+    known = trigger if isinstance(trigger, Trigger) else plugin.plugins.find(trigger)
+    text = payloads.accept(payload_text(known.example if payload is None else payload), max_bytes=MAX_BYTES)
+    payloads.check_model(known, text)
     target = Target(
         webhook_id=1,
         uid="test",
         title="Test",
-        url=receiver.url,
+        url=webhook_url or receiver.url,
         headers={},
         secrets=[secret],
         timeout=None,
@@ -267,14 +301,14 @@ def _deliver(
         _, outgoing, _ = await composer.compose(
             target,
             event_id=ids.new_id(),
-            trigger=trigger,
+            trigger=known.name,
             occurred_at=times.utcnow(),
             payload=text,
             now=time.time(),
             timeout=10,
         )
         async with Sender(LOOPBACK, connections=1, user_agent=USER_AGENT) as sender:
-            answer = await sender.send(outgoing)
+            answer = await sender.send(msgspec.structs.replace(outgoing, url=receiver.url))
         assert answer.failure is None or receiver.status >= 300, answer.failure
 
     before = len(receiver.requests)

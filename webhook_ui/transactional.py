@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapper, ORMExecuteState, Session, object_session
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session, object_session, scoped_session
 
 from webhook_ui import builtin, ids, migrations, plugin_loader
 from webhook_ui import settings as settings_module
@@ -106,6 +106,11 @@ def emit(
     database; then nothing was written.
     """
     emission = Emission(trigger=trigger, payload=payload_text(payload), **options)
+    if not isinstance(session, Session | AsyncSession | Connection | scoped_session):
+        raise UsageError(
+            f"emit was given a {type(session).__name__} where a session is wanted: the one that stores the rows which "
+            "the event is about."
+        )
     if isinstance(session, AsyncSession):
         return session.run_sync(lambda inner: _emit(_connection(inner), emission))
     return _emit(session if isinstance(session, Connection) else _connection(session), emission)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,8 +15,9 @@ from webhook_ui import settings as settings_module
 from webhook_ui import signing, storage
 from webhook_ui.cli import opening
 from webhook_ui.database import Database
-from webhook_ui.errors import UsageError
+from webhook_ui.errors import UsageError, WebhookUIError
 from webhook_ui.history.webhooks import secrets_by_url
+from webhook_ui.settings import Settings
 
 LARGEST_BODY = 64 * 1024 * 1024
 
@@ -27,34 +29,72 @@ def listen(
     secret: Annotated[str | None, typer.Option(help="The webhook's secret (whsec_…), to verify with.")] = None,
     status: Annotated[int, typer.Option(min=200, max=599, help="What to answer.")] = 200,
 ) -> None:
-    """Receives on this machine, verifies and prints. Without a secret it looks for the webhook in the database."""
-    made = secret is None and opening.is_missing(settings_module.load())
-    find, database = _finder(secret)
+    """Receives on this machine, verifies and prints. Without a secret it looks for the webhook in the database.
+
+    It makes none: where there is none yet, it looks again with each request.
+    """
+    settings = settings_module.load()
+    missing = secret is None and opening.is_missing(settings)
+    known = _Given(secret) if secret is not None else _Stored(settings)
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(find, status))
+        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(known.find, status))
     except OSError as error:
         raise UsageError(f"Port {port} cannot be used ({error.strerror}). Choose another one with --port.") from None
     typer.echo(f"Listening at http://127.0.0.1:{server.server_port}/ and answering {status}. Ctrl+C ends it.")
     sys.stdout.flush()
-    if made:
-        opening.announce(settings_module.load())
+    if missing:
+        where = settings.data_dir.absolute()
+        hint = "Until the server makes one there, nothing is verified; WEBHOOK_UI_DATA_DIR names another folder."
+        typer.echo(f"webhook-ui: no database in {where} yet. {hint}", err=True)
     try:
         server.serve_forever()
     finally:
         server.server_close()
-        if database is not None:
-            database.close()
+        known.close()
 
 
-def _finder(secret: str | None) -> tuple[FindSecrets, Database | None]:
-    if secret is not None:
+class _Given:
+    """The secret from the command line. Raises UsageError."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
         try:
             signing.secret_key(secret)
         except ValueError as error:
             raise UsageError(f"--secret: {error}") from None
-        return (lambda _url: [secret]), None
-    database = storage.open_database(settings_module.load())
-    return (lambda url: database.read_now(secrets_by_url, url)), database
+
+    def find(self, _url: str) -> list[str]:
+        return [self._secret]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Stored:
+    """Those in the database, which is opened once it is there. Raises UsageError for one that cannot be used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._lock = settings, threading.Lock()
+        self._database: Database | None = None
+        self._opened()
+
+    def find(self, url: str) -> list[str]:
+        try:
+            database = self._opened()
+            return database.read_now(secrets_by_url, url) if database else []
+        except WebhookUIError as error:
+            typer.echo(f"webhook-ui: {error}", err=True)
+            return []
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+    def _opened(self) -> Database | None:
+        with self._lock:
+            if self._database is None and not opening.is_missing(self._settings):
+                self._database = storage.open_database(self._settings)
+            return self._database
 
 
 def _handler(find: FindSecrets, status: int) -> type[BaseHTTPRequestHandler]:

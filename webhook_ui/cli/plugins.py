@@ -11,6 +11,7 @@ import typer
 
 from webhook_ui import builtin, plugin_loader, plugin_values
 from webhook_ui import settings as settings_module
+from webhook_ui.cli import hints
 from webhook_ui.errors import UsageError
 from webhook_ui.plugin_loader import Plugin, PluginProblem, Source
 from webhook_ui.plugin_settings import prefix_of
@@ -43,7 +44,10 @@ def list_plugins() -> None:
 def check(
     file: Annotated[Path, typer.Argument(help="A plugin: a Python file, or a folder with an __init__.py.")],
 ) -> None:
-    """Loads one plugin as the server would, and says what is wrong with it; exit 1 then. Starts nothing."""
+    """Loads one plugin as the server would, and says what is wrong with it; exit 1 then. Starts nothing.
+
+    What mypy, where it is installed, finds in its type hints is told as a warning.
+    """
     if not file.exists():
         raise UsageError(f"There is no {file}. Name a plugin's file, for example plugins/user_creation.py.")
     plugins = plugin_loader.load_one(file, builtin=builtin.PLUGINS)
@@ -57,6 +61,8 @@ def check(
         for sentence in _unknown_hints(each):
             wrong = True
             typer.echo(f"type hints  {sentence}")
+    for sentence in [] if wrong else hints.findings(file):
+        typer.echo(sentence if sentence == hints.WITHOUT else f"warning  {sentence}")
     if not wrong:
         typer.echo(f"{file}: good")
     raise typer.Exit(1 if wrong else 0)
