@@ -255,6 +255,7 @@ class Delivery(Table, table=True):
             "webhook_id",
             "event_id",
             "trigger",
+            "status",  # always the same; with it SQLite need not look into the table, and prefers this to the key
             sqlite_where=sa.text("status = 'error'"),
             postgresql_where=sa.text("status = 'error'"),
         ),
