@@ -203,10 +203,10 @@ class DeliveryPanel:
             return
         title, verb = tr("Send it once more?"), tr("Redeliver")
         with self._tab.client:
-            confirm(title, tr(AGAIN), action=verb, on_confirm=self._redeliver, kind="primary")
+            confirm(title, tr(AGAIN), action=verb, on_confirm=lambda: self._redeliver(confirmed=True), kind="primary")
 
-    async def _redeliver(self) -> None:
-        if self._delivery and await self._redeliverer.order(*self._delivery):
+    async def _redeliver(self, *, confirmed: bool = False) -> None:
+        if self._delivery and await self._redeliverer.order(*self._delivery, confirmed=confirmed):
             self._frame.keep_focus()
             await self._turn(Choice())  # what comes next is what is wanted now
             await self.refresh()

@@ -17,8 +17,8 @@ class Redeliverer:
         self._last: tuple[int, int] | None = None
         self._pressed_at = 0.0
 
-    async def order(self, webhook_id: int, event_id: int) -> bool:
-        """False if it was refused, which is shown, or is the second half of a double click."""
-        again = self._last == (webhook_id, event_id) and monotonic() - self._pressed_at < DOUBLE_CLICK
+    async def order(self, webhook_id: int, event_id: int, *, confirmed: bool = False) -> bool:
+        """False if it was refused, which is shown, or is the second half of a double click: none that was confirmed."""
+        again = not confirmed and self._last == (webhook_id, event_id) and monotonic() - self._pressed_at < DOUBLE_CLICK
         self._last, self._pressed_at = (webhook_id, event_id), monotonic()
         return not again and await act(self._tab, outbox.redeliver, webhook_id, event_id)
