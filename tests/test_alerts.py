@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -216,8 +215,7 @@ def test_each_notice_is_read_once_also_when_a_lower_one_is_committed_later(datab
 
 
 def test_many_notices_come_in_groups(database: Database) -> None:
-    place = notices.place_at(times.utcnow())
-    time.sleep(0.002)  # so that ids are above
+    place = notices.place_at(times.utcnow() - timedelta(seconds=1))  # every id made from now on is above
     made = [ids.new_id() for _ in range(notices.GROUP + 5)]
     for one in made:
         database.write_now(store, one, FAILING)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, product
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -126,17 +127,17 @@ class Counted:
 async def test_what_is_over_is_added_up_once() -> None:
     database, counts = Counted(), AttemptCounts()
     now = datetime(2026, 11, 23, 12, 7, tzinfo=UTC)
-    ask = {"now": now, "zone": BERLIN, "webhook_id": None}
-    bars = await counts.bars(database, SCALES["24h"], **ask)  # type: ignore[arg-type]  # keywords of several types
+    ask: dict[str, Any] = {"now": now, "zone": BERLIN, "webhook_id": None}
+    bars = await counts.bars(database, SCALES["24h"], **ask)
     assert [bar.sent for bar in bars] == [15] * 96
     assert (bars[0].since, bars[-1].until) == (NOON - timedelta(hours=23, minutes=45), NOON + timedelta(minutes=15))
     assert database.asked == 24 * 60
-    await counts.bars(database, SCALES["24h"], **ask)  # type: ignore[arg-type]  # keywords of several types
+    await counts.bars(database, SCALES["24h"], **ask)
     assert database.asked - 24 * 60 <= 45, "only the last quarters are looked at again"
-    week = await counts.bars(database, SCALES["7d"], **ask)  # type: ignore[arg-type]  # keywords of several types
+    week = await counts.bars(database, SCALES["7d"], **ask)
     assert [bar.sent for bar in week] == [120] * 84
     assert week[0].since.astimezone(BERLIN).hour % 2 == 0
-    hour = await counts.bars(database, SCALES["1h"], **ask)  # type: ignore[arg-type]  # keywords of several types
+    hour = await counts.bars(database, SCALES["1h"], **ask)
     assert [bar.sent for bar in hour] == [1] * 60
 
 
