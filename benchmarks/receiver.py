@@ -6,6 +6,7 @@ It answers 200 to everything and counts. Counting must cost next to nothing: who
 import asyncio
 import http.client
 import multiprocessing
+import os
 import shutil
 import socket
 import subprocess
@@ -199,6 +200,7 @@ async def _run(pipe: Connection, count: Any, *, timed: bool, latency: float, han
 
     def tell() -> None:
         pipe.recv()
+        os.set_blocking(pipe.fileno(), True)  # the loop had it otherwise, and a long list does not fit in at once
         pipe.send(arrivals)
         arrivals.clear()
 

@@ -60,7 +60,7 @@ class Gate:
             reached.set()
             assert self._open.wait(10)
 
-        self._first: Future[None] = database._submit(wait)
+        self._first: Future[None] = database.writing.submit(wait)
         assert reached.wait(10)
 
     def open(self) -> None:
@@ -95,12 +95,12 @@ def test_one_failing_job_hurts_no_neighbour_and_hears_its_own_exception(database
         raise LookupError("mine")
 
     jobs = [
-        database._submit(lambda session: put(session, "before")),
-        database._submit(fail),
-        database._submit(lambda session: put(session, "before")),  # the key is taken
-        database._submit(lambda session: session.execute(sa.text("SELECT no_such_column FROM no_such_table"))),
-        database._submit(lambda session: put(session, "lone \ud800")),
-        database._submit(lambda session: put(session, "after")),
+        database.writing.submit(lambda session: put(session, "before")),
+        database.writing.submit(fail),
+        database.writing.submit(lambda session: put(session, "before")),  # the key is taken
+        database.writing.submit(lambda session: session.execute(sa.text("SELECT no_such_column FROM no_such_table"))),
+        database.writing.submit(lambda session: put(session, "lone \ud800")),
+        database.writing.submit(lambda session: put(session, "after")),
     ]
     gate.open()
     assert jobs[0].result(10) == "before"
@@ -130,9 +130,9 @@ def test_a_job_that_the_database_cannot_do_is_tried_alone_and_hurts_no_neighbour
     def cannot(session: Session) -> None:
         raise sa.exc.OperationalError("UPDATE", {}, Exception("too complex"))
 
-    first = database._submit(lambda session: put(session, "first"))
-    second, third = database._submit(stumble), database._submit(cannot)
-    last = database._submit(lambda session: put(session, "last"))
+    first = database.writing.submit(lambda session: put(session, "first"))
+    second, third = database.writing.submit(stumble), database.writing.submit(cannot)
+    last = database.writing.submit(lambda session: put(session, "last"))
     gate.open()
     assert (first.result(10), second.result(10), last.result(10)) == ("first", "second", "last")
     with pytest.raises(Unavailable, match="too complex"):
@@ -154,7 +154,7 @@ async def test_a_write_that_nobody_waits_for_any_more_is_not_done(database: Data
 
 def test_the_doors_close_only_when_all_is_written(database: Database) -> None:
     gate = Gate(database)
-    jobs = [database._submit(lambda session, name=name: put(session, name)) for name in "abc"]
+    jobs = [database.writing.submit(lambda session, name=name: put(session, name)) for name in "abc"]
     closing_thread = threading.Thread(target=database.close)
     closing_thread.start()
     gate.open()
@@ -192,8 +192,8 @@ def test_what_failed_announces_nothing(database: Database) -> None:
         raise LookupError
 
     gate = Gate(database)
-    failed = database._submit(fail)
-    database._submit(lambda session: note(session, Changed(Kind.webhook, 1)))
+    failed = database.writing.submit(fail)
+    database.writing.submit(lambda session: note(session, Changed(Kind.webhook, 1)))
     gate.open()
     assert isinstance(failed.exception(10), LookupError)
     database.write_now(names)
@@ -291,7 +291,10 @@ def test_a_writer_that_stands_still_in_a_transaction_does_not_hold_its_rows_for_
 
     with closing(Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
         gate = Gate(database)
-        jobs = [database._submit(stand_still), database._submit(lambda session: put(session, "neighbour"))]
+        jobs = [
+            database.writing.submit(stand_still),
+            database.writing.submit(lambda session: put(session, "neighbour")),
+        ]
         gate.open()
         for job in jobs:
             with pytest.raises(Unavailable, match="Nothing was changed"):
@@ -323,8 +326,8 @@ def test_a_lost_connection_is_unavailable_and_the_next_write_is_fine(postgres_ur
 
     with closing(database):
         gate = Gate(database)
-        neighbour = database._submit(lambda session: put(session, "neighbour"))
-        lost = database._submit(lose)
+        neighbour = database.writing.submit(lambda session: put(session, "neighbour"))
+        lost = database.writing.submit(lose)
         gate.open()
         for job in (lost, neighbour):
             with pytest.raises(Unavailable, match="Nothing was changed"):
@@ -375,8 +378,8 @@ def test_a_full_disk_is_unavailable_and_leaves_a_group_unstored(sqlite_url: sa.U
         pages = raw(database, "PRAGMA page_count")[0][0]
         database.write_now(lambda session: session.execute(sa.text(f"PRAGMA max_page_count = {pages}")))
         gate = Gate(database)
-        neighbour = database._submit(lambda session: put(session, "neighbour"))
-        large = database._submit(lambda session: put(session, "large", position="x" * 10_000_000))
+        neighbour = database.writing.submit(lambda session: put(session, "neighbour"))
+        large = database.writing.submit(lambda session: put(session, "large", position="x" * 10_000_000))
         gate.open()
         with pytest.raises(Unavailable, match="disk is full"):
             large.result(10)

@@ -13,13 +13,14 @@ from sqlmodel import Session
 from tests.stored import NOW, add_webhook, delivery, emit, new_event
 from webhook_ui import outbox
 from webhook_ui.changes import Changed, Kind
-from webhook_ui.database import Database, Rider
+from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.errors import Unavailable
 from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
+from webhook_ui.writing import Rider
 
 DUE = frozenset({Changed(Kind.delivery, 1)})
 
@@ -45,7 +46,7 @@ async def dispatching(database: Database, far: Far, **settings: Any) -> AsyncIte
         made = Settings(_env_file=None, **settings)
         dispatcher = Dispatcher(database, sender, Clock(), made, user_agent="test", schedules={})
         running = asyncio.create_task(dispatcher.run())
-        await until(lambda: database.rider is not None and database.rider.wants(DUE))
+        await until(lambda: database.writing.rider is not None and database.writing.rider.wants(DUE))
         try:
             yield dispatcher
         finally:
@@ -88,7 +89,7 @@ async def test_what_must_wait_is_not_claimed_by_express(database: Database) -> N
     async with dispatching(database, far):
         event_id = await asyncio.to_thread(emit, database)
         assert delivery(database, paused, event_id).claim is None
-        await until(lambda: database.rider is not None and database.rider.wants(DUE))
+        await until(lambda: database.writing.rider is not None and database.writing.rider.wants(DUE))
     assert far.arrived == []
 
 
@@ -129,12 +130,12 @@ async def test_nothing_is_sent_of_what_was_never_committed(database: Database) -
     far = Far()
     add_webhook(database)
     async with dispatching(database, far):
-        rider = database.rider
+        rider = database.writing.rider
         assert rider is not None
-        database.rider = Breaking(rider)
+        database.writing.rider = Breaking(rider)
         with pytest.raises(Unavailable):
             await database.write(outbox.emit, new_event(), now=NOW)
-        database.rider = rider
+        database.writing.rider = rider
         await until(lambda: rider.wants(DUE))
     assert far.arrived == []
     assert claimed(database) == 0

@@ -92,8 +92,9 @@ def claims(*event_ids: int, webhook_id: int = 1, secret: str = SECRET, narrow: b
     )
     return [
         Claimed(
-            target=target,
+            webhook_id=webhook_id,
             event_id=event_id,
+            target=target,
             token="a1",
             round=1,
             tries=0,

@@ -66,13 +66,6 @@ def test_the_log_shows_what_was_sent_less_what_operators_set() -> None:
     assert dict(shown)["webhook-signature"].startswith("v1,")
 
 
-def test_a_letterhead_is_made_once_and_anew_when_anything_changes() -> None:
-    secrets = [signing.new_secret()]
-    assert head(secrets=secrets) is head(secrets=list(secrets))
-    assert head(secrets=secrets, headers={"a": "b"}) is not head(secrets=secrets)
-    assert prepare(head(secrets=secrets)).proof != prepare(head(secrets=[signing.new_secret()])).proof
-
-
 @pytest.mark.parametrize("secret", ["whsec_bm90IGVub3VnaA==", "s3cret"])
 def test_a_secret_that_cannot_sign_is_said_without_repeating_it(secret: str) -> None:
     with pytest.raises(ValueError, match="a signing secret") as caught:

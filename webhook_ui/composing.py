@@ -19,6 +19,7 @@ from webhook_ui.plugin_runner import Runner
 from webhook_ui.plugin_types import Signer, Webhook, call_by_name
 from webhook_ui.wire import Headers, Outgoing
 
+KNOWN_TARGETS = 4096
 LIMIT_SECONDS = 5.0  # that a plugin has for one payload or one signature
 LARGEST = 64 * 1024 * 1024
 
@@ -29,12 +30,14 @@ class Composer:
     def __init__(self, plugins: Plugins | None, *, user_agent: str) -> None:
         self._user_agent = user_agent
         self._plugins = plugins
+        self._letterheads: dict[Target, Letterhead] = {}
         self.renew()
         if plugins is not None:
             plugins.follow(self.renew)
 
     def renew(self) -> None:
         """Looks which plugins there are now."""
+        self._letterheads = {}
         running = self._plugins.running if self._plugins else ()
         self._signers = self._plugins.signers if self._plugins else {}
         self._transforms = [plugin for plugin in running if plugin.contents.transform is not None]
@@ -51,6 +54,14 @@ class Composer:
 
     def letterhead(self, target: Target) -> Letterhead:
         """The letterhead of a target whose signer is built in. Raises ValueError or PluginFault."""
+        head = self._letterheads.get(target)
+        if head is None:
+            if len(self._letterheads) >= KNOWN_TARGETS:
+                self._letterheads.clear()
+            head = self._letterheads[target] = self._make_letterhead(target)
+        return head
+
+    def _make_letterhead(self, target: Target) -> Letterhead:
         return letters.letterhead(
             url=target.url,
             headers=target.headers,

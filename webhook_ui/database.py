@@ -1,25 +1,18 @@
-"""The database's two doors: `read` on a few threads, `write` on one. What is done behind them stands elsewhere.
-
-Writes that wait at the same time share one transaction, each in a savepoint of its own: groups form by themselves,
-a group is what has gathered while the last one was being written. Nobody is answered before the commit.
-"""
+"""The database's two doors: `read` on a few threads, `write` on one. What is done behind them stands elsewhere."""
 
 import asyncio
-import queue
 import secrets
 import sqlite3
-import threading
-from collections.abc import Callable, Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from webhook_ui import times
@@ -27,8 +20,8 @@ from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.columns import Sealer
 from webhook_ui.errors import Unavailable
 from webhook_ui.steady import SteadyClock
+from webhook_ui.writing import AWAY, Writer, unavailable
 
-GROUP = 256  # jobs in one transaction at the most
 READERS = 4
 BUSY_SECONDS = 5
 # a worker that was stopped within a transaction holds its rows so long: no longer than it would hold a claim by the
@@ -44,37 +37,9 @@ ALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, 
 SERVER_ALIVE = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000"
 )
-# internal: a PostgreSQL that only reads, after a failover for example; timeout: all connections are taken
-AWAY = (OperationalError, InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-log = structlog.get_logger()
-
-
-class Rider(Protocol):
-    """Who takes part in transactions that are about to be committed; called on the writing thread."""
-
-    def wants(self, changes: Collection[Changed]) -> bool:
-        """Whether it takes part where this has changed."""
-        ...
-
-    def ride(self, session: Session, changes: Collection[Changed]) -> None:
-        """Its part. What it raises undoes this part only."""
-        ...
-
-    def land(self, *, committed: bool) -> None:
-        """After each transaction that it took part in, before anybody hears of the changes."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A write that waits: what to run, and where its result goes."""
-
-    run: Callable[[Session], Any]
-    future: Future[Any]
 
 
 def note(session: Session, *changes: Changed) -> None:
@@ -99,15 +64,13 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.origin = secrets.token_hex(8)  # tells our own notifications from those of others
         self.announcer = Announcer()
-        self.rider: Rider | None = None
         self.steady = SteadyClock()
         self.reader = _open(self.url, sealer, self.steady, begin="BEGIN", size=READERS)
         self.writer = _open(self.url, sealer, self.steady, begin="BEGIN IMMEDIATE", size=1)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._closed = False
+        self.writing = Writer(
+            self.writer, announce=self.announcer.announce, notify=None if self.is_sqlite else self._notify
+        )
         self._version: int | None = None  # SQLite's count of other connections' commits, as the writer saw it last
         if self.is_sqlite:
             sa.event.listen(self.writer, "connect", self._forget_version)
@@ -119,7 +82,7 @@ class Database:
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs `fn(session, …)` on the writing thread; returns after the commit. Raises Unavailable."""
-        return await asyncio.wrap_future(self._submit(lambda session: fn(session, *args, **kwargs)))
+        return await asyncio.wrap_future(self.writing.submit(lambda session: fn(session, *args, **kwargs)))
 
     def read_now(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`read` for code without an event loop."""
@@ -127,11 +90,11 @@ class Database:
             with Session(self.reader, expire_on_commit=False) as session:
                 return fn(session, *args, **kwargs)
         except AWAY as error:
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     def write_now(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`write` for code without an event loop."""
-        result: T = self._submit(lambda session: fn(session, *args, **kwargs)).result()
+        result: T = self.writing.submit(lambda session: fn(session, *args, **kwargs)).result()
         return result
 
     def look_for_others(self) -> None:
@@ -140,7 +103,7 @@ class Database:
         Only the writer's own connection can tell that from what this process has committed.
         """
         with suppress(Unavailable):  # it is being closed
-            self._submit(self._notice_others)
+            self.writing.submit(self._notice_others)
 
     def _notice_others(self, session: Session) -> None:
         version = session.connection().exec_driver_sql("PRAGMA data_version").scalar_one()
@@ -153,78 +116,22 @@ class Database:
 
     def close(self) -> None:
         """Finishes what was submitted and lets go of all connections."""
-        with self._lock:
-            self._closed = True
-            thread = self._thread
-        if thread is not None:
-            self._jobs.put(None)
-            thread.join()
+        self.writing.close()
         self._pool.shutdown()
         self.reader.dispose()
         self.writer.dispose()
 
-    def _submit(self, run: Callable[[Session], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        with self._lock:
-            if self._closed:
-                raise Unavailable("The server is stopping; nothing was changed.")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._write_groups, name="database-write", daemon=True)
-                self._thread.start()
-            self._jobs.put(_Job(run, future))
-        return future
-
-    def _write_groups(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group = [first]
-            while len(group) < GROUP and not self._jobs.empty():
-                job = self._jobs.get()
-                if job is None:
-                    self._jobs.put(None)
-                    break
-                group.append(job)
-            self._write_group([job for job in group if job.future.set_running_or_notify_cancel()])
-
-    def _write_group(self, group: list[_Job]) -> None:
-        changes: set[Changed] = set()
-        rider = self.rider
+    def _notify(self, connection: Connection, changes: set[Changed]) -> None:
+        """Tells other processes; after the commit, so that no lock is held for it."""
+        driver: Any = connection.connection.dbapi_connection
+        errors: Any = connection.dialect.dbapi
+        statement = "SELECT pg_notify(%s, %s)"
         try:
-            with self.writer.begin() as connection:
-                alone = len(group) == 1
-                outcomes = [(job, *_run(job, connection, changes, alone=alone)) for job in group]
-                if rider is not None and rider.wants(changes):
-                    _let_ride(rider, connection, changes)
-        except Exception as error:  # the commit failed, so nothing of the group is stored
-            if rider is not None:
-                rider.land(committed=False)
-            failure = _unavailable(error) if isinstance(error, DBAPIError) else error
-            for job in group:
-                job.future.set_exception(failure)
-            return
-        if rider is not None:
-            rider.land(committed=True)
-        if changes and not self.is_sqlite:
-            self._notify(changes)
-        again = []
-        for job, result, problem in outcomes:
-            if problem is None:
-                job.future.set_result(result)
-            elif not isinstance(problem, AWAY):
-                job.future.set_exception(problem)
-            elif len(group) == 1:
-                job.future.set_exception(_unavailable(problem))
-            else:
-                again.append(job)
-        self.announcer.announce(changes)
-        for job in again:  # a deadlock with another process's group may be over once the job is alone
-            self._write_group([job])
-
-    def _notify(self, changes: set[Changed]) -> None:
-        """Tells other processes; after the commit, so that no lock is held for it. Their tickers cover a failure."""
-        notice = write_notice(self.origin, changes)
-        with suppress(DBAPIError), self.writer.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.exec_driver_sql("SELECT pg_notify(%s, %s)", (CHANNEL, notice))
+            driver.autocommit = True
+            driver.execute(statement, (CHANNEL, write_notice(self.origin, changes)))
+            driver.autocommit = False
+        except errors.Error as error:
+            raise DBAPIError.instance(statement, None, error, errors.Error, dialect=connection.dialect) from error
 
 
 def write_notice(origin: str, changes: set[Changed]) -> str:
@@ -243,53 +150,6 @@ def read_notice(notice: str) -> tuple[str, set[Changed]]:
         known = kind in Kind.__members__ and (not webhook_id or webhook_id.isdigit())
         changes.add(Changed(Kind(kind), int(webhook_id) if webhook_id else None) if known else Changed(Kind.anything))
     return origin, changes or {Changed(Kind.anything)}
-
-
-def _run(job: _Job, connection: Connection, changes: set[Changed], *, alone: bool) -> tuple[Any, Exception | None]:
-    # one that is alone in its transaction needs no savepoint: it is rolled back whole
-    mode: Any = "rollback_only" if alone else "create_savepoint"
-    session = Session(connection, join_transaction_mode=mode, expire_on_commit=False)
-    try:
-        with session, session.begin():
-            result = job.run(session)
-    except AWAY as error:
-        if connection.invalidated or not _in_transaction(connection):
-            raise  # the connection or the disk is gone, and the group with it
-        return None, error
-    except Exception as error:
-        if connection.invalidated:  # the server has ended it for standing still, for example
-            raise
-        return None, error
-    changes |= session.info.get("changes", set())
-    return result, None
-
-
-def _let_ride(rider: Rider, connection: Connection, changes: set[Changed]) -> None:
-    session = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
-    try:
-        with session, session.begin():
-            rider.ride(session, frozenset(changes))
-    except Exception as error:
-        if connection.invalidated or not _in_transaction(connection):
-            raise  # the connection or the disk is gone, and the group with it
-        log.warning("write.alone", reason=str(error), exc_info=not isinstance(error, AWAY))
-
-
-def _in_transaction(connection: Connection) -> bool:
-    """Whether there is still something to commit: SQLite rolls back by itself when a disk is full."""
-    raw: Any = connection.connection.dbapi_connection
-    return connection.dialect.name != "sqlite" or bool(raw.in_transaction)
-
-
-def _unavailable(error: Exception) -> Unavailable:
-    first: BaseException = error
-    context = error.__context__
-    while context is not None:  # a rollback that fails as well only hides the cause
-        first, context = context if isinstance(context, DBAPIError) else first, context.__context__
-    cause = str(getattr(first, "orig", None) or first).strip().splitlines()
-    return Unavailable(
-        f"The database did not answer ({cause[0] if cause else 'no reason given'}). Nothing was changed."
-    )
 
 
 def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size: int) -> Engine:
@@ -316,9 +176,23 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
             max_overflow=0,
             hide_parameters=True,  # an error's words reach the log, and payloads must not
         )
+    # what SQLAlchemy does by itself is to compile each of these anew
+    for method, statement in _SAVEPOINTS.items():
+        setattr(engine.dialect, method, partial(_say, statement))
     engine.dialect.sealer = sealer  # type: ignore[attr-defined]  # read by SealedJson
     engine.dialect.steady = steady  # type: ignore[attr-defined]  # read by moment
     return engine
+
+
+_SAVEPOINTS = {  # the dialect's methods
+    "do_savepoint": "SAVEPOINT",
+    "do_release_savepoint": "RELEASE SAVEPOINT",
+    "do_rollback_to_savepoint": "ROLLBACK TO SAVEPOINT",
+}
+
+
+def _say(statement: str, connection: Connection, savepoint: str) -> None:
+    connection.exec_driver_sql(f"{statement} {savepoint}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -93,7 +93,7 @@ class Dispatcher:
         """Delivers until `stop`; a database that is away is waited for, and no try is counted meanwhile."""
         loop = self._loop = asyncio.get_running_loop()
         quiet = self._database.announcer.subscribe(lambda changes: self._hear(loop, changes))
-        self._database.rider = self._express
+        self._database.writing.rider = self._express
         backoff = 0.0
         try:
             while not self._stop.is_set():
@@ -116,7 +116,7 @@ class Dispatcher:
             self._clock.set_alarm(ALARM, None, self.wake)
             while not self._take_express_back():
                 await self._express_landed.wait()
-            self._database.rider = None
+            self._database.writing.rider = None
             self._over.set()
 
     async def stop(self, grace: float) -> None:
@@ -209,6 +209,7 @@ class Dispatcher:
         except BaseException as error:
             self._take_back(plan, error)
             raise
+        self._turns.keep(outcome.settled)
         self._tally.note_turn(plan.answers, outcome, elapsed() - began)
         _log_attempts(plan.answers)
         if self._on_settled is not None:
@@ -273,7 +274,7 @@ class Dispatcher:
                 log.error("attempt.unrecordable", delivery=name, reason=str(error))
                 answers = ()
             self._careful = len(answers)
-        self._turns.forget_targets()  # what was read may never have been committed
+        self._turns.forget()  # what was read may never have been committed
         self._flights.answers = [*answers, *self._flights.answers]
         self._flights.unused = [*plan.unused, *self._flights.unused]
         self._board.call(plan.wanted)

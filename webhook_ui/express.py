@@ -19,7 +19,7 @@ Landed = Callable[[Outcome | None, float], None]
 
 
 class Express:
-    """Rides along with other people's transactions, see `database.Rider`.
+    """Rides along with other people's transactions, see `writing.Rider`.
 
     `landed` hears on the writing thread what a ride has claimed (None if it was not committed) and when it began; it
     is called once for each grant that was used.

@@ -3,7 +3,6 @@
 What is the same for all deliveries to a target is made once, its letterhead. Pure: nothing is stored or sent here.
 """
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,6 @@ from webhook_ui.signing import Sign
 from webhook_ui.wire import Headers, Outgoing
 
 MASK = "•••"
-KNOWN_TARGETS = 4096
 JSON = "application/json"
 STANDARD = "standard"  # the signer that a webhook has when nobody has chosen one
 
@@ -55,20 +53,12 @@ def letterhead(
 
     Raises ValueError for a secret that cannot sign; the message does not repeat it.
     """
-    named, signs = tuple(headers.items()), make or signing.standard
-    return _letterhead(url, named, tuple(secrets), user_agent, signs, content_type=content_type)
-
-
-@functools.lru_cache(KNOWN_TARGETS)
-def _letterhead(
-    url: str, headers: Headers, secrets: tuple[str, ...], user_agent: str, make: Make, *, content_type: str
-) -> Letterhead:
     own = (("content-type", content_type), ("user-agent", user_agent))
     return Letterhead(
         url=url,
-        headers=(*own, *headers),
-        shown=(*own, *((name, MASK) for name, _ in headers)),
-        sign=make(secrets),
+        headers=(*own, *headers.items()),
+        shown=(*own, *((name, MASK) for name in headers)),
+        sign=(make or signing.standard)(secrets),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 from sqlmodel import Session
 
 from webhook_ui import breaker, engine_events, ids, outbox, retry, webhooks, wire
@@ -17,17 +18,17 @@ from webhook_ui.breaker import Health
 from webhook_ui.database import moment
 from webhook_ui.engine_events import Subject
 from webhook_ui.models import Webhook
-from webhook_ui.outbox import Claimed, Claims, Lease, NewEvent, OpenLane, Settled, Settlement, Targets
+from webhook_ui.outbox import Claimed, Claims, Lease, Minute, NewEvent, OpenLane, Settled, Settlement, Targets
 from webhook_ui.settings import Settings
 from webhook_ui.steady import SteadyClock, elapsed
 from webhook_ui.wire import Answer
 
 FOR_HOURS = "Nothing was delivered for half a day. If that goes on for five days more, it is disabled."
+KEPT = timedelta(minutes=1)  # answers that came a moment ago may belong to the minute before
 GONE = "Its receiver answered 410 Gone: it wants no more events."
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Sent:
+class Sent(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """A claimed delivery with its answer, not settled yet; `headers` are as sent, less what is secret.
 
     `attempt_id` is made once: when the answer to a commit is lost, settling it again records it once all the same.
@@ -38,7 +39,7 @@ class Sent:
     headers: wire.Headers
     request_body: str | None = None
     """The body, if it is not the event's own."""
-    attempt_id: int = field(default_factory=ids.new_id)
+    attempt_id: int = msgspec.field(default_factory=ids.new_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class Turns:
     ) -> None:
         self._name, self._settings, self._steady, self._schedules = name, settings, steady, schedules
         self._targets = Targets()
+        self._latencies: dict[Minute, Sequence[int]] = {}  # of the latest minutes, as they are committed
 
     def take(self, session: Session, plan: Plan) -> Outcome:
         """One turn."""
@@ -91,9 +93,16 @@ class Turns:
             claims = outbox.claim(session, plan.wanted, lease=lease, targets=self._targets)
         return Outcome(now=now, settled=settled, claims=claims, lanes=lanes, suspects=suspects)
 
-    def forget_targets(self) -> None:
-        """Reads all webhooks anew. Not to be called during a turn."""
-        self._targets = Targets()
+    def keep(self, settled: Settled) -> None:
+        """Remembers what a turn has committed. Not to be called during a turn."""
+        if settled.latencies.keys() - self._latencies.keys():  # a minute has begun
+            latest = max(minute for _, minute in settled.latencies)
+            self._latencies = {key: counts for key, counts in self._latencies.items() if key[1] >= latest - KEPT}
+        self._latencies |= settled.latencies
+
+    def forget(self) -> None:
+        """Reads anew what it knows of the database. Not to be called during a turn."""
+        self._targets, self._latencies = Targets(), {}
 
     def finish(self, session: Session, plan: Plan) -> Settled:
         """The last turn: settles and gives back, and claims nothing."""
@@ -113,6 +122,7 @@ class Turns:
             now=now,
             pressure=plan.pressure,
             jitter=self._settings.retry_jitter * random.random(),  # noqa: S311 - spreads load, guards nothing
+            latencies=self._latencies,
         )
         events: list[NewEvent] = []
         for one in settled.counted:

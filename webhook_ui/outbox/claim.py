@@ -27,14 +27,15 @@ BLOCKED = timedelta(seconds=1)  # the same for one in which something is due tha
 _delivery, _lane = table(Delivery), table(Lane)
 
 
-class Claimed(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Claimed(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """One delivery in the hands of a dispatcher until its lease ends; `token` proves it.
 
     A `narrow` one was claimed as the only one of its lane; as a `probe`, to see whether its receiver is up again.
     """
 
-    target: Target
+    webhook_id: int
     event_id: int
+    target: Target
     token: str
     round: int
     tries: int
@@ -43,10 +44,6 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     occurred_at: datetime
     narrow: bool = False
     probe: bool = False
-
-    @property
-    def webhook_id(self) -> int:
-        return self.target.webhook_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +76,7 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
     """Takes of each lane (webhook id → how many at most) what is due and may be taken."""
     connection = session.connection()
     store = store_of(connection)
-    if not wanted or store.is_stopped(connection):
+    if not wanted:
         return Claims()
     looks: dict[int, datetime] = {}
     wide: list[LaneRow] = []
@@ -188,8 +185,9 @@ def _next_looks(session: Session, lanes: Sequence[LaneRow], now: datetime) -> di
 def _claimed(row: ClaimedRow, target: Target, token: str, probe: bool | None) -> Claimed:
     """`probe` is None where more than one of the lane may be in flight."""
     return Claimed(
-        target=target,
+        webhook_id=row.webhook_id,
         event_id=row.event_id,
+        target=target,
         token=token,
         round=row.round,
         tries=row.tries,

@@ -21,7 +21,7 @@ from webhook_ui.outbox.stores import store_of
 from webhook_ui.patterns import patterns
 
 
-class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An event whose payload was accepted and checked. `about` is a webhook that must not hear of itself.
 
     `fields` are the values of the payload that are indexed.
@@ -42,7 +42,7 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return None if self.idempotency_key is None else (self.trigger, self.idempotency_key)
 
 
-class Emitted(msgspec.Struct, frozen=True, kw_only=True):
+class Emitted(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of an emit: the event, how many deliveries it has, and whether this call stored it."""
 
     event_id: int

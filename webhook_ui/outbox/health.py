@@ -66,8 +66,8 @@ def note(
         )
         return verdict, _changes(lane, verdict, group)
 
-    troubled = [lane for lane in store.lanes(connection, groups) if not _is_well(lane, groups[lane.webhook_id])]
-    changed = [lane.webhook_id for lane in troubled if judged(lane)[1]]
+    failed = {one.claimed.webhook_id for one in counted if one.answer.result is not Result.sent}
+    changed = [lane.webhook_id for lane in store.lanes_to_judge(connection, groups, failed) if judged(lane)[1]]
     verdicts: dict[int, tuple[Health, Verdict]] = {}
     for lane in _locked(session, changed):
         verdict, values = judged(lane)
@@ -75,12 +75,6 @@ def note(
             session.execute(_lane.update().where(_lane.c.webhook_id == lane.webhook_id).values(**values))
         verdicts[lane.webhook_id] = _health(lane), verdict
     return verdicts
-
-
-def _is_well(lane: LaneRow, group: Sequence["Settlement"]) -> bool:
-    """Whether there is nothing to judge: the lane was in order, and everything was sent."""
-    in_order = lane.breaker == "closed" and lane.last_result == "sent" and lane.disable_at is None
-    return in_order and all(one.answer.result is Result.sent for one in group)
 
 
 def _changes(lane: LaneRow, verdict: Verdict, group: Sequence["Settlement"]) -> dict[str, Any]:

@@ -21,15 +21,17 @@ from webhook_ui.database import note
 from webhook_ui.models import Delivery, table
 from webhook_ui.outbox import health, statistics
 from webhook_ui.outbox.claim import Claimed
+from webhook_ui.outbox.statistics import Latencies
 from webhook_ui.outbox.store import AttemptRow, Key, SettledRow
 from webhook_ui.outbox.stores import store_of
 from webhook_ui.retry import Decision
 from webhook_ui.wire import Answer, Headers, Result
 
 _delivery = table(Delivery)
+_NONE: Latencies = {}
 
 
-class Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     """An answer to one claimed delivery and what was decided of it.
 
     `request_headers` are as sent, less what is secret; `request_body` is None when it was the event's envelope.
@@ -52,11 +54,13 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Settled:
     """What was recorded: `counted` had not lost their claim.
 
-    `verdicts` has the lanes whose health has changed: what it was before, and the verdict.
+    `verdicts` has the lanes whose health has changed: what it was before, and the verdict; `latencies` what the
+    dispatcher has counted into the minutes of `counted` until now.
     """
 
     counted: Sequence[Settlement] = ()
     verdicts: Mapping[int, tuple[Health, Verdict]] = field(default_factory=dict)
+    latencies: Latencies = field(default_factory=dict)
 
 
 def settle(
@@ -67,8 +71,12 @@ def settle(
     now: datetime,
     pressure: Mapping[int, tuple[int, int]] | None = None,
     jitter: float = 0.0,
+    latencies: Latencies = _NONE,
 ) -> Settled:
-    """Records `settlements`; `pressure` says of webhooks how many of how many lately told attempts failed."""
+    """Records `settlements`; `pressure` says of webhooks how many of how many lately told attempts failed.
+
+    `latencies` is what the dispatcher knows to be stored of its own.
+    """
     if not settlements:
         return Settled()
     connection = session.connection()
@@ -83,9 +91,10 @@ def settle(
             _close_as_sent(session, one, now)
     recorded = [one for one in known if one.attempt_id in counted]
     verdicts = health.note(session, recorded, pressure or {}, now=now, jitter=jitter)
-    statistics.add(connection, [(one.claimed.webhook_id, one.answer) for one in recorded], dispatcher=dispatcher)
+    answers = [(one.claimed.webhook_id, one.answer) for one in recorded]
+    after = statistics.add(connection, answers, dispatcher=dispatcher, known=latencies)
     note(session, *(Changed(Kind.attempt, webhook_id) for webhook_id in {one.claimed.webhook_id for one in known}))
-    return Settled(counted=recorded, verdicts=verdicts)
+    return Settled(counted=recorded, verdicts=verdicts, latencies=after)
 
 
 def _store_states(connection: Connection, settlements: Sequence[Settlement], now: datetime) -> set[int]:

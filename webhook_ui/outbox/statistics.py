@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -40,25 +40,49 @@ BUCKETS = (
     15_000,
     30_000,
 )
+_NOTHING = (0,) * (len(BUCKETS) + 1)
 
 
-def add(connection: Connection, answers: Iterable[tuple[int, Answer]], *, dispatcher: str) -> None:
-    """Counts `answers` (webhook id, answer) into their minutes; merging two rows is adding them up."""
-    groups: dict[tuple[int, datetime], list[Answer]] = defaultdict(list)
+Minute = tuple[int, datetime]  # a webhook's
+Latencies = Mapping[Minute, Sequence[int]]  # how many fell into each bucket
+
+
+def add(
+    connection: Connection, answers: Iterable[tuple[int, Answer]], *, dispatcher: str, known: Latencies
+) -> Latencies:
+    """Counts `answers` (webhook id, answer) into their minutes; merging two rows is adding them up.
+
+    `known` is what this dispatcher has stored of some minutes; what is not among it is read. Returns what it has stored
+    now of those that were counted.
+    """
+    groups: dict[Minute, list[Answer]] = defaultdict(list)
     for webhook_id, answer in answers:
         groups[webhook_id, answer.at.replace(second=0, microsecond=0)].append(answer)
     if not groups:
-        return
-    store = store_of(connection)
-    webhook_ids, minutes = {key[0] for key in groups}, {key[1] for key in groups}
-    stored = store.latencies(connection, dispatcher, minutes, webhook_ids)
-    rows = []
-    for (webhook_id, minute), group in sorted(groups.items(), key=lambda item: item[0]):
-        before = stored.get((webhook_id, minute))
-        latency: list[int] = msgspec.json.decode(before) if before else [0] * (len(BUCKETS) + 1)
+        return {}
+    before = {**known, **_stored(connection, groups.keys() - known.keys(), dispatcher)}
+    rows, after = [], {}
+    for minute, group in sorted(groups.items(), key=_minute):
+        latency = list(before.get(minute, _NOTHING))
+        sent = 0
         for answer in group:
             latency[bisect_left(BUCKETS, answer.duration_ms)] += 1
-        sent = sum(answer.result is Result.sent for answer in group)
+            sent += answer.result is Result.sent
+        after[minute] = latency
         merged = msgspec.json.encode(latency).decode()
-        rows.append(StatisticsRow(webhook_id, minute, dispatcher, sent, len(group) - sent, merged))
-    store.add_statistics(connection, rows)
+        rows.append(StatisticsRow(*minute, dispatcher, sent, len(group) - sent, merged))
+    store_of(connection).add_statistics(connection, rows)
+    return after
+
+
+def _stored(connection: Connection, minutes: Collection[Minute], dispatcher: str) -> Latencies:
+    if not minutes:
+        return {}
+    found = store_of(connection).latencies(
+        connection, dispatcher, {minute for _, minute in minutes}, {webhook_id for webhook_id, _ in minutes}
+    )
+    return {minute: msgspec.json.decode(found[minute]) for minute in minutes if minute in found}
+
+
+def _minute(item: tuple[Minute, object]) -> Minute:
+    return item[0]

@@ -14,7 +14,7 @@ Key = tuple[int, int]  # webhook id, event id
 
 
 class LaneRow(NamedTuple):
-    """One lane as it stands at this moment; `free` is False while its webhook is paused, disabled or deleted."""
+    """One lane as it stands; `free` is False while its webhook is paused, disabled or deleted, or all is stopped."""
 
     webhook_id: int
     version: int
@@ -141,12 +141,14 @@ class Store(Protocol):
         """
         ...
 
-    def is_stopped(self, connection: Connection) -> bool:
-        """Whether somebody has stopped sending."""
-        ...
-
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
         """These lanes as they stand."""
+        ...
+
+    def lanes_to_judge(
+        self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
+    ) -> list[LaneRow]:
+        """Those of these lanes that are not in order already, and those that `failed`."""
         ...
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
@@ -203,11 +205,14 @@ ATTEMPT = f"INSERT INTO webhook_ui_attempt ({', '.join(AttemptRow._fields)})"
 # one that was stored already, by a commit whose answer was lost, stays as it is
 ATTEMPT_ONCE = "ON CONFLICT (webhook_id, event_id, id) DO NOTHING"
 LANES = (
-    "SELECT w.id, w.version, w.enabled AND NOT w.paused AND w.deleted_at IS NULL, w.ordered, w.rate_limit,"
+    "SELECT w.id, w.version,"
+    " w.enabled AND NOT w.paused AND w.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM webhook_ui_sending),"
+    " w.ordered, w.rate_limit,"
     " l.resume_rate, l.breaker, l.reason, l.probes, l.last_result, l.opened_at, l.probe_at, l.not_before, l.rate_tat,"
     " l.failing_since, l.disable_at"
     " FROM webhook_ui_webhook AS w JOIN webhook_ui_lane AS l ON l.webhook_id = w.id"
 )
+NOT_IN_ORDER = "(l.breaker <> 'closed' OR coalesce(l.last_result, '') <> 'sent' OR l.disable_at IS NOT NULL)"
 STATISTICS = (
     "INSERT INTO webhook_ui_statistics AS stored (webhook_id, minute, dispatcher, sent, error, latency) {rows}"
     " ON CONFLICT (webhook_id, minute, dispatcher) DO UPDATE SET sent = stored.sent + excluded.sent,"
@@ -219,5 +224,4 @@ LISTENERS = (
     " WHERE {patterns} AND w.enabled AND w.deleted_at IS NULL AND (w.tenant IS NULL OR w.tenant = {tenant})"
     " ORDER BY w.id"
 )
-STOPPED = "SELECT 1 FROM webhook_ui_sending LIMIT 1"
 CLAIMED = 'webhook_id, event_id, round, tries, "trigger"'

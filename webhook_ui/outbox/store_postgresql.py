@@ -14,8 +14,8 @@ from webhook_ui.outbox.store import (
     EVENT,
     LANES,
     LISTENERS,
+    NOT_IN_ORDER,
     STATISTICS,
-    STOPPED,
     AttemptRow,
     ClaimedRow,
     DeliveryRow,
@@ -59,11 +59,14 @@ class PostgresqlStore:
         found = connection.exec_driver_sql(_LISTENERS, (list(patterns), tenant))
         return [(row[0], row[1]) for row in found.all()]
 
-    def is_stopped(self, connection: Connection) -> bool:
-        return connection.exec_driver_sql(STOPPED).first() is not None
-
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        found = connection.exec_driver_sql(f"{LANES} WHERE w.id = ANY(%s::bigint[])", (list(webhook_ids),))
+        found = connection.exec_driver_sql(_LANES, (list(webhook_ids),))
+        return [LaneRow(*one) for one in found.all()]
+
+    def lanes_to_judge(
+        self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
+    ) -> list[LaneRow]:
+        found = connection.exec_driver_sql(_TO_JUDGE, (list(webhook_ids), list(failed)))
         return [LaneRow(*one) for one in found.all()]
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
@@ -140,7 +143,9 @@ _ADD_STATISTICS = STATISTICS.format(rows=_STATISTICS_ROWS)
 _LATENCIES = """
 SELECT webhook_id, minute, latency::text FROM webhook_ui_statistics
 WHERE dispatcher = %s AND minute = ANY(%s::timestamptz[]) AND webhook_id = ANY(%s::bigint[])"""
-_LOCK_LANES = f"{LANES} WHERE w.id = ANY(%s::bigint[]) ORDER BY w.id FOR UPDATE OF l SKIP LOCKED"
+_LANES = f"{LANES} WHERE w.id = ANY(%s::bigint[])"
+_TO_JUDGE = f"{_LANES} AND ({NOT_IN_ORDER} OR w.id = ANY(%s::bigint[]))"
+_LOCK_LANES = f"{_LANES} ORDER BY w.id FOR UPDATE OF l SKIP LOCKED"
 _CLAIM = """
 WITH picked AS (
   SELECT due.webhook_id, due.event_id

@@ -20,8 +20,8 @@ from webhook_ui.outbox.store import (
     EVENT,
     LANES,
     LISTENERS,
+    NOT_IN_ORDER,
     STATISTICS,
-    STOPPED,
     AttemptRow,
     ClaimedRow,
     DeliveryRow,
@@ -67,15 +67,13 @@ class SqliteStore:
     ) -> list[tuple[int, str | None]]:
         return [(row[0], row[1]) for row in _rows(connection, _LISTENERS, (_json(list(patterns)), tenant))]
 
-    def is_stopped(self, connection: Connection) -> bool:
-        return bool(_rows(connection, STOPPED, ()))
-
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        statement = f"{LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
-        rows = _rows(connection, statement, (_numbers(webhook_ids),))
-        return [
-            LaneRow._make((*one[:2], bool(one[2]), bool(one[3]), *one[4:10], *map(_moment, one[10:]))) for one in rows
-        ]
+        return [_lane(row) for row in _rows(connection, _LANES, (_numbers(webhook_ids),))]
+
+    def lanes_to_judge(
+        self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
+    ) -> list[LaneRow]:
+        return [_lane(row) for row in _rows(connection, _TO_JUDGE, (_numbers(webhook_ids), _numbers(failed)))]
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
         return self.lanes(connection, webhook_ids)
@@ -142,8 +140,11 @@ class SqliteStore:
         return {webhook_id: _from_us(due_at) for webhook_id, due_at in found if due_at is not None}
 
 
+_NO_MOMENTS = (None,) * 6  # as a rule
 _ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # few sizes, so that their statements stay prepared
 _LISTENERS = LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")
+_LANES = f"{LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
+_TO_JUDGE = f"{_LANES} AND ({NOT_IN_ORDER} OR w.id IN (SELECT value FROM json_each(?)))"
 _LATENCIES = """
 SELECT webhook_id, minute, latency FROM webhook_ui_statistics
 WHERE dispatcher = ? AND minute IN (SELECT value FROM json_each(?))
@@ -276,8 +277,12 @@ def _from_us(microseconds: int) -> datetime:
     return EPOCH + microseconds * MICROSECOND
 
 
-def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else EPOCH + microseconds * MICROSECOND
+def _lane(row: tuple[Any, ...]) -> LaneRow:
+    webhook_id, version, free, ordered, *others = row[:10]
+    moments = row[10:]
+    if moments != _NO_MOMENTS:
+        moments = tuple([None if one is None else _from_us(one) for one in moments])
+    return LaneRow(webhook_id, version, bool(free), bool(ordered), *others, *moments)
 
 
 def _numbers(values: Iterable[int]) -> str:

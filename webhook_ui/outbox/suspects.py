@@ -112,8 +112,9 @@ def _load(session: Session, row: Any, lease: Lease, targets: Targets) -> Claimed
     version = session.execute(sa.select(_webhook.c.version).where(_webhook.c.id == row.webhook_id)).scalar_one()
     event = session.execute(sa.select(_event).where(_event.c.id == row.event_id)).one()
     return Claimed(
-        target=targets.of(session, {row.webhook_id: version}, lease.now)[row.webhook_id],
+        webhook_id=row.webhook_id,
         event_id=row.event_id,
+        target=targets.of(session, {row.webhook_id: version}, lease.now)[row.webhook_id],
         token=lease.token,
         round=row.round,
         tries=row.tries,
