@@ -84,6 +84,20 @@ def test_a_suspect_does_not_hold_up_its_wide_lane(database: Database) -> None:
     assert alone.event_id == poison
 
 
+def test_suspects_keep_to_their_lanes_rate(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    suspects = [emit(database), emit(database)]
+    worker = Worker(database)
+    worker.claim(at(0))
+    worker.claim(at(60))
+    change(database, webhook_id, rate_limit=0.1)
+    assert events(worker.claim_suspects([webhook_id], at(120))) == suspects[:1], "there is room for one"
+    newer = emit(database, now=at(121))
+    assert worker.claim_suspects([webhook_id], at(121)).deliveries == worker.claim(at(121)).deliveries == []
+    assert events(worker.claim_suspects([webhook_id], at(131))) == suspects[1:]
+    assert events(worker.claim(at(142))) == [newer]
+
+
 def test_a_suspect_at_the_head_holds_its_ordered_lane_until_it_was_alone(database: Database) -> None:
     webhook_id = add_webhook(database, ordered=True)
     head, follower = emit(database), emit(database)

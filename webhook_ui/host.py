@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
 from sqlmodel import Session
 
 from webhook_ui import outbox, payloads, times
@@ -25,8 +25,7 @@ MAX_KEY = 256
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Emission:
+class Emission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An event as somebody hands it in: `payload` is the JSON text as bytes."""
 
     trigger: str

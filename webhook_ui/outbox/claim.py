@@ -16,7 +16,7 @@ from sqlmodel import Session
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.models import Delivery, Lane, table
-from webhook_ui.outbox.limits import RateLimit
+from webhook_ui.outbox.limits import slower
 from webhook_ui.outbox.store import ClaimedRow, LaneRow
 from webhook_ui.outbox.stores import store_of
 from webhook_ui.outbox.targets import Target, Targets
@@ -143,8 +143,7 @@ def _claim_narrow(
     if (until := _held_until(lane, lease.now)) is not None:
         looks[webhook_id] = until
         return []
-    rates = [rate for rate in (lane.rate_limit, lane.resume_rate) if rate is not None]
-    limit = RateLimit(rate=min(rates)) if rates else None
+    limit = slower(lane.rate_limit, lane.resume_rate)
     room = min(count, limit.room(lane.rate_tat, lease.now)) if limit else count
     if limit and lane.rate_tat and room == 0:
         looks[webhook_id] = limit.next_room(lane.rate_tat, lease.now)

@@ -119,10 +119,12 @@ class _New:
         )
         if event.fields:
             self._fields += [{"field": path, "value": value, "event_id": event_id} for path, value in event.fields]
-        hearing = [webhook_id for webhook_id in listeners.unfiltered if webhook_id != event.about]
+        hearing = listeners.unfiltered
+        if event.about is not None:
+            hearing = [webhook_id for webhook_id in hearing if webhook_id != event.about]
         if listeners.filters:
             passed, skips = sift(listeners.filters, event, event_id, event.occurred_at or now)
-            hearing += passed
+            hearing = [*hearing, *passed]
             self._skips += skips
         self._deliveries += [DeliveryRow(webhook_id, event_id, event.trigger, due_at, now) for webhook_id in hearing]
         self._heard_by.update(hearing)

@@ -41,3 +41,9 @@ class RateLimit:
         if arrival is None or arrival - now > timedelta(seconds=self.burst / self.rate) + ROUNDING:
             return now
         return max(arrival, now)
+
+
+def slower(*rates: float | None) -> RateLimit | None:
+    """The limit where several may be set: the lowest rate holds."""
+    given = [rate for rate in rates if rate is not None]
+    return RateLimit(rate=min(given)) if given else None

@@ -18,6 +18,7 @@ from webhook_ui.database import note
 from webhook_ui.models import Attempt, Delivery, Event, Lane, Webhook, table
 from webhook_ui.outbox.claim import Claimed, Claims, Lease
 from webhook_ui.outbox.lanes import OpenLane, head, open_lanes
+from webhook_ui.outbox.limits import slower
 from webhook_ui.outbox.targets import Targets
 
 SUSPECT_AFTER = 2
@@ -61,12 +62,16 @@ def claim_suspects(session: Session, among: Sequence[tuple[int, int]], *, lease:
             .where(_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
             .values(claim=lease.token, due_at=lease.until, losses=row.lost)
         )
+        _count_in(session, webhook_id, lease.now)
         taken.append(_load(session, row, lease, targets))
         if goes_alone or len(taken) == COMPANY:
             break
     return Claims(deliveries=taken)
 
 
+_LANE = sa.select(
+    _lane.c.breaker, _lane.c.resume_rate, _lane.c.rate_tat, _webhook.c.ordered, _webhook.c.rate_limit
+).join(_webhook, _webhook.c.id == _lane.c.webhook_id)
 _SUSPECTS = (
     sa.select(_delivery.c.webhook_id, _delivery.c.event_id)
     .where(_delivery.c.due_at <= sa.bindparam("now", type_=_delivery.c.due_at.type), _lost >= SUSPECT_AFTER)
@@ -81,12 +86,11 @@ def _is_head(session: Session, webhook_id: int, event_id: int) -> bool:
 
 def _lock(session: Session, lane: OpenLane, event_id: int, lease: Lease) -> Any:
     """This one delivery, locked, if it is still a suspect and may be claimed now."""
-    narrow = sa.select(_lane.c.breaker, _webhook.c.ordered).join(_webhook, _webhook.c.id == _lane.c.webhook_id)
     # two workers must never decide about one lane at the same time
     locked = session.execute(
-        narrow.where(_lane.c.webhook_id == lane.webhook_id).with_for_update(of=_lane, skip_locked=True)
+        _LANE.where(_lane.c.webhook_id == lane.webhook_id).with_for_update(of=_lane, skip_locked=True)
     ).one_or_none()
-    if locked is None:
+    if locked is None or _is_full(locked, lease.now):
         return None
     statement = sa.select(_delivery, _lost.label("lost")).where(
         _delivery.c.webhook_id == lane.webhook_id, _delivery.c.event_id == event_id, _delivery.c.due_at <= lease.now
@@ -99,6 +103,20 @@ def _lock(session: Session, lane: OpenLane, event_id: int, lease: Lease) -> Any:
         return None
     row = session.execute(statement.with_for_update(skip_locked=True)).one_or_none()
     return row if row is not None and row.lost >= SUSPECT_AFTER else None
+
+
+def _is_full(lane: Any, now: datetime) -> bool:
+    """Whether the lane's rate has no room for one more now."""
+    limit = slower(lane.rate_limit, lane.resume_rate)
+    return limit is not None and not limit.room(lane.rate_tat, now)
+
+
+def _count_in(session: Session, webhook_id: int, now: datetime) -> None:
+    """Counts one more into the rate of a locked lane."""
+    lane = session.execute(_LANE.where(_lane.c.webhook_id == webhook_id)).one()
+    if (limit := slower(lane.rate_limit, lane.resume_rate)) is not None:
+        arrival = limit.after(lane.rate_tat, now, 1)
+        session.execute(_lane.update().where(_lane.c.webhook_id == webhook_id).values(rate_tat=arrival))
 
 
 def _is_anything_in_flight(session: Session, webhook_id: int, lease: Lease) -> bool:
