@@ -7,6 +7,7 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 import asyncio
 import logging
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -64,7 +65,7 @@ class Dispatcher:
         self._on_settled = on_settled
         self._board = Board()
         self._express = Express(self._turns, self._hear_express)
-        self._express_is_out = False  # seats are granted, or an express claim is on its way
+        self._express_seats = 0  # granted to an express claim, or on their way by it
         self._express_landed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._suspects: Sequence[tuple[int, int]] = ()
@@ -167,25 +168,34 @@ class Dispatcher:
 
     def _grant_express(self) -> None:
         """While most seats are free, the next commit of this process may fill some."""
-        seats = self._settings.concurrency
-        busy = self._stop.is_set() or self._careful or self._apart or self._suspects or self._discover
-        if not (busy or self._express_is_out or self._flights.seats.taken > seats // 4):
-            self._express_is_out = True
+        self._express.except_for(self._flights.seats.crowded(time.monotonic()))
+        if not (self._wants_quiet or self._express_seats or self._is_busy):
+            self._express_seats = max(self._settings.concurrency // 8, 1)
             self._express_landed.clear()
-            self._express.grant(max(seats // 8, 1))
+            self._express.grant(self._express_seats)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether more than a quarter of the seats are taken: then turns are the better way."""
+        return self._flights.seats.taken > self._settings.concurrency // 4
+
+    @property
+    def _wants_quiet(self) -> bool:
+        """Whether nobody else may claim at this moment."""
+        return bool(self._stop.is_set() or self._careful or self._apart or self._suspects or self._discover)
 
     def _take_express_back(self) -> bool:
         """No express claim from now on; False if one is on its way."""
-        if self._express_is_out and self._express.revoke():
-            self._express_is_out = False
-        return not self._express_is_out
+        if self._express_seats and self._express.revoke():
+            self._express_seats = 0
+        return not self._express_seats
 
     def _hear_express(self, outcome: Outcome | None, began: float) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._land_express, outcome, began)
 
     def _land_express(self, outcome: Outcome | None, began: float) -> None:
-        self._express_is_out = False
+        self._express_seats = 0
         self._express_landed.set()
         if outcome is not None:
             self._moment = outcome.now, elapsed()
@@ -195,6 +205,7 @@ class Dispatcher:
                 self._flights.give_back(outcome.claims.deliveries)
             else:
                 self._flights.send_at_once(outcome.claims.deliveries)
+        self._grant_express()
         self.wake()
 
     async def _turn(self) -> None:
@@ -222,8 +233,7 @@ class Dispatcher:
             self._flights.give_back(outcome.claims.deliveries)
         else:
             self._flights.send_off(outcome.claims.deliveries)
-        if not self._woken.is_set():
-            self._grant_express()
+        self._grant_express()
 
     def _plan(self) -> Plan | None:
         """What the next turn is to do; None if there is nothing to do."""
@@ -233,7 +243,7 @@ class Dispatcher:
         suspects: Sequence[tuple[int, int]] = ()
         self._apart = self._apart and not self._flights.is_empty
         discover = self._discover and not self._careful
-        if not self._take_express_back() or self._stop.is_set():  # its seats are not free, or none are wanted
+        if self._stop.is_set() or (self._wants_quiet and not self._take_express_back()):
             discover = False
         elif self._careful:
             discover = False  # one answer and nothing else, so that it is known what cannot be recorded
@@ -241,8 +251,11 @@ class Dispatcher:
             # what may kill this process must have no innocent neighbours
             suspects = self._suspects if self._flights.is_empty else ()
         elif due := self._board.due(self._now()):
-            wanted = self._flights.wanted(due)
+            if self._is_busy:
+                self._take_express_back()
+            wanted = self._flights.wanted(due, kept=self._express_seats)
             self._board.take(wanted)
+            self._express.except_for(self._flights.seats.crowded(time.monotonic()) | wanted.keys())
         flights = self._flights
         flights.clear_out()
         several = 1 if self._careful else len(flights.answers)

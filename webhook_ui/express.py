@@ -1,7 +1,8 @@
 """Express claims: what a commit of this process makes due is claimed in that same commit, while seats are free.
 
-It saves an idle dispatcher the way to a transaction of its own. Everything but `grant` and `revoke` happens on the
-writing thread; when that is done, and what becomes of the claims, is decided in `dispatcher`.
+It saves a dispatcher the way to a transaction of its own, and the wait for the turn before it. Everything but `grant`,
+`except_for` and `revoke` happens on the writing thread; when that is done, and what becomes of the claims, is decided
+in `dispatcher`.
 """
 
 from collections.abc import Callable, Collection
@@ -30,11 +31,16 @@ class Express:
         self._thread: int | None = None
         self._turns, self._landed = turns, landed
         self._granted: list[int] = []  # one number of seats at the most; taken out by whoever is first
+        self._passed_over: Collection[int] = ()  # lanes that take nothing this way
         self._ride: tuple[Outcome | None, float] | None = None
 
     def grant(self, seats: int) -> None:
         """The next commit that makes something due may claim so many."""
         self._granted.append(seats)
+
+    def except_for(self, webhook_ids: Collection[int]) -> None:
+        """These lanes are left to the turns from now on, until they are no longer named here."""
+        self._passed_over = webhook_ids
 
     def revoke(self) -> bool:
         """Takes a grant back; False if there was none, or if it is being used."""
@@ -44,7 +50,7 @@ class Express:
         return False
 
     def wants(self, changes: Collection[Changed]) -> bool:
-        return bool(self._granted) and any(_is_due(change) for change in changes)
+        return bool(self._granted) and any(self._takes(change) for change in changes)
 
     def ride(self, session: Session, changes: Collection[Changed]) -> None:
         try:
@@ -52,8 +58,11 @@ class Express:
         except IndexError:  # revoked a moment ago
             return
         began = elapsed()
+        due = [change for change in changes if self._takes(change)][:seats]
+        if not due:  # passed over since it was asked for
+            self._granted.append(seats)
+            return
         self._ride = None, began
-        due = [change for change in changes if _is_due(change)][:seats]
         each = min(max(seats // len(due), 1), FIRST_WINDOW)
         wanted = {change.webhook_id: each for change in due if change.webhook_id is not None}
         self._ride = self._turns.take(session, Plan(wanted=wanted)), began
@@ -74,6 +83,6 @@ class Express:
         served, self._served = self._served, frozenset()
         return [change for change in changes if change not in served]
 
-
-def _is_due(change: Changed) -> bool:
-    return change.kind is Kind.delivery and change.webhook_id is not None
+    def _takes(self, change: Changed) -> bool:
+        is_due = change.kind is Kind.delivery and change.webhook_id is not None
+        return is_due and change.webhook_id not in self._passed_over

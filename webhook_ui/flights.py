@@ -60,11 +60,14 @@ class Flights:
         """Whether nothing is in flight or waits for a seat."""
         return not (self._in_flight or self._stock or self._reserve)
 
-    def wanted(self, due: Sequence[int]) -> dict[int, int]:
-        """How many to claim now of each lane in which something is due: for free seats, and to wait for one."""
+    def wanted(self, due: Sequence[int], *, kept: int = 0) -> dict[int, int]:
+        """How many to claim now of each lane in which something is due: for free seats, and to wait for one.
+
+        `kept` seats are not given out: something else may be on its way to them.
+        """
         now = time.monotonic()
         self._failed, self._gone = set(), set()
-        self._shares = self.seats.shares(due, now)
+        self._shares = self.seats.shares(due, now, kept=kept)
         wanted = dict(self._shares)
         room = max(self._settings.concurrency - self._waiting, 0)
         seated = self._shares.keys() | self._reserve.keys()

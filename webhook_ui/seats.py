@@ -145,15 +145,16 @@ class Seats:
             if sent and lane.window < self._per_webhook:
                 lane.window += 1
 
-    def shares(self, lanes: Sequence[int], now: float) -> dict[int, int]:
+    def shares(self, lanes: Sequence[int], now: float, *, kept: int = 0) -> dict[int, int]:
         """How many each of `lanes` may claim now; given are those with something due, the oldest due first.
 
-        Each lane without a seat gets one first, then all get the same, those with the fewest in flight first.
+        Each lane without a seat gets one first, then all get the same, those with the fewest in flight first. So many
+        seats as are `kept` are for somebody else.
         """
         self._now = now
         if now - self._forgot_at > FORGET_AFTER / 4:
             self.forget(now)
-        free = self._total - self._taken
+        free = self._total - self._taken - kept
         if free <= 0 or not lanes:
             return {}
         slow, loose = self._held(now)
@@ -168,6 +169,14 @@ class Seats:
         while more and budget.free > 0:
             more = _even_round(more, given, budget)
         return given
+
+    def crowded(self, now: float) -> set[int]:
+        """Lanes with something in flight that take no more beside it: their window is full, or they are not quick."""
+        return {
+            webhook_id
+            for webhook_id, lane in self._flying.items()  # never more than there are seats
+            if lane.flying >= lane.window or lane.pace(now) is not _QUICK
+        }
 
     def left_out(self, lanes: Sequence[int], given: Container[int], now: float, most: int) -> tuple[list[int], bool]:
         """Of `lanes`, the quick ones without a seat that were given none, at most so many, in their order.
