@@ -107,7 +107,7 @@ def test_a_foreign_title_does_no_harm_and_a_mail_needs_no_tls_without_a_password
     assert letter.mail["subject"].startswith("Zoë  Bcc: all@example.com x")
     assert len(letter.mail["subject"]) < 120
     assert len(letter.mail.get_content().splitlines()) == 5
-    assert load_plugin(ALERTS).notify("webhook.failing") is None, "without an address nothing is written"
+    assert load_plugin(ALERTS).contents.notified is None, "without an address nothing is written"
 
 
 def test_a_password_is_never_sent_in_the_clear(load_plugin: Load, box: Mailbox, settings) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # so that an author's type checker knows them too
         Sign,
         Signer,
         Webhook,
+        needs_settings,
         open_to_all,
     )
     from webhook_ui.transactional import configure, emit, emit_on_delete, emit_on_insert, emit_on_update
@@ -47,6 +48,7 @@ _HOMES = {
     "include_name": "webhook_ui.migrations",
     "migrate": "webhook_ui.migrations",
     "mount": "webhook_ui.mounting",
+    "needs_settings": "webhook_ui.plugin_types",
     "open_to_all": "webhook_ui.plugin_types",
 }
 __all__ = [
@@ -72,6 +74,7 @@ __all__ = [
     "include_name",
     "migrate",
     "mount",
+    "needs_settings",
     "open_to_all",
 ]
 
