@@ -327,8 +327,8 @@ def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monke
     assert (setting.token.get_secret_value(), setting.sizes, setting.least) == ("s3cret", [1, 2], 1)
     assert "s3cret" not in repr(setting)
     for name, value, message in (
-        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be greater than"),
-        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be a valid integer"),
+        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Must be greater than"),
+        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Must be a whole number."),
         ("SIZES", "[1", "Write lists and objects as JSON."),
         ("LEATS", "2", "It has no setting WEBHOOK_UI_GIT_HUB_LEATS. Did you mean WEBHOOK_UI_GIT_HUB_LEAST?"),
     ):
@@ -406,7 +406,7 @@ def test_hooks_may_wait_for_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WEBHOOK_UI_BINS_PLACES", "[1]")
     (plugin,) = load(tmp_path).running
     assert plugin.contents.idle == {"register_jobs": ["WEBHOOK_UI_BINS_FOLDER"]}
-    problem = problem_of(tmp_path, NEEDING.replace('"folder", "places"', '"foldr"'), "bins.py")
+    problem = problem_of(tmp_path, NEEDING.replace('"folder", "places"', '"foldr"'))
     assert problem.message == (
         "register_jobs needs the setting foldr, which register_settings does not give. Did you mean folder?"
     )

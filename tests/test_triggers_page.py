@@ -286,7 +286,11 @@ def test_plugins_without_triggers_are_seen_with_what_they_bring(site: Site, ente
     expect(watcher).to_contain_text("Source:to be setWEBHOOK_UI_WATCHER_FOLDER")
     expect(watcher).to_contain_text("hears of every attempt")
     expect(watcher).to_contain_text("sweep")
-    names = [line for line in site.run("plugin", "list").splitlines() if line and not line.startswith(" ")]
+    names = [
+        line
+        for line in site.installation.run("plugin", "list").stdout.splitlines()
+        if line and not line.startswith(" ")
+    ]
     assert plugins.get_by_role("listitem").count() == len(names)
     for line in names:
         expect(of(line.split()[0])).to_have_count(1)
