@@ -1,6 +1,7 @@
 """The panel for a webhook's filter and body in a real browser: it tries them while one writes; then they hold."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +30,28 @@ def open_panel(page: Page) -> Locator:
 def choose(page: Page, panel: Locator, name: str, option: str) -> None:
     panel.get_by_role("combobox", name=name).click()
     page.get_by_role("option", name=option).click()
+
+
+SHAPER = """
+from webhook_ui import hookimpl
+
+@hookimpl
+def transform_payload(trigger, webhook, payload):
+    if webhook.title == "Changed":
+        return {"greeting": "Hello " + payload["name"], "big": payload["id"]}
+    if webhook.title == "Raising":
+        raise LookupError("no <such> thing")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with a plugin that changes payloads of some webhooks."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "shaper.py").write_text(SHAPER)
+    with serve(folder) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -120,44 +143,24 @@ def test_a_template_that_fails_is_explained(site: Site, enter: Enter, receiver: 
     assert receiver.ledger == []
 
 
-SHAPER = """
-from webhook_ui import hookimpl
-
-@hookimpl
-def transform_payload(trigger, webhook, payload):
-    if webhook.title == "Changed":
-        return {"greeting": "Hello " + payload["name"], "big": payload["id"]}
-    if webhook.title == "Raising":
-        raise LookupError("no <such> thing")
-"""
-
-
 @pytest.mark.browser
-def test_what_plugins_make_of_the_payload_is_in_the_preview(
-    enter: Enter, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_what_plugins_make_of_the_payload_is_in_the_preview(site: Site, enter: Enter) -> None:
     """The body is what would be sent, byte for byte; a plugin that raises is named."""
-    folder = tmp_path_factory.mktemp("shaped")
-    (folder / "plugins").mkdir()
-    (folder / "plugins" / "shaper.py").write_text(SHAPER)
-    with serve(folder) as other:
-        changed, raising = other.add("Changed"), other.add("Raising")
-        other.emit(payload='{"id": 98765432109876543210, "name": "Ada"}')
-        page = enter(None, role=None).page
-        other.sign_in(page)
-        page.goto(f"{other.url}/webhooks/{changed.id}?tab=settings")
-        panel = open_panel(page)
-        body = panel.get_by_role("region", name="Body as it would be sent")
-        expect(body).to_contain_text('"greeting": "Hello Ada"')
-        expect(body).to_contain_text("98765432109876543210")
-        expect(panel.get_by_text("Plugins have changed the payload for this webhook")).to_be_visible()
-        panel.get_by_role("textbox", name="Filter").fill("data.name == 'Ada'")
-        expect(panel.get_by_role("status")).to_contain_text("This event passes")
-        choose(page, panel, "Shape", "Slack")
-        expect(body).to_contain_text("Hello Ada")
-        page.goto(f"{other.url}/webhooks/{raising.id}?tab=settings")
-        said = "Nothing would be sent: Plugin shaper: transform_payload raised LookupError: no <such> thing."
-        expect(open_panel(page).get_by_text(said)).to_be_visible()
+    changed, raising = (site.add(title, triggers=["order.refunded"]) for title in ("Changed", "Raising"))
+    site.emit("order.refunded", '{"id": 98765432109876543210, "name": "Ada"}')
+    page = enter(f"/webhooks/{changed.id}?tab=settings").page
+    panel = open_panel(page)
+    body = panel.get_by_role("region", name="Body as it would be sent")
+    expect(body).to_contain_text('"greeting": "Hello Ada"')
+    expect(body).to_contain_text("98765432109876543210")
+    expect(panel.get_by_text("Plugins have changed the payload for this webhook")).to_be_visible()
+    panel.get_by_role("textbox", name="Filter").fill("data.name == 'Ada'")
+    expect(panel.get_by_role("status")).to_contain_text("This event passes")
+    choose(page, panel, "Shape", "Slack")
+    expect(body).to_contain_text("Hello Ada")
+    page.goto(f"{site.url}/webhooks/{raising.id}?tab=settings")
+    said = "Nothing would be sent: Plugin shaper: transform_payload raised LookupError: no <such> thing."
+    expect(open_panel(page).get_by_text(said)).to_be_visible()
 
 
 @pytest.mark.browser

@@ -395,6 +395,13 @@ async def source(host):
 """
 
 
+def test_signals_are_the_servers(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, "import signal\nsignal.signal(signal.SIGTERM, print)\n")
+    assert problem.line == 2
+    assert problem.message.startswith("signal only works in main thread of the main interpreter. Plugins are loaded on")
+    assert "behind the yield of a source" in problem.message
+
+
 def test_hooks_may_wait_for_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "bins.py", NEEDING)
     (plugin,) = load(tmp_path).running
@@ -406,7 +413,7 @@ def test_hooks_may_wait_for_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WEBHOOK_UI_BINS_PLACES", "[1]")
     (plugin,) = load(tmp_path).running
     assert plugin.contents.idle == {"register_jobs": ["WEBHOOK_UI_BINS_FOLDER"]}
-    problem = problem_of(tmp_path, NEEDING.replace('"folder", "places"', '"foldr"'))
+    problem = problem_of(tmp_path / "other", NEEDING.replace('"folder", "places"', '"foldr"'))
     assert problem.message == (
         "register_jobs needs the setting foldr, which register_settings does not give. Did you mean folder?"
     )
