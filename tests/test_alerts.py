@@ -117,7 +117,7 @@ def test_a_foreign_title_does_no_harm_and_a_mail_needs_no_tls_without_a_password
 
 
 def test_a_password_is_never_sent_in_the_clear(load_plugin: Load, box: Mailbox, settings) -> None:
-    with pytest.raises(AssertionError, match="a password is never sent in the clear"):
+    with pytest.raises(AssertionError, match="A password is never sent in the clear"):
         load_plugin(ALERTS, **settings | {"security": "none"})
     for wrong, said in (({"password": "wrong"}, "535"), ({"ca_file": None}, "CERTIFICATE_VERIFY_FAILED")):
         given = {name: value for name, value in (settings | wrong).items() if value is not None}

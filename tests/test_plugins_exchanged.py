@@ -97,6 +97,18 @@ class Settings(BaseModel):
     needed: str
 
 
+PAGED = """
+
+from webhook_ui import Page
+
+@hookimpl
+def register_pages():
+    from nicegui import ui
+
+    return [Page("hall", "Hall", lambda: ui.label("Come in"))]
+"""
+
+
 # without a browser
 
 
@@ -336,7 +348,8 @@ def test_settings_are_saved_in_the_page_and_files_are_exchanged(site: Site, ente
 
     # a file that was changed
     triggers = enter("/triggers").page
-    expect(triggers.get_by_text("greeter.said", exact=True)).to_be_visible()
+    listed = triggers.get_by_role("table", name="Triggers")
+    expect(listed.get_by_text("greeter.said", exact=True)).to_be_visible()
     (folder / "greeter.py").write_text(GREETER.replace("def register_triggers():", "def register_triggers(:"))
     expect(triggers.get_by_role("alert").first).to_contain_text("was refused")
     shown = triggers.get_by_role("main").get_by_role("alert")
@@ -351,15 +364,21 @@ def test_settings_are_saved_in_the_page_and_files_are_exchanged(site: Site, ente
     more = GREETER.replace(
         '{"n": 1})]', '{"n": 1}), Trigger("greeter.left", "Farewell", "It left.", {"n": 1})]'
     ).replace("return host.setting.greeting", 'return "new"')
-    (folder / "greeter.py").write_text(more.replace('"greeting": host.setting.greeting', '"greeting": "ahoy"'))
-    expect(triggers.get_by_text("greeter.left", exact=True)).to_be_visible()
+    (folder / "greeter.py").write_text(more.replace('"greeting": host.setting.greeting', '"greeting": "ahoy"') + PAGED)
+    expect(listed.get_by_text("greeter.left", exact=True)).to_be_visible()
     expect(shown).to_have_count(0)
     said(receiver, lambda found: found[-1]["greeting"] == "ahoy")
     assert httpx.get(f"{site.url}/plugins/greeter/now").json() == "new"
     assert site.run("emit", "greeter.left", json.dumps({"n": 0}))
 
+    hall = triggers.get_by_role("navigation", name="Main").get_by_role("link", name="Hall")
+    hall.click()  # a page that has come stands in the navigation of tabs that are open
+    expect(triggers.get_by_text("Come in")).to_be_visible()
+    triggers.go_back()
+
     (folder / "greeter.py").unlink()
-    expect(triggers.get_by_text("greeter.said", exact=True)).to_have_count(0)
+    expect(hall).to_have_count(0)
+    expect(listed.get_by_text("greeter.said", exact=True)).to_have_count(0)
     expect(toast).to_contain_text("Plugin greeter is gone.")
     assert httpx.get(f"{site.url}/plugins/greeter/now").status_code == 404
     numbers = [one["n"] for one in said(receiver, lambda found: any(one["n"] == 0 for one in found)) if one["n"]]
