@@ -16,7 +16,7 @@ from email.utils import format_datetime
 
 from pydantic import EmailStr, Field
 
-from webhook_ui import Host, Notice, hookimpl
+from webhook_ui import Host, Notice, hookimpl, needs_settings
 
 from ._mail import MailServer, line, send
 
@@ -43,10 +43,9 @@ def register_settings() -> type[Settings]:
 
 
 @hookimpl
+@needs_settings("to")
 async def notified(host: Host, notices: Sequence[Notice]) -> None:
     setting: Settings = host.setting
-    if not setting.to:
-        return
     given_up: dict[str, float] = json.loads(await host.checkpoint() or "{}")  # by webhook, when that was said last
     news = [notice for notice in notices if is_news(notice, given_up)]
     if news and (refused := await asyncio.to_thread(send, setting, letter(setting, notices, news))):

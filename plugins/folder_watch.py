@@ -14,7 +14,7 @@ from zlib import crc32
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from webhook_ui import Event, Host, hookimpl
+from webhook_ui import Event, Host, hookimpl, needs_settings
 from webhook_ui.errors import Conflict, Invalid
 
 BYTES = 4 * 1024 * 1024  # of one file at a time
@@ -40,22 +40,21 @@ def register_settings() -> type[Settings]:
 
 
 @hookimpl
+@needs_settings("folder")
 async def source(host: Host) -> None:
-    setting: Settings = host.setting
-    if setting.folder is None:
-        return
+    folder, every = host.setting.folder, host.setting.every
     position: Position = json.loads(await host.checkpoint() or "{}")
     while True:
         busy = False
-        for file in await asyncio.to_thread(lambda folder: sorted(folder.glob("*.jsonl")), setting.folder):
+        for file in await asyncio.to_thread(lambda: sorted(folder.glob("*.jsonl"))):
             lines = await asyncio.to_thread(read, file, position)
             if lines:
-                position = {name: place for name, place in position.items() if (setting.folder / name).exists()}
+                position = {name: place for name, place in position.items() if (folder / name).exists()}
                 await store(host, file.name, lines, position)
                 position[file.name] = lines[-1][0]
             busy = busy or len(lines) == LINES
         if not busy:
-            await asyncio.sleep(setting.every)
+            await asyncio.sleep(every)
 
 
 def read(file: Path, position: Position) -> list[tuple[Place, bytes]]:

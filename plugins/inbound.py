@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
-from webhook_ui import Host, Trigger, hookimpl, open_to_all
+from webhook_ui import Host, Trigger, hookimpl, needs_settings, open_to_all
 from webhook_ui.errors import Conflict, Invalid, Unavailable
 from webhook_ui.signing import NotVerified, verify
 
@@ -45,6 +45,7 @@ def register_settings() -> type[Settings]:
 
 
 @hookimpl
+@needs_settings("endpoints")
 def register_triggers(host: Host) -> list[Trigger]:
     return [
         Trigger(f"inbound.{name}", f"From {name}", f"{name} has sent a webhook; the payload is its body.", {"id": 7})
@@ -53,9 +54,8 @@ def register_triggers(host: Host) -> list[Trigger]:
 
 
 @hookimpl
+@needs_settings("endpoints")
 def register_routes(router: "APIRouter", host: Host) -> None:
-    if not host.setting.endpoints:
-        return
     from fastapi import HTTPException, Request  # takes a second, so only where it is needed
 
     @router.post("/{name}", status_code=202)

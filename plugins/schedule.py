@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from webhook_ui import Event, Host, Job, Trigger, hookimpl
+from webhook_ui import Event, Host, Job, Trigger, hookimpl, needs_settings
 
 
 class Scheduled(BaseModel, extra="forbid"):
@@ -41,6 +41,7 @@ def register_settings() -> type[Settings]:
 
 
 @hookimpl
+@needs_settings("events")
 def register_triggers(host: Host) -> list[Trigger]:
     return [
         Trigger(
@@ -54,6 +55,7 @@ def register_triggers(host: Host) -> list[Trigger]:
 
 
 @hookimpl
+@needs_settings("events")
 def register_jobs(host: Host) -> list[Job]:
     return [
         Job(one.trigger, firing(one), cron=one.cron, every=one.every, timezone=one.timezone)

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_core import to_jsonable_python
 
-from webhook_ui import Event, Host, Trigger, hookimpl
+from webhook_ui import Event, Host, Trigger, hookimpl, needs_settings
 
 from ._sql_table import BATCH, Reader
 
@@ -42,20 +42,18 @@ def register_settings() -> type[Settings]:
 
 
 @hookimpl
+@needs_settings("database_url", "table")
 def register_triggers(host: Host) -> list[Trigger]:
     setting: Settings = host.setting
-    if setting.database_url is None:
-        return []
     about = f"A row was added to the table {setting.table}."
     return [Trigger(setting.trigger, f"New row in {setting.table}", about, {setting.column: 1})]
 
 
 @hookimpl
+@needs_settings("database_url", "table")
 async def source(host: Host) -> None:
     setting: Settings = host.setting
-    if setting.database_url is None:
-        return
-    url = sa.make_url(setting.database_url.get_secret_value())
+    url = sa.make_url(host.setting.database_url.get_secret_value())
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     position, listener = await host.checkpoint(), None

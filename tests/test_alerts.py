@@ -1,24 +1,30 @@
 """Alerts: what is said by mail, once, through a real mail server on loopback; what becomes of notices over crashes."""
 
+import asyncio
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import trustme
 from sqlmodel import Session
 
 from tests import mailbox
 from tests.mailbox import Mailbox
 from tests.processes import ROOT, Installation, Process, add_webhook, payload, receiver
-from webhook_ui import ids, testing, times
+from webhook_ui import builtin, ids, plugin_loader, plugin_news, testing, times
 from webhook_ui.builtin import engine_events
 from webhook_ui.database import Database
 from webhook_ui.engine_events import FAILING, RECOVERED
 from webhook_ui.history import notices
-from webhook_ui.models import Event, table
+from webhook_ui.host import Host
+from webhook_ui.models import Checkpoint, Event, table
+from webhook_ui.plugin_doors import PluginDoors
+from webhook_ui.plugin_loader import Plugin, Plugins
 from webhook_ui.testing import TestedPlugin, notice
 
 load_plugin = testing.load_plugin
@@ -107,11 +113,11 @@ def test_a_foreign_title_does_no_harm_and_a_mail_needs_no_tls_without_a_password
     assert letter.mail["subject"].startswith("Zoë  Bcc: all@example.com x")
     assert len(letter.mail["subject"]) < 120
     assert len(letter.mail.get_content().splitlines()) == 5
-    assert load_plugin(ALERTS).notify("webhook.failing") is None, "without an address nothing is written"
+    assert load_plugin(ALERTS).contents.notified is None, "without an address nothing is written"
 
 
 def test_a_password_is_never_sent_in_the_clear(load_plugin: Load, box: Mailbox, settings) -> None:
-    with pytest.raises(AssertionError, match="a password is never sent in the clear"):
+    with pytest.raises(AssertionError, match="A password is never sent in the clear"):
         load_plugin(ALERTS, **settings | {"security": "none"})
     for wrong, said in (({"password": "wrong"}, "535"), ({"ca_file": None}, "CERTIFICATE_VERIFY_FAILED")):
         given = {name: value for name, value in (settings | wrong).items() if value is not None}
@@ -175,15 +181,122 @@ def test_a_mail_for_each_change_over_a_mail_server_that_is_down_and_crashes(tmp_
         made.end()
 
 
+# --- one that is never taken
+
+PICKY = """
+import webhook_ui
+
+SAID, DOWN = [], []
+
+@webhook_ui.hookimpl
+async def notified(notices):
+    for notice in notices:
+        if DOWN or notice.trigger == "webhook.disabled":
+            raise KeyError(notice.trigger)
+    SAID.extend(notice.event_id for notice in notices)
+"""
+
+
+@pytest.fixture
+def told(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, str]]]:
+    """Lets a plugin be told until something is reached, without long waits; how it went, each state once."""
+    monkeypatch.setattr(plugin_news, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(plugin_news, "LONGEST_WAIT", 0.002)
+    host = Host(database, load_picky(tmp_path), max_payload_bytes=1 << 20)
+    doors = PluginDoors(database, host)
+
+    def tell(plugin: Plugin, until: Callable[[], object], words: str = "") -> list[tuple[str, str]]:
+        states: dict[tuple[str, str], None] = {}
+
+        async def run() -> None:
+            teller = plugin_news.Teller(
+                plugin,
+                doors,
+                lambda position: doors.store(plugin.name, [], position),
+                lambda state, problem: states.setdefault((state, problem or "")),
+            )
+            running = asyncio.create_task(teller.run())
+            async with asyncio.timeout(30):
+                while not (until() and words in str(states)):
+                    assert not running.done(), running.exception()
+                    await asyncio.sleep(0.005)
+            running.cancel()
+
+        asyncio.run(run())
+        return list(states)
+
+    return tell
+
+
+def load_picky(folder: Path) -> Plugins:
+    (folder / "picky.py").write_text(PICKY)
+    return plugin_loader.load(folder, builtin=builtin.PLUGINS, entry_points=False)
+
+
+@pytest.mark.parametrize("first", [0, 3, 5])
+def test_a_notice_that_is_never_taken_is_set_aside_and_the_others_are_told(
+    database: Database, told, tmp_path: Path, first: int
+) -> None:
+    plugin = next(one for one in load_picky(tmp_path).running if one.name == "picky")
+    module = sys.modules[plugin.contents.notified.__module__]
+    begin(database)
+    made = [ids.new_id() for _ in range(6)]
+    triggers = [FAILING] * 6
+    triggers[first] = "webhook.disabled"
+    for one, trigger in zip(made, triggers, strict=True):
+        database.write_now(store, one, trigger, NOTICE)
+    evil = ids.event_text(made[first])
+    others = [ids.event_text(one) for one in made if one != made[first]]
+    states = told(plugin, lambda: len(module.SAID) >= 5 and not database.read_now(unheard), "set aside")
+    assert sorted(module.SAID) == sorted(others), "each once"
+    said = [problem for state, problem in states if state == "running" and problem]
+    assert said == [
+        f"webhook.disabled ({evil}) was set aside after 6 tries. Plugin picky: notified raised KeyError: "
+        "'webhook.disabled'."
+    ]
+
+
+def test_while_none_is_taken_none_is_set_aside(database: Database, told, tmp_path: Path) -> None:
+    plugin = next(one for one in load_picky(tmp_path).running if one.name == "picky")
+    module = sys.modules[plugin.contents.notified.__module__]
+    begin(database)
+    made = [ids.new_id() for _ in range(5)]
+    for one in made:
+        database.write_now(store, one, FAILING, NOTICE)
+    module.DOWN.append(True)
+    rounds: list[int] = []
+    states = told(plugin, lambda: rounds.append(1) or len(rounds) > 100)
+    assert {state for state, _ in states} == {"failing"}
+    module.DOWN.clear()
+    told(plugin, lambda: len(module.SAID) == 5)
+    assert [ids.event_text(one) for one in made] == module.SAID, "in order"
+
+
+def begin(database: Database) -> None:
+    """From now on the plugin hears."""
+    place = notices.place_at(times.utcnow() - timedelta(seconds=1))  # every id made from now on is above
+    row = {"plugin": "picky notified", "position": place.text(), "updated_at": times.utcnow()}
+    database.write_now(lambda session: session.execute(table(Checkpoint).insert(), [row]))
+
+
+def unheard(session: Session) -> list[int]:
+    place = notices.place_of(session.execute(sa.select(table(Checkpoint).c.position)).scalar_one())
+    found, _ = notices.read(session, place, now=times.utcnow())
+    return [int(event.id or 0) for event in found]
+
+
 # --- the order in which notices are heard
 
 
-def store(session: Session, event_id: int, trigger: str) -> None:
+NOTICE = '{"webhook": {"id": 1}}'
+
+
+def store(session: Session, event_id: int, trigger: str, payload: str = "{}") -> None:
     now = times.utcnow()
     row = {
         "id": event_id,
         "trigger": trigger,
-        "payload": "{}",
+        "payload": payload,
         "occurred_at": now,
         "created_at": now,
         "actor": "system",

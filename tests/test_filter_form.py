@@ -1,18 +1,19 @@
 """The panel for a webhook's filter and body in a real browser: it tries them while one writes; then they hold."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
+from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture, serve
 from webhook_ui import ids, rehearsing
 from webhook_ui.actors import Role
 from webhook_ui.expressions import Document
 from webhook_ui.history.samples import recent
 from webhook_ui.models import Webhook
-from webhook_ui.rehearsing import Draft, rehearse
+from webhook_ui.rehearsing import Draft, Given, rehearse
 
 pytest_plugins = ["tests.browser"]
 
@@ -29,6 +30,28 @@ def open_panel(page: Page) -> Locator:
 def choose(page: Page, panel: Locator, name: str, option: str) -> None:
     panel.get_by_role("combobox", name=name).click()
     page.get_by_role("option", name=option).click()
+
+
+SHAPER = """
+from webhook_ui import hookimpl
+
+@hookimpl
+def transform_payload(trigger, webhook, payload):
+    if webhook.title == "Changed":
+        return {"greeting": "Hello " + payload["name"], "big": payload["id"]}
+    if webhook.title == "Raising":
+        raise LookupError("no <such> thing")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with a plugin that changes payloads of some webhooks."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "shaper.py").write_text(SHAPER)
+    with serve(folder) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +144,26 @@ def test_a_template_that_fails_is_explained(site: Site, enter: Enter, receiver: 
 
 
 @pytest.mark.browser
+def test_what_plugins_make_of_the_payload_is_in_the_preview(site: Site, enter: Enter) -> None:
+    """The body is what would be sent, byte for byte; a plugin that raises is named."""
+    changed, raising = (site.add(title, triggers=["order.refunded"]) for title in ("Changed", "Raising"))
+    site.emit("order.refunded", '{"id": 98765432109876543210, "name": "Ada"}')
+    page = enter(f"/webhooks/{changed.id}?tab=settings").page
+    panel = open_panel(page)
+    body = panel.get_by_role("region", name="Body as it would be sent")
+    expect(body).to_contain_text('"greeting": "Hello Ada"')
+    expect(body).to_contain_text("98765432109876543210")
+    expect(panel.get_by_text("Plugins have changed the payload for this webhook")).to_be_visible()
+    panel.get_by_role("textbox", name="Filter").fill("data.name == 'Ada'")
+    expect(panel.get_by_role("status")).to_contain_text("This event passes")
+    choose(page, panel, "Shape", "Slack")
+    expect(body).to_contain_text("Hello Ada")
+    page.goto(f"{site.url}/webhooks/{raising.id}?tab=settings")
+    said = "Nothing would be sent: Plugin shaper: transform_payload raised LookupError: no <such> thing."
+    expect(open_panel(page).get_by_text(said)).to_be_visible()
+
+
+@pytest.mark.browser
 def test_who_may_only_look_is_offered_no_change(enter: Enter, billing: Webhook) -> None:
     page = enter(f"/webhooks/{billing.id}?tab=settings", role=Role.viewer).page
     expect(page.get_by_label("Filter and body", exact=True)).to_be_visible()
@@ -132,7 +175,8 @@ def test_without_an_event_nothing_is_tried(site: Site) -> None:
     found: Any = site.database.read_now(rehearse, draft, None, [])
     assert (found.verdict, found.shaped, found.tried) == (None, None, 0)
     example = Document(event_id="e", trigger="t", timestamp="x", payload='{"id": 2}')
-    found = site.database.read_now(rehearse, draft, example, [1, 2, 3])  # events that are gone by now
+    given = Given(document=example, payload=example.payload)
+    found = site.database.read_now(rehearse, draft, given, [1, 2, 3])  # events that are gone by now
     assert (found.verdict.clause, found.tried, found.shaped is not None) == ("data.id == `1`", 0, True)
 
 

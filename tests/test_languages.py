@@ -249,6 +249,7 @@ NO_WORDS = re.compile(
     | \{"id".*\} | WEBHOOK_UI_\w+ | (?<!\w)/\S+ | \bplugins/ | webhook_ui\.builtin\S* | SQLite\ [\d.]+ | \bmon-fri\b
     | ^\s*(?:dns|connect|tls|wait|console|accounts|command\ line)\s*$  # as programs say it
     | ^\s*(?:Python|nicegui|sqlmodel|sqlalchemy|httpx|aiohttp|apscheduler|pluggy|pydantic)\s*$
+    | ^\s*(?:alerts|inbound|orders|schedule|ed25519|[a-z0-9]*_[a-z0-9]+)\s*$  # names of plugins and signers
     | ^Clear$  # Quasar's, in the languages that it knows
     """,
     re.VERBOSE,
@@ -294,7 +295,11 @@ def shop(site: Site, receiver: Receiver) -> Iterator[set[str]]:
     triggers = [found.trigger for found in site.plugins.triggers.values()] + engine_events.register_triggers()
     said = {text for trigger in triggers for text in (trigger.title, trigger.description)}
     modules = [standard_signatures.__doc__, ed25519_signatures.__doc__, engine_events.__doc__]
-    plugins = {title.partition(":")[0] for title in (*(info.title for info in site.plugins.loaded), *map(str, modules))}
+    titles = [*(info.title for info in site.plugins.loaded), *(str(words).strip() for words in modules)]
+    titles = [title.partition("\n")[0] for title in titles]
+    signers = {*site.plugins.signers, *(one.title for one in site.plugins.signers.values())}
+    signers |= {one.title for module in (standard_signatures, ed25519_signatures) for one in module.register_signers()}
+    plugins = {title.partition(":")[0] for title in titles} | {*titles} | signers
     yield {"Facturas", "Zahlenwerk", "Zahlen", "Kaputt", "Pausiert", "Ruhend", "zz", *said, *plugins}
     site.clear()
 

@@ -20,6 +20,7 @@ from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.plugin_loader import PluginProblem, Plugins
+from webhook_ui.plugin_words import brings
 
 SHIPPED = Path(__file__).parent.parent / "plugins"
 
@@ -326,8 +327,8 @@ def test_settings_come_from_the_environment_and_are_judged(tmp_path: Path, monke
     assert (setting.token.get_secret_value(), setting.sizes, setting.least) == ("s3cret", [1, 2], 1)
     assert "s3cret" not in repr(setting)
     for name, value, message in (
-        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be greater than"),
-        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Input should be a valid integer"),
+        ("LEAST", "0", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Must be greater than"),
+        ("LEAST", "many", "The setting WEBHOOK_UI_GIT_HUB_LEAST is not right: Must be a whole number."),
         ("SIZES", "[1", "Write lists and objects as JSON."),
         ("LEATS", "2", "It has no setting WEBHOOK_UI_GIT_HUB_LEATS. Did you mean WEBHOOK_UI_GIT_HUB_LEAST?"),
     ):
@@ -367,6 +368,56 @@ def test_a_plugins_settings_are_no_unknown_ones(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("WEBHOOK_UI_GITLAB_TOKEN", "x")
     with pytest.raises(UsageError, match="Unknown setting WEBHOOK_UI_GITLAB_TOKEN"):
         settings.load()
+
+
+NEEDING = """
+from pydantic import BaseModel
+from webhook_ui import Job, hookimpl, needs_settings
+
+class Settings(BaseModel):
+    folder: str | None = None
+    places: list[int] = []
+    every: int = 0
+
+@hookimpl
+def register_settings():
+    return Settings
+
+@hookimpl
+@needs_settings("folder", "places")
+def register_jobs(host):
+    return [Job("sweep", print, every=host.setting.folder)]
+
+@hookimpl
+@needs_settings("every")
+async def source(host):
+    pass
+"""
+
+
+def test_signals_are_the_servers(tmp_path: Path) -> None:
+    problem = problem_of(tmp_path, "import signal\nsignal.signal(signal.SIGTERM, print)\n")
+    assert problem.line == 2
+    assert problem.message.startswith("signal only works in main thread of the main interpreter. Plugins are loaded on")
+    assert "behind the yield of a source" in problem.message
+
+
+def test_hooks_may_wait_for_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "bins.py", NEEDING)
+    (plugin,) = load(tmp_path).running
+    assert plugin.contents.jobs == ()
+    assert plugin.contents.idle == {"register_jobs": ["WEBHOOK_UI_BINS_FOLDER", "WEBHOOK_UI_BINS_PLACES"]}
+    assert plugin.contents.source is not None, "0 is a value"
+    lines = [thing.line() for thing in brings(plugin)]
+    assert "jobs  not configured: set WEBHOOK_UI_BINS_FOLDER, WEBHOOK_UI_BINS_PLACES" in lines
+    monkeypatch.setenv("WEBHOOK_UI_BINS_PLACES", "[1]")
+    (plugin,) = load(tmp_path).running
+    assert plugin.contents.idle == {"register_jobs": ["WEBHOOK_UI_BINS_FOLDER"]}
+    problem = problem_of(tmp_path / "other", NEEDING.replace('"folder", "places"', '"foldr"'))
+    assert problem.message == (
+        "register_jobs needs the setting foldr, which register_settings does not give. Did you mean folder?"
+    )
+    assert problem.line == 16
 
 
 def test_a_signers_name_belongs_to_the_first(tmp_path: Path) -> None:

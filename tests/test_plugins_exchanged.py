@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, EmailStr, Field, HttpUrl, SecretStr
 
 from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture, serve
 from webhook_ui import plugin_loader, plugin_settings, plugin_values, webhooks
@@ -20,6 +21,7 @@ from webhook_ui.actors import CLI, Actor, Role
 from webhook_ui.composing import Composer
 from webhook_ui.database import Database
 from webhook_ui.errors import Forbidden, Invalid
+from webhook_ui.languages import spoken
 from webhook_ui.models import table
 from webhook_ui.outbox import Target
 from webhook_ui.plugin_search import stamps
@@ -95,6 +97,18 @@ class Settings(BaseModel):
     needed: str
 
 
+PAGED = """
+
+from webhook_ui import Page
+
+@hookimpl
+def register_pages():
+    from nicegui import ui
+
+    return [Page("hall", "Hall", lambda: ui.label("Come in"))]
+"""
+
+
 # without a browser
 
 
@@ -106,9 +120,9 @@ def test_what_is_saved_is_sealed_checked_and_on_record(database: Database, monke
         save({"count": 3}, VIEWER)
     for changes, wrong in (
         ({"count": 3}, {"needed": "It is missing."}),
-        ({"needed": "x", "count": 0}, {"count": "Input should be greater than or equal to 1."}),
+        ({"needed": "x", "count": 0}, {"count": "Must be greater than or equal to 1."}),
         ({"needed": "x", "nothing": 1}, {"nothing": "The plugin has no such setting."}),
-        ({"needed": "x", "endpoints": {"a": {}}}, {"endpoints": "a.secret: Field required."}),
+        ({"needed": "x", "endpoints": {"a": {}}}, {"endpoints": "a.secret: It is missing."}),
     ):
         with pytest.raises(Invalid) as refused:
             save(changes)
@@ -136,6 +150,39 @@ def test_what_is_saved_is_sealed_checked_and_on_record(database: Database, monke
     assert isinstance(settings, Settings)
     assert (settings.count, settings.kind, settings.token.get_secret_value(), wrong) == (7, "b", TOKEN, [])  # type: ignore[union-attr]
     assert plugin_settings.secrets_of(Settings) == {"token", "endpoints"}
+
+
+class Worded(BaseModel):
+    port: int = Field(1, ge=1)
+    share: Decimal = Decimal(1)
+    on: bool = True
+    kind: Literal["a", "b"] = "a"
+    key: SecretStr = Field(SecretStr("long enough"), min_length=8)
+    name: str = Field("abc", pattern="[a-z]+", max_length=5)
+    to: list[EmailStr] = Field(["a@example.com"], min_length=1)
+    url: HttpUrl | None = None
+
+
+def test_what_pydantic_says_of_settings_is_said_in_the_readers_words() -> None:
+    wrong = {"port": "x", "share": "y", "on": "z", "kind": "c", "key": "k", "name": "A", "to": ["x"], "url": "u"}
+    words = {
+        "port": ("Must be a whole number.", "Debe ser un número entero."),
+        "share": ("Must be a number.", "Debe ser un número."),
+        "on": ("Must be true or false.", "Debe ser verdadero o falso (true o false)."),
+        "kind": ("Must be one of these: a, b.", "Debe ser uno de estos: a, b."),
+        "key": ("Must be longer: at least 8.", "Debe ser más largo: al menos 8."),
+        "name": ("Must match the pattern [a-z]+.", "Debe ajustarse al patrón [a-z]+."),
+        "to": ("0: Must be an e-mail address.", "0: Debe ser una dirección de correo."),
+        "url": (
+            "Must be an address, such as https://example.com.",
+            "Debe ser una dirección, como https://example.com.",
+        ),
+    }
+    for number, code in enumerate(("en", "es")):
+        with spoken(code):
+            found = plugin_settings.mistakes("worded", Worded, wrong)
+            assert found == {name: said[number] for name, said in words.items()}
+            assert plugin_settings.mistakes("worded", Worded, {"port": 0}).keys() == {"port"}
 
 
 def _changes(session: Any) -> Any:
@@ -301,7 +348,8 @@ def test_settings_are_saved_in_the_page_and_files_are_exchanged(site: Site, ente
 
     # a file that was changed
     triggers = enter("/triggers").page
-    expect(triggers.get_by_text("greeter.said", exact=True)).to_be_visible()
+    listed = triggers.get_by_role("table", name="Triggers")
+    expect(listed.get_by_text("greeter.said", exact=True)).to_be_visible()
     (folder / "greeter.py").write_text(GREETER.replace("def register_triggers():", "def register_triggers(:"))
     expect(triggers.get_by_role("alert").first).to_contain_text("was refused")
     shown = triggers.get_by_role("main").get_by_role("alert")
@@ -316,15 +364,21 @@ def test_settings_are_saved_in_the_page_and_files_are_exchanged(site: Site, ente
     more = GREETER.replace(
         '{"n": 1})]', '{"n": 1}), Trigger("greeter.left", "Farewell", "It left.", {"n": 1})]'
     ).replace("return host.setting.greeting", 'return "new"')
-    (folder / "greeter.py").write_text(more.replace('"greeting": host.setting.greeting', '"greeting": "ahoy"'))
-    expect(triggers.get_by_text("greeter.left", exact=True)).to_be_visible()
+    (folder / "greeter.py").write_text(more.replace('"greeting": host.setting.greeting', '"greeting": "ahoy"') + PAGED)
+    expect(listed.get_by_text("greeter.left", exact=True)).to_be_visible()
     expect(shown).to_have_count(0)
     said(receiver, lambda found: found[-1]["greeting"] == "ahoy")
     assert httpx.get(f"{site.url}/plugins/greeter/now").json() == "new"
     assert site.run("emit", "greeter.left", json.dumps({"n": 0}))
 
+    hall = triggers.get_by_role("navigation", name="Main").get_by_role("link", name="Hall")
+    hall.click()  # a page that has come stands in the navigation of tabs that are open
+    expect(triggers.get_by_text("Come in")).to_be_visible()
+    triggers.go_back()
+
     (folder / "greeter.py").unlink()
-    expect(triggers.get_by_text("greeter.said", exact=True)).to_have_count(0)
+    expect(hall).to_have_count(0)
+    expect(listed.get_by_text("greeter.said", exact=True)).to_have_count(0)
     expect(toast).to_contain_text("Plugin greeter is gone.")
     assert httpx.get(f"{site.url}/plugins/greeter/now").status_code == 404
     numbers = [one["n"] for one in said(receiver, lambda found: any(one["n"] == 0 for one in found)) if one["n"]]

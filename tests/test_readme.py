@@ -144,7 +144,7 @@ def test_the_application_works_as_written(tmp_path: Path, sqlite_url: sa.URL, mo
 def test_the_mounted_dashboard_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    exec(PYTHON[2], names)
+    exec(PYTHON[3], names)
     names["app"].add_middleware(SessionMiddleware, secret_key="a key that only tests use")
     try:
         with TestClient(names["app"], follow_redirects=False) as client:
@@ -158,7 +158,7 @@ def test_the_receiver_works_as_written() -> None:
     secret, body = signing.new_secret(), b'{"type":"user.created","data":{}}'
     headers = dict(signing.headers([secret], "evt_1", int(time.time()), body))
     names: dict[str, object] = {"secret": secret, "body": body, "headers": headers}
-    exec(PYTHON[3], names)
+    exec(PYTHON[4], names)
     assert names["event"] == json.loads(body)
 
 

@@ -33,13 +33,26 @@ def test_what_init_writes_is_what_is_shipped() -> None:
     assert all(len(path.read_text().splitlines()) < 120 for path in PLUGINS.glob("*.py"))
 
 
-@pytest.mark.parametrize("name", ["schedule", "inbound", "sql_watch", "folder_watch"])
-def test_without_settings_they_do_nothing(name: str, load_plugin: Load) -> None:
-    plugin = load_plugin(PLUGINS / f"{name}.py")
-    assert not plugin.contents.triggers
-    assert not plugin.contents.jobs
-    if plugin.contents.source:
-        plugin.run_source(until=lambda: False)
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("schedule", ["EVENTS"]),
+        ("inbound", ["ENDPOINTS"]),
+        ("sql_watch", ["DATABASE_URL", "TABLE"]),
+        ("folder_watch", ["FOLDER"]),
+        ("alerts", ["TO"]),
+    ],
+)
+def test_without_settings_they_do_nothing_and_say_what_is_to_be_set(
+    name: str, lacking: list[str], load_plugin: Load
+) -> None:
+    contents = load_plugin(PLUGINS / f"{name}.py").contents
+    assert not contents.triggers
+    assert not contents.jobs
+    assert contents.source is contents.notified is contents.router is None
+    variables = [f"WEBHOOK_UI_{name.upper()}_{setting}" for setting in lacking]
+    assert contents.idle
+    assert all(unset == variables for unset in contents.idle.values())
 
 
 def test_schedule_fires_by_the_clock(load_plugin: Load, deliver: Callable[..., object]) -> None:

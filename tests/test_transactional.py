@@ -13,7 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 import webhook_ui
 from tests.processes import ROOT
 from tests.stored import PENDING, add_webhook, change, state
-from webhook_ui import ids, times, transactional
+from webhook_ui import ids, plugin_loader, plugin_values, settings, storage, times, transactional
+from webhook_ui.actors import CLI
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.errors import Conflict, Invalid, UsageError
@@ -156,6 +157,47 @@ def test_a_database_without_our_tables_is_refused_and_stays_as_it_is(tmp_path: P
     assert sa.inspect(engine).get_table_names() == []
     with Session() as session, pytest.raises(UsageError, match="no one database"):
         webhook_ui.emit(session, "user.created", ZOE)
+
+
+NAMED = """
+from pydantic import BaseModel
+from webhook_ui import Trigger, hookimpl
+
+class Settings(BaseModel):
+    trigger: str
+
+@hookimpl
+def register_settings():
+    return Settings
+
+@hookimpl
+def register_triggers(host):
+    return [Trigger(host.setting.trigger, "Named", "", {"id": 1})]
+"""
+
+
+def test_settings_that_were_saved_on_the_page_count(
+    sqlite_url: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the server loads its plugins with, an application in another process does too."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "named.py").write_text(NAMED)
+    url = sqlite_url.render_as_string(hide_password=False)
+    given = {"plugins_dir": tmp_path / "plugins", "database_url": url, "data_dir": tmp_path}
+    with pytest.raises(UsageError, match="WEBHOOK_UI_NAMED_TRIGGER is missing"):
+        webhook_ui.configure(**given)
+    assert not (tmp_path / "secret.key").exists(), "who only looks makes no key"
+    database = storage.open_database(settings.load(**given))
+    model = next(iter(plugin_loader.load(tmp_path / "plugins", entry_points=False).models.values()))
+    saving = {"actor": CLI, "now": times.utcnow()}
+    database.write_now(plugin_values.save, "named", model, {"trigger": "saved.here"}, **saving)
+    database.close()
+    webhook_ui.configure(**given)
+    engine = sa.create_engine(sqlite_url)
+    with Session(engine) as session:
+        assert webhook_ui.emit(session, "saved.here", {"id": 1})
+        session.commit()
+    engine.dispose()
 
 
 def test_a_plugin_that_cannot_be_loaded_stops_the_application(tmp_path: Path) -> None:

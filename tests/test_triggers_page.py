@@ -66,6 +66,50 @@ class Model(BaseModel):
     odd: int | str = 1
 
 
+WATCHER = '''"""Watcher: looks after something."""
+
+from pydantic import BaseModel
+
+from webhook_ui import Job, hookimpl, needs_settings
+
+requires = "webhook-ui>=0.1"
+
+
+class Settings(BaseModel):
+    folder: str = ""
+
+
+@hookimpl
+def register_settings():
+    return Settings
+
+
+@hookimpl
+@needs_settings("folder")
+async def source(host):
+    pass
+
+
+@hookimpl
+def register_jobs():
+    return [Job("sweep", print, every=3600)]
+
+
+@hookimpl
+async def delivery_attempted(delivery):
+    pass
+'''
+DYING = '''"""Dying: a source and nothing else."""
+
+from webhook_ui import hookimpl
+
+
+@hookimpl
+async def source(host):
+    raise RuntimeError("the feed is <b>gone</b>")
+'''
+
+
 def field(kind: payload_fields.Kind, *options: str) -> PayloadField:
     return PayloadField(name="x", kind=kind, note="", required=True, options={one: one for one in options})
 
@@ -149,7 +193,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (folder / "plugins").mkdir()
     (folder / "plugins" / "shop_events.py").write_text(BROKEN)
     (folder / "plugins" / "strange.py").write_text(STRANGE)
-    with serve(folder) as made:
+    (folder / "plugins" / "watcher.py").write_text(WATCHER)
+    (folder / "plugins" / "dying.py").write_text(DYING)
+    with serve(folder, expected=["RuntimeError: the feed is <b>gone</b>"]) as made:
         yield made
 
 
@@ -216,6 +262,38 @@ def test_the_page_says_who_listens_and_what_could_not_be_loaded(site: Site, ente
     expect(page.get_by_text("No trigger matches “nothing has this”")).to_be_visible()
     page.get_by_role("button", name="Clear filters").click()
     expect(line(page, "user.created")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_plugins_without_triggers_are_seen_with_what_they_bring(site: Site, enter: Enter) -> None:
+    """All that `plugin list` says, and how it does besides."""
+    page = enter("/triggers").page
+    plugins = page.get_by_role("region", name="Plugins")
+
+    def of(name: str) -> Locator:
+        heading = page.get_by_role("heading", name=name, exact=True)
+        return plugins.get_by_role("listitem").filter(has=heading)
+
+    expect(of("shop_events")).to_contain_text("Not loaded")
+    expect(of("shop_events")).to_contain_text("register_trigger is not a hook. Did you mean register_triggers?")
+    expect(of("dying")).to_contain_text(
+        "Plugin dying: source raised RuntimeError: the feed is <b>gone</b>.", timeout=15000
+    )
+    expect(of("dying")).to_contain_text("Failing")
+    watcher = of("watcher")
+    for words in ("Not configured", "needs webhook-ui>=0.1", "plugins/watcher.py", "Watcher: looks after something."):
+        expect(watcher).to_contain_text(words)
+    expect(watcher).to_contain_text("Source:to be setWEBHOOK_UI_WATCHER_FOLDER")
+    expect(watcher).to_contain_text("hears of every attempt")
+    expect(watcher).to_contain_text("sweep")
+    names = [
+        line
+        for line in site.installation.run("plugin", "list").stdout.splitlines()
+        if line and not line.startswith(" ")
+    ]
+    assert plugins.get_by_role("listitem").count() == len(names)
+    for line in names:
+        expect(of(line.split()[0])).to_have_count(1)
 
 
 @pytest.mark.browser

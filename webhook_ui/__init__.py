@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # so that an author's type checker knows them too
+    from webhook_ui.migrations import include_name, migrate
     from webhook_ui.mounting import mount
     from webhook_ui.operators import Operator
     from webhook_ui.plugin_api import Trigger, hookimpl
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # so that an author's type checker knows them too
         Sign,
         Signer,
         Webhook,
+        needs_settings,
         open_to_all,
     )
     from webhook_ui.transactional import configure, emit, emit_on_delete, emit_on_insert, emit_on_update
@@ -43,7 +45,10 @@ _HOMES = {
     "emit_on_insert": "webhook_ui.transactional",
     "emit_on_update": "webhook_ui.transactional",
     "hookimpl": "webhook_ui.plugin_api",
+    "include_name": "webhook_ui.migrations",
+    "migrate": "webhook_ui.migrations",
     "mount": "webhook_ui.mounting",
+    "needs_settings": "webhook_ui.plugin_types",
     "open_to_all": "webhook_ui.plugin_types",
 }
 __all__ = [
@@ -66,7 +71,10 @@ __all__ = [
     "emit_on_insert",
     "emit_on_update",
     "hookimpl",
+    "include_name",
+    "migrate",
     "mount",
+    "needs_settings",
     "open_to_all",
 ]
 

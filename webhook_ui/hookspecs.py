@@ -102,5 +102,7 @@ async def notified(host: Host, notices: Sequence[Notice]) -> None:
     They are the events of `webhook.failing`, `webhook.recovered`, `webhook.disabled` and `delivery.exhausted`, from the
     first start with this plugin on; how far it has heard is stored. When it raises, or takes more than 60 s, it is told
     the same again, together with what came later, after 5 s at first and 5 minutes at last, and is shown as failing
-    meanwhile. Only a crash before the end is noted can bring notices a second time.
+    meanwhile. After five times notices are told one by one: what is refused then, while others are taken, is set aside,
+    logged and shown, and does not hold up the others. Only a crash before the end is noted can bring notices a second
+    time.
     """

@@ -1,6 +1,7 @@
 """What one plugin's hooks give: asked once, at load, each answer checked. Other plugins are not known here."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ from webhook_ui.plugin_checks import Function, place, signer_mistakes
 from webhook_ui.plugin_host import PluginHost
 from webhook_ui.plugin_problems import Mistake, raised
 from webhook_ui.plugin_runner import Runner
-from webhook_ui.plugin_types import Job, Page, Signer, Source
+from webhook_ui.plugin_types import NEEDS, Job, Page, Signer, Source
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -40,6 +41,8 @@ class Contents:
     notified: Function | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     """In which file each hook stands."""
+    idle: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Hooks that were not asked, as they need settings first, with the variables of these."""
 
 
 class HookRaised(Exception):  # noqa: N818 - reads as what it says
@@ -67,6 +70,7 @@ def gather(
     settings, setting = asking.settings(name, core_settings, plugins, saved)
     host = PluginHost(name, setting)
     given: dict[str, Any] = {}
+    asking.look_what_is_needed(name, settings, setting)
     if not asking.mistakes:  # without its settings the others can only fail
         given = {
             "triggers": asking.many("register_triggers", Trigger, host=host),
@@ -79,6 +83,7 @@ def gather(
             "attempted": asking.behaviour("delivery_attempted"),
             "notified": asking.behaviour("notified"),
             "files": asking.files("register_triggers", "register_signers"),
+            "idle": asking.idle,
         }
         for signer in given["signers"]:
             asking.mistakes += signer_mistakes(signer)
@@ -93,6 +98,7 @@ class _Asking:
 
     manager: pluggy.PluginManager
     mistakes: list[Mistake] = field(default_factory=list)
+    idle: dict[str, list[str]] = field(default_factory=dict)
 
     def settings(
         self, plugin: str, core: Iterable[str], plugins: Iterable[str], saved: Mapping[str, Any]
@@ -109,6 +115,24 @@ class _Asking:
         for sentence in sentences:
             self._wrong(hook, sentence)
         return model, setting
+
+    def look_what_is_needed(self, plugin: str, model: type[BaseModel] | None, setting: BaseModel | None) -> None:
+        """Which hooks are not to be asked yet (`needs_settings`), and which need what there is not."""
+        for hook in vars(self.manager.hook):
+            for function in self._functions(hook):
+                needed = getattr(function, NEEDS, ())
+                self._check_needed(hook, needed, model.model_fields if model else {})
+                unset = [name for name in needed if setting is not None and _is_unset(getattr(setting, name, None))]
+                if unset:
+                    self.idle[hook] = [f"{plugin_settings.prefix_of(plugin)}{name.upper()}" for name in unset]
+
+    def _check_needed(self, hook: str, needed: Iterable[str], known: Iterable[str]) -> None:
+        if self.mistakes:  # without its settings nothing can be said of them
+            return
+        for name in [name for name in needed if name not in known]:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Its settings are {', '.join(known) or 'none'}."
+            self._wrong(hook, f"{hook} needs the setting {name}, which register_settings does not give. {hint}")
 
     def many(self, hook: str, kind: type[T], **arguments: Any) -> tuple[T, ...]:
         wanted = _INSTEAD[kind]
@@ -157,6 +181,8 @@ class _Asking:
             self._wrong(hook, f"It registers the {kind} {name} twice. Remove or rename one.")
 
     def _functions(self, hook: str) -> list[Function]:
+        if hook in self.idle:
+            return []
         return [each.function for each in getattr(self.manager.hook, hook).get_hookimpls()]
 
     def _call(self, hook: str, **arguments: Any) -> list[Any]:
@@ -186,6 +212,11 @@ class _LazyRouter:
     def __getattr__(self, name: str) -> Any:
         self.made = self.made or self._new_router()
         return getattr(self.made, name)
+
+
+def _is_unset(value: object) -> bool:
+    """None, and what is empty; 0 and False are values."""
+    return value is None or (isinstance(value, Sized) and len(value) == 0)
 
 
 def _a(value: object) -> str:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -13,11 +15,26 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Invalid
 from webhook_ui.history import notices
+from webhook_ui.history.notices import Place
 from webhook_ui.host import Emission, Host
 from webhook_ui.models import Checkpoint, table
 from webhook_ui.plugin_types import Event, Notice
 
 _checkpoint = table(Checkpoint)
+
+
+@dataclass(frozen=True)
+class News:
+    """What the engine has said since a place, as it was found at a moment."""
+
+    notices: Sequence[Notice]
+    place: Place
+    now: datetime
+
+    def position(self, heard: Sequence[Notice]) -> str:
+        """What is to be stored when these were heard."""
+        all_of_them, done = ({ids.event_number(one.event_id) for one in some} for some in (self.notices, heard))
+        return notices.behind(self.place, sorted(done), sorted(all_of_them - done), now=self.now).text()
 
 
 class PluginDoors:
@@ -46,10 +63,10 @@ class PluginDoors:
         """What was stored under this name."""
         return await self._database.read(_read, name)
 
-    async def news(self, name: str) -> tuple[list[Notice], str]:
-        """What the engine has said since the position under this name, and the position behind it."""
-        events, position = await self._database.read(_news, name)
-        return [self._notice(event) for event in events], position
+    async def news(self, name: str) -> News:
+        """What the engine has said since the position under this name."""
+        events, place, now = await self._database.read(_news, name)
+        return News([self._notice(event) for event in events], place, now)
 
     def _notice(self, event: models.Event) -> Notice:
         payload = json.loads(event.payload)
@@ -95,9 +112,10 @@ def _read(session: Session, name: str) -> str | None:
     return found
 
 
-def _news(session: Session, name: str) -> tuple[Sequence[models.Event], str]:
+def _news(session: Session, name: str) -> tuple[Sequence[models.Event], Place, datetime]:
     position, now = _read(session, name), moment(session)
     if position is None:  # what was said before is no news
-        return [], notices.place_at(now).text()
-    events, place = notices.read(session, notices.place_of(position), now=now)
-    return events, place.text()
+        return [], notices.place_at(now), now
+    place = notices.place_of(position)
+    events, _ = notices.read(session, place, now=now)
+    return events, place, now

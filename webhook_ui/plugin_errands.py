@@ -14,10 +14,10 @@ import structlog
 
 from webhook_ui import times
 from webhook_ui.errors import PluginFault, Unavailable, WebhookUIError
-from webhook_ui.history.notices import GROUP
 from webhook_ui.host import MAX_BATCH
 from webhook_ui.plugin_doors import PluginDoors
 from webhook_ui.plugin_loader import Plugin, Plugins
+from webhook_ui.plugin_news import WHAT, Teller
 from webhook_ui.plugin_problems import raised
 from webhook_ui.plugin_types import Event, Job, call_by_name
 from webhook_ui.schedule import Clock
@@ -25,8 +25,6 @@ from webhook_ui.vitals import Errand
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds before a source that died is started again
 STEADY_SECONDS = 60.0  # after which a source counts as having started well
-NEWS_SECONDS = 5.0  # until it is looked again whether the engine has said something
-NOTIFIED_SECONDS = 60.0  # that a plugin has for what it is told
 AWAY_SECONDS = 5.0  # until the database is asked again for a job's last time
 
 log = structlog.get_logger()
@@ -131,35 +129,9 @@ class Errands:
                 return
 
     async def _keep_notified(self, plugin: Plugin) -> None:
-        """Tells a plugin what the engine has said; what it could not take it is told again, with what came later."""
-        place, told = f"{plugin.name} notified", ""
-        wait = NEWS_SECONDS
-        while plugin.contents.runner.off is None:
-            try:
-                news, position = await self._doors.news(place)
-                if news:
-                    make = partial(call_by_name, plugin.contents.notified, host=plugin.contents.host, notices=news)  # type: ignore[arg-type]  # there is one
-                    await plugin.contents.runner.run("notified", make, limit=NOTIFIED_SECONDS)
-            except WebhookUIError as error:
-                self._note(plugin, "notified", "failing", str(error))
-                log.warning(
-                    "notices.wait",
-                    plugin=plugin.name,
-                    reason=str(error),
-                    again_in_seconds=wait,
-                    exc_info=error.__cause__ if wait == NEWS_SECONDS else None,
-                )
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT)
-                continue
-            if news or not told:
-                await self._store(plugin, [], (place, position))
-                self._note(plugin, "notified", "running")
-                if news:
-                    log.info("notices.told", plugin=plugin.name, notices=len(news))
-                told, wait = position, NEWS_SECONDS
-            if len(news) < GROUP:
-                await asyncio.sleep(NEWS_SECONDS)
+        """Tells a plugin what the engine has said."""
+        teller = Teller(plugin, self._doors, partial(self._store, plugin, []), partial(self._note, plugin, WHAT))
+        await teller.run()
 
     async def _keep_job(self, plugin: Plugin, job: Job) -> None:
         """Runs a job whenever it is due. When it was due last is stored, so that what was missed is made up for."""

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -66,6 +66,13 @@ def load_one(path: Path, *, builtin: Sequence[ModuleType] = ()) -> Plugins:
     return _Loading(found).result()
 
 
+class _Head(NamedTuple):
+    """What a plugin says of itself: the first line of its docstring, and which version it needs."""
+
+    title: str = ""
+    requires: str = ""
+
+
 class _Loading:
     """Takes in one plugin after another, each whole or not at all."""
 
@@ -117,7 +124,7 @@ class _Loading:
         if kept := self._kept.get(candidate.name):
             self._add(kept)
             return
-        contents, title, mistakes = self._judge(candidate)
+        contents, head, mistakes = self._judge(candidate)
         before = self._before.get(candidate.name) if mistakes else None
         if before is not None and any(self._duplicates(before.contents)):
             before = None  # another one has taken its names meanwhile
@@ -134,8 +141,9 @@ class _Loading:
             name=candidate.name,
             source=candidate.source,
             where=candidate.where,
-            title=title,
+            title=head.title,
             triggers=len(contents.triggers),
+            requires=head.requires,
         )
         self._add(Plugin(info=info, contents=contents, saved=self._saved.get(candidate.name, NOTHING)))
 
@@ -147,22 +155,22 @@ class _Loading:
         if contents.settings is not None:
             self._models.setdefault(plugin.name, contents.settings)
 
-    def _judge(self, candidate: Candidate) -> tuple[Contents | None, str, list[Mistake]]:
+    def _judge(self, candidate: Candidate) -> tuple[Contents | None, _Head, list[Mistake]]:
         other = next((each.info for each in self._running if each.name == candidate.name), None)
         if other:
             message = f"There is a plugin {other.name} already ({other.where}). Rename this one."
-            return None, "", [Mistake(message=message)]
+            return None, _Head(), [Mistake(message=message)]
         saved = self._saved.get(candidate.name, NOTHING)
         same = (candidate.name, candidate.where, plugin_search.stamp(candidate), saved)
         try:
-            contents, title, mistakes = watched(
+            contents, head, mistakes = watched(
                 candidate.name, candidate.module, lambda: _brought(candidate, self._names, saved), same
             )
         except Endless as endless:
-            return None, "", [endless.mistake]
+            return None, _Head(), [endless.mistake]
         if contents is None:
-            return None, "", mistakes
-        return contents, title, [*mistakes, *self._duplicates(contents)]
+            return None, head, mistakes
+        return contents, head, [*mistakes, *self._duplicates(contents)]
 
     def _duplicates(self, contents: Contents) -> Iterator[Mistake]:
         owners = {name: each.plugin for name, each in self._triggers.items()}
@@ -190,17 +198,17 @@ def _taken(
 
 def _brought(
     candidate: Candidate, names: Sequence[str], saved: Mapping[str, Any]
-) -> tuple[Contents | None, str, list[Mistake]]:
+) -> tuple[Contents | None, _Head, list[Mistake]]:
     """All that runs of a plugin's own code while it is loaded; it raises nothing."""
     try:
         code = candidate.code()
         if code is not None and (mistakes := plugin_source.needs_mistakes(code) or plugin_source.doubled_hooks(code)):
-            return None, "", mistakes
+            return None, _Head(), mistakes
         plugin = candidate.bring()
         contents, mistakes = _contents(candidate, plugin, names, saved)
-        return contents, _title(candidate, plugin), mistakes
+        return contents, _head(candidate, plugin), mistakes
     except BaseException as error:  # SystemExit too: a plugin never stops the server
-        return None, "", [_mistake(candidate, error, import_message(error, candidate.path))]
+        return None, _Head(), [_mistake(candidate, error, import_message(error, candidate.path))]
 
 
 def _contents(
@@ -232,6 +240,8 @@ def _mistake(candidate: Candidate, error: BaseException, message: str) -> Mistak
     return Mistake(message=message, place=place_of(error, candidate.module, candidate.path))
 
 
-def _title(candidate: Candidate, plugin: object) -> str:
-    documentation = inspect.getdoc(plugin) if inspect.ismodule(plugin) else None
-    return (documentation or "").strip().partition("\n")[0].strip() or candidate.name
+def _head(candidate: Candidate, plugin: object) -> _Head:
+    is_module = inspect.ismodule(plugin)
+    documentation = inspect.getdoc(plugin) if is_module else None
+    title = (documentation or "").strip().partition("\n")[0].strip()
+    return _Head(title or candidate.name, str(getattr(plugin, plugin_source.NEEDS, "")) if is_module else "")

@@ -107,6 +107,11 @@ def import_message(error: BaseException, path: Path | None = None) -> str:
         )
     if isinstance(error, ImportError):
         return _missing(error, path)
+    if isinstance(error, ValueError) and "signal only works in main thread" in str(error):
+        return (
+            f"{said(error)}. Plugins are loaded on a thread, and signals are the server's: take signal.signal out. "
+            "What is to be done at the end stands behind the yield of a source."
+        )
     if isinstance(error, OSError) and error.filename:
         return f"{type(error).__name__}: {said(error)}. Make the file readable, or handle the error in the plugin."
     return f"The import raised {raised(error)} Correct it, or remove the plugin."

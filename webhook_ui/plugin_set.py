@@ -29,6 +29,8 @@ class PluginInfo:
     where: str
     title: str
     triggers: int
+    requires: str = ""
+    """Which version it says it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from webhook_ui.plugin_problems import said
+from webhook_ui.plugin_setting_words import in_words
 
 PREFIX = "WEBHOOK_UI_"
 ENV_FILE = ".env"
@@ -86,7 +87,7 @@ def mistakes(plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> d
         for fault in error.errors(include_input=False, include_url=False):
             place = [str(part) for part in fault["loc"]]
             name, inside = (place[0] if place else ""), ".".join(place[1:])
-            message = "It is missing." if fault["type"] == "missing" and not inside else f"{_message(fault)}."
+            message = in_words(fault)
             found[name] = " ".join(filter(None, [found.get(name), f"{inside}: {message}" if inside else message]))
     except SettingsError as error:
         found[""] = f"{said(error)}."
@@ -133,11 +134,6 @@ def _reader(model: type[BaseModel], prefix: str) -> type[BaseModel]:
     return type(model.__name__, (model, BaseSettings), {"model_config": config, "__module__": model.__module__})
 
 
-def _message(fault: Any) -> str:
-    message: str = fault["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").rstrip(".")
-    return message
-
-
 def _sentence(fault: Any, prefix: str, elsewhere: Mapping[str, str], saved: Mapping[str, Any]) -> str:
     name = prefix + "_".join(str(part).upper() for part in fault["loc"][:1]) if fault["loc"] else prefix + "…"
     if fault["type"] == "missing":
@@ -146,4 +142,4 @@ def _sentence(fault: Any, prefix: str, elsewhere: Mapping[str, str], saved: Mapp
     remedy = f" It is set in {elsewhere[field]}: correct it there." if field in elsewhere else ""
     if not remedy and field in saved:
         remedy = " It was saved on the page Settings, tab Plugins: correct it there."
-    return f"The setting {name} is not right: {_message(fault)}.{remedy}"
+    return f"The setting {name} is not right: {in_words(fault)}{remedy}"

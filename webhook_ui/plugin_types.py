@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 LONGEST_EVERY = 366 * 86_400.0
 OPEN = "__webhook_ui_open__"
+NEEDS = "__webhook_ui_needs__"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -209,6 +210,19 @@ def open_to_all(endpoint: F) -> F:
     """
     setattr(endpoint, OPEN, True)
     return endpoint
+
+
+def needs_settings(*names: str) -> Callable[[F], F]:
+    """Marks a hook that has nothing to do until these settings are given. Write it below `@hookimpl`.
+
+    Until then it is not called, and the Triggers page and `plugin list` say what is to be set.
+    """
+
+    def mark(hook: F) -> F:
+        setattr(hook, NEEDS, names)
+        return hook
+
+    return mark
 
 
 def call_by_name(function: Callable[..., Any], **available: Any) -> Any:

@@ -15,6 +15,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database, note
 from webhook_ui.errors import Invalid, WebhookUIError
+from webhook_ui.languages import tr
 from webhook_ui.models import PluginSettings, table
 from webhook_ui.settings import Settings
 
@@ -45,11 +46,13 @@ def all_values(session: Session) -> dict[str, Values]:
 
 
 def on_disk(settings: Settings) -> dict[str, Values]:
-    """The same for commands that only look: without a database, or where it cannot be read, there are none."""
+    """The same for who only looks: without a database or its key, or where it cannot be read, there are none."""
     url = storage.database_url(settings)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         return {}
     given = settings.secret_key.get_secret_value() if settings.secret_key else None
+    if given is None and not (settings.data_dir / "secret.key").exists():  # looking makes none
+        return {}
     database = Database(settings.database, sealing.FernetSealer(sealing.load_key(settings.data_dir, given)))
     try:
         return database.read_now(_if_there)
@@ -75,7 +78,7 @@ def save(
     before: Values = session.execute(statement).scalar_one_or_none() or {}
     elsewhere = plugin_settings.given_elsewhere(plugin, model)
     wrong = {name: _won_by(elsewhere[name]) for name in changes if name in elsewhere}
-    wrong |= {name: "The plugin has no such setting." for name in changes if name not in model.model_fields}
+    wrong |= {name: tr("The plugin has no such setting.") for name in changes if name not in model.model_fields}
     after = {name: value for name, value in {**before, **changes}.items() if value is not None}
     after = {name: value for name, value in after.items() if name in model.model_fields}
     wrong = wrong or plugin_settings.mistakes(plugin, model, after)
@@ -101,7 +104,7 @@ def save(
 
 
 def _won_by(where: str) -> str:
-    return f"It is set in {where}, which wins. Take it out there first."
+    return tr("It is set in {place}, which wins. Take it out there first.", place=where)
 
 
 def _shown(model: type[BaseModel], values: Values) -> dict[str, Any]:

@@ -24,6 +24,16 @@ class Draft:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Given:
+    """The event that it is tried on, and what plugins make of its payload for this webhook, or why they do not."""
+
+    document: Document
+    payload: str
+    changed: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rehearsal:
     """What came of it. `verdict` and `shaped` are of the chosen event, `passed` of `tried` are recent ones.
 
@@ -40,9 +50,16 @@ class Rehearsal:
     failure: str | None = None
 
 
-def rehearse(session: Session, draft: Draft, chosen: int | Document | None, recent: Sequence[int]) -> Rehearsal:
-    """Tries a draft on the `chosen` event (its id, or an example), and its filter on the `recent` ones too."""
-    document = next(samples.documents(session, [chosen]), None) if isinstance(chosen, int) else chosen
+def find(session: Session, chosen: int | Document | None) -> Document | None:
+    """The chosen event, by its id, or an example as it is."""
+    return next(samples.documents(session, [chosen]), None) if isinstance(chosen, int) else chosen
+
+
+def rehearse(session: Session, draft: Draft, given: Given | None, recent: Sequence[int]) -> Rehearsal:
+    """Tries a draft on an event, and its filter on the `recent` ones too: the filter on the event as it is stored, the
+    shape on what plugins make of it.
+    """
+    document = given.document if given else None
     filter_fault, template_fault = _fault(draft.filter), _fault(draft.expression)
     verdict, passed, tried, failed = None, 0, 0, 0
     if draft.filter and not filter_fault:
@@ -50,7 +67,7 @@ def rehearse(session: Session, draft: Draft, chosen: int | Document | None, rece
         for one in samples.documents(session, recent[:TRIED]):
             found = filters.judge(draft.filter, one)
             tried, passed, failed = tried + 1, passed + found.passed, failed + (found.fault is not None)
-    shaped, failure = _shape(draft, document) if document and not template_fault else (None, None)
+    shaped, failure = _shape(draft, given) if given and not template_fault else (None, None)
     return Rehearsal(
         filter_fault=filter_fault,
         verdict=verdict,
@@ -73,7 +90,15 @@ def _fault(text: str | None) -> Fault | None:
     return None
 
 
-def _shape(draft: Draft, document: Document) -> tuple[Shaped | None, str | None]:
+def _shape(draft: Draft, given: Given) -> tuple[Shaped | None, str | None]:
+    if given.failure:
+        return None, given.failure
+    document = Document(
+        event_id=given.document.event_id,
+        trigger=given.document.trigger,
+        timestamp=given.document.timestamp,
+        payload=given.payload,
+    )
     if draft.shape is None:
         return Shaped(body=wire.envelope_at(document.trigger, document.timestamp, document.payload)), None
     template: Template = {"shape": draft.shape}

@@ -6,13 +6,14 @@ It has a sender of its own, so that it works wherever the API is served, with a 
 import asyncio
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
 import structlog
 from sqlmodel import Session
 
-from webhook_ui import ids, letters, webhooks
+from webhook_ui import ids, letters, times, webhooks
 from webhook_ui.actors import Actor, Role
 from webhook_ui.composing import Composer
 from webhook_ui.database import Database, moment
@@ -123,25 +124,28 @@ class Tester:
             )
         )
 
+    async def shaped_by_plugins(self, webhook: Webhook, trigger: str, payload: str) -> tuple[str, bool]:
+        """A payload as plugins give it on to the webhook's template, and whether they have changed it.
+
+        Under the same limits as when it is sent. Raises PluginFault.
+        """
+        target = replace(_target(webhook, times.utcnow()), template=None, signer=letters.STANDARD)
+        _, outgoing, changed = await self._composer.compose(
+            target,
+            event_id=ids.new_id(),
+            trigger=trigger,
+            occurred_at=times.utcnow(),
+            payload=payload,
+            now=time.time(),
+            timeout=self._settings.request_timeout,
+        )
+        return bytes(msgspec.json.decode(outgoing.body, type=_Body).data).decode(), changed
+
     async def _compose(self, example: _Example, event_id: int) -> tuple[Letterhead, Outgoing, bool]:
         webhook = example.webhook
-        rotating = webhook.old_secret_until is not None and webhook.old_secret_until > example.occurred_at
-        target = Target(
-            webhook_id=int(webhook.id or 0),
-            url=webhook.url,
-            headers=webhook.headers,
-            secrets=[webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret],
-            timeout=webhook.timeout,
-            retry_schedule=None,
-            signer=webhook.signer,
-            uid=webhook.uid,
-            title=webhook.title,
-            tenant=webhook.tenant,
-            template=webhook.template,
-        )
         try:
             return await self._composer.compose(
-                target,
+                _target(webhook, example.occurred_at),
                 event_id=event_id,
                 trigger=example.trigger,
                 occurred_at=example.occurred_at,
@@ -159,6 +163,29 @@ class Tester:
             raise Conflict(
                 tr("Nothing could be sent: {error}. Rotate the secret, then test again.", error=error)
             ) from None
+
+
+class _Body(msgspec.Struct):
+    """What a receiver gets, of which only the payload counts here."""
+
+    data: msgspec.Raw
+
+
+def _target(webhook: Webhook, now: datetime) -> Target:
+    rotating = webhook.old_secret_until is not None and webhook.old_secret_until > now
+    return Target(
+        webhook_id=int(webhook.id or 0),
+        url=webhook.url,
+        headers=webhook.headers,
+        secrets=[webhook.secret, webhook.old_secret] if rotating and webhook.old_secret else [webhook.secret],
+        timeout=webhook.timeout,
+        retry_schedule=None,
+        signer=webhook.signer,
+        uid=webhook.uid,
+        title=webhook.title,
+        tenant=webhook.tenant,
+        template=webhook.template,
+    )
 
 
 def _log(example: _Example, event_id: int, answer: Answer) -> None:

@@ -117,6 +117,9 @@ class TestedPlugin:
 
     def run_source(self, until: Callable[[], object], *, patience: float = 10.0) -> None:
         """Runs the source until something is reached, for example `lambda: plugin.events`."""
+        unset = self.contents.idle.get("source", ())
+        assert not unset, f"The source needs settings first: {', '.join(unset)}."
+        assert self.contents.source is not None, "The plugin has no source."
 
         async def run() -> None:
             running = asyncio.create_task(hold_open(self._plugin))
@@ -136,6 +139,8 @@ class TestedPlugin:
 
     def notify_all(self, notices: Sequence[Notice]) -> None:
         """Tells it several at once, as `notice` makes them."""
+        unset = self.contents.idle.get("notified", ())
+        assert not unset, f"notified needs settings first: {', '.join(unset)}."
         assert self.contents.notified is not None, "The plugin has no hook notified."
         asyncio.run(call_by_name(self.contents.notified, host=self.host, notices=notices))
 

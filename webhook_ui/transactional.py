@@ -18,7 +18,7 @@ from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, object_session, scoped_session
 
-from webhook_ui import builtin, ids, migrations, plugin_loader
+from webhook_ui import builtin, ids, migrations, plugin_loader, plugin_values
 from webhook_ui import settings as settings_module
 from webhook_ui.actors import Actor, Role
 from webhook_ui.errors import UsageError
@@ -62,14 +62,27 @@ class Options(TypedDict, total=False):
     deliver_at: datetime | None
 
 
-def configure(*, plugins_dir: str | Path | None = None, max_payload_bytes: int | None = None) -> None:
+def configure(
+    *,
+    plugins_dir: str | Path | None = None,
+    max_payload_bytes: int | None = None,
+    database_url: str | None = None,
+    data_dir: str | Path | None = None,
+) -> None:
     """Loads the plugins that say which triggers there are; to be called once, at the application's start.
 
-    They must be those that the server has. Without it, the first `emit` does so by the settings (`WEBHOOK_UI_…`).
+    They must be those that the server has, with the same settings: those of the environment, and those that were saved
+    on the page Settings, as they are at this moment. The latter are read from the database by the settings
+    `database_url` and `data_dir`, where the secret key is; without a database, or with another key, there are none.
+    Without this call, the first `emit` does so by the settings (`WEBHOOK_UI_…`).
+
     Raises UsageError for a plugin that cannot be loaded: an application should not start without its events.
     """
-    settings = settings_module.load(plugins_dir=plugins_dir, max_payload_bytes=max_payload_bytes)
-    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS)
+    settings = settings_module.load(
+        plugins_dir=plugins_dir, max_payload_bytes=max_payload_bytes, database_url=database_url, data_dir=data_dir
+    )
+    saved = plugin_values.on_disk(settings)
+    plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
     if plugins.problems:
         first = plugins.problems[0]
         line = f", line {first.line}" if first.line else ""

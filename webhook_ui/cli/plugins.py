@@ -14,7 +14,7 @@ from webhook_ui import settings as settings_module
 from webhook_ui.cli import hints
 from webhook_ui.errors import UsageError
 from webhook_ui.plugin_loader import Plugin, PluginProblem, Source
-from webhook_ui.plugin_settings import prefix_of
+from webhook_ui.plugin_words import brings
 
 plugin_app = typer.Typer(no_args_is_help=True)
 
@@ -31,9 +31,10 @@ def list_plugins() -> None:
     saved = plugin_values.on_disk(settings)
     plugins = plugin_loader.load(settings.plugins_dir, builtin=builtin.PLUGINS, saved=saved)
     for each in sorted(plugins.running, key=lambda one: one.info.source is Source.builtin):
-        typer.echo(f"{each.name}  ({each.info.source}: {each.info.where})")
-        for line in _brings(each):
-            typer.echo(f"    {line}")
+        needs = f", needs {each.info.requires}" if each.info.requires else ""
+        typer.echo(f"{each.name}  ({each.info.source}: {each.info.where}{needs})")
+        for thing in brings(each):
+            typer.echo(f"    {thing.line()}")
     _tell_problems(plugins.problems)
     if not plugins.added and not plugins.problems:
         typer.echo(f"No plugins in {settings.plugins_dir.absolute()}. `webhook-ui init` writes an example there.")
@@ -56,8 +57,8 @@ def check(
     for each in plugins.running:
         if each.info.source is Source.builtin:
             continue
-        for line in _brings(each):
-            typer.echo(line)
+        for thing in brings(each):
+            typer.echo(thing.line())
         for sentence in _unknown_hints(each):
             wrong = True
             typer.echo(f"type hints  {sentence}")
@@ -90,24 +91,6 @@ def new(name: Annotated[str, typer.Argument(help="One word, for example orders."
             raise UsageError(f"{target} cannot be written ({error.strerror}).") from None
         typer.echo(f"written  {target}")
     typer.echo(f"Next: pytest {targets['test.py.txt']}")
-
-
-def _brings(each: Plugin) -> list[str]:
-    """What a plugin brings, one line for each thing."""
-    contents = each.contents
-    settings = contents.settings.model_fields if contents.settings else {}
-    return [
-        *(f"{trigger.name}  {trigger.title}" for trigger in contents.triggers),
-        *(f"job {job.name}  ({job.cron or f'every {job.every:g} s'})" for job in contents.jobs),
-        *(["source"] if contents.source else []),
-        *([f"routes under /plugins/{each.name}/"] if contents.router else []),
-        *(f"page {page.title}" for page in contents.pages),
-        *(f"signer {signer.name}  {signer.title}" for signer in contents.signers),
-        *(["transforms payloads"] if contents.transform else []),
-        *(["observes attempts"] if contents.attempted else []),
-        *(["hears of failing webhooks"] if contents.notified else []),
-        *(f"setting {prefix_of(each.name)}{name.upper()}" for name in settings),
-    ]
 
 
 def _tell_problems(problems: tuple[PluginProblem, ...]) -> None:

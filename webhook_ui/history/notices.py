@@ -52,6 +52,12 @@ def read(session: Session, place: Place, *, now: datetime) -> tuple[Sequence[Eve
         .limit(GROUP)
     )
     found = session.execute(statement).scalars().all()
-    seen = [*place.seen, *(int(event.id or 0) for event in found)]
-    after = max([place.after, *(one for one in seen if one <= ids.floor(now - LOOKED_AT_AGAIN))])
-    return found, Place(after, tuple(one for one in seen if one > after))
+    return found, behind(place, [int(event.id or 0) for event in found], now=now)
+
+
+def behind(place: Place, heard: Sequence[int], waiting: Sequence[int] = (), *, now: datetime) -> Place:
+    """The place of who has heard of these as well, but not of those that are `waiting`."""
+    seen = [*place.seen, *heard]
+    limit = min([ids.floor(now - LOOKED_AT_AGAIN), *(one - 1 for one in waiting)])
+    after = max([place.after, *(one for one in seen if one <= limit)])
+    return Place(after, tuple(one for one in seen if one > after))

@@ -1,11 +1,13 @@
 """Brings a database to the shape this version's code needs; the steps stand in `versions/`."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
+from alembic import command, context, op
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -51,6 +53,28 @@ def apply(url: sa.URL) -> list[str]:
         engine.dispose()
 
 
+def migrate(connection: Connection | None) -> list[str]:
+    """The same on the connection of an application that migrates its own tables: `webhook_ui.migrate(op.get_bind())`.
+
+    On PostgreSQL it is part of the caller's transaction; on SQLite too, where one has begun, else of its own. Raises
+    UsageError.
+    """
+    if not isinstance(connection, Connection):  # Alembic has none while it only writes SQL
+        raise UsageError(
+            "Webhook UI's tables cannot be written down as SQL (alembic --sql): run Alembic on the database itself, "
+            "or `webhook-ui migrate`."
+        )
+    if connection.dialect.name not in ("sqlite", "postgresql"):
+        raise UsageError(f"Webhook UI's tables cannot be in a {connection.dialect.name} database.")
+    with _outer_alembic(), _sqlite_prepared(connection):
+        return _upgrade(connection)
+
+
+def include_name(name: str | None, type_: str, parent_names: object = None) -> bool:
+    """For `context.configure(include_name=…)` of an application's Alembic: it leaves our tables alone."""
+    return type_ != "table" or not str(name).startswith(PREFIX)
+
+
 def check_not_newer(revision: str | None) -> None:
     """Raises UsageError when `revision` is one this version does not know."""
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
@@ -69,25 +93,72 @@ def _apply(engine: Engine) -> list[str]:
             return []
         connection.rollback()
     with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        before = _revision(connection)  # another process may have been quicker
-        check_not_newer(before)
-        if before == latest():
-            return []
-        if before is not None and engine.dialect.name == "sqlite":
-            _copy_aside(Path(str(engine.url.database)), before)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        scripts = ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")
-        return [script.revision for script in scripts][::-1]
+        return _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> list[str]:
+    """Applies what is missing within the transaction that `connection` is in."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    before = _revision(connection)  # another process may have been quicker
+    check_not_newer(before)
+    if before == latest():
+        return []
+    if before is not None and connection.dialect.name == "sqlite":
+        _check_no_cascades(connection)
+        _copy_aside(Path(str(connection.engine.url.database)), before)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    scripts = ScriptDirectory.from_config(config).iterate_revisions("head", before or "base")
+    return [script.revision for script in scripts][::-1]
+
+
+def _check_no_cascades(connection: Connection) -> None:
+    """Raises UsageError while foreign keys are enforced: a table that is rebuilt would take its deliveries along."""
+    if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+        raise UsageError(
+            "SQLite enforces foreign keys on this connection, so rebuilding Webhook UI's tables would empty others. "
+            'In Alembic\'s env.py, execute "PRAGMA foreign_keys = OFF" on the connection before context.configure.'
+        )
+
+
+@contextmanager
+def _sqlite_prepared(connection: Connection) -> Iterator[None]:
+    """Where the driver of SQLite has begun no transaction yet: one of our own, without foreign keys meanwhile."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite" or driver.in_transaction:
+        yield
+        return
+    enforced = connection.exec_driver_sql("PRAGMA foreign_keys").scalar()
+    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
+    finally:
+        connection.exec_driver_sql(f"PRAGMA foreign_keys = {'ON' if enforced else 'OFF'}")
+
+
+@contextmanager
+def _outer_alembic() -> Iterator[None]:
+    """Gives `alembic.op` and `alembic.context` back to whoever migrates around us: within, they are ours."""
+    outer = [proxy for module in (op, context) if (proxy := vars(module).get("_proxy")) is not None]
+    try:
+        yield
+    finally:
+        for proxy in outer:
+            proxy._install_proxy()
 
 
 def _engine(url: sa.URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args={"connect_timeout": 5})
-    # foreign keys stay off: a batch copies a table and drops the old one, which must not cascade
+    # foreign keys are off: a batch copies a table and drops the old one, which must not cascade
     engine = sa.create_engine(url, poolclass=sa.NullPool, connect_args={"timeout": 30})
 
     def take_over(connection: sqlite3.Connection, _record: object) -> None:
@@ -95,8 +166,13 @@ def _engine(url: sa.URL) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
 
     sa.event.listen(engine, "connect", take_over)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("PRAGMA foreign_keys = OFF")  # an application may have a listener for all connections
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _revision(connection: Connection) -> str | None:

@@ -43,6 +43,10 @@ class Commands:
             on_sign_out=_sign_out if signs_in else None,
         )
 
+    def show_entries(self, entries: Sequence[Entry]) -> None:
+        """The pages that can be gone to from now on."""
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
+
     @property
     def theme(self) -> str:
         """As it was chosen in this browser."""

@@ -119,9 +119,8 @@ async def _root(services: Services) -> None:
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
 
-    more = {path: _of_plugin(tab, show) for path, show in plugin_pages.pages(services.plugins).items()}
     with shell.content:
-        Pages(
+        pages = Pages(
             {
                 "/": lambda: _let_in(tab, webhooks_page.show),
                 # without `tab` as a parameter, which would build the page anew at every change of `?tab=`
@@ -132,11 +131,11 @@ async def _root(services: Services) -> None:
                 "/deliveries": lambda: _let_in(tab, deliveries_page.show),
                 "/triggers": lambda: _let_in(tab, triggers_page.show),
                 "/settings": lambda: _let_in(tab, settings_page.show),
-                **more,
+                **_of_plugins(tab),
             },
             show_404=True,
         )
-        _follow_plugins(tab, shell)
+        _follow_plugins(tab, shell, commands, pages)
     joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
     await asyncio.wait([joining], timeout=FRAME_SECONDS)
 
@@ -147,19 +146,29 @@ async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
     await count_webhooks_in(shell, tab)
 
 
-def _follow_plugins(tab: Tab, shell: Shell) -> None:
-    """Tells whoever may do something about it that plugins were exchanged, or refused."""
+def _follow_plugins(tab: Tab, shell: Shell, commands: Commands, pages: Pages) -> None:
+    """Tells who may do something about it that plugins were exchanged, or refused; their pages are other ones then."""
     plugins = tab.services.plugins
-    told = plugins.turn
+    told, known = plugins.turn, plugin_pages.entries(plugins)
 
     def look(_: frozenset[Changed]) -> None:
-        nonlocal told
+        nonlocal told, known
+        if told != plugins.turn:
+            before, known = known, plugin_pages.entries(plugins)
+            pages.exchange([entry.path for entry in before], _of_plugins(tab))
+            if known != before:
+                for navigation in (shell, commands):
+                    navigation.show_entries([*ENTRIES, *known])
         if told != plugins.turn and tab.may_write:
             for one in plugins.news:
                 toasts.done(one.words) if one.good else toasts.failed(one.words, one.reason, way=WHY)
         told = plugins.turn
 
     tab.follow(shell.content, look)
+
+
+def _of_plugins(tab: Tab) -> dict[str, Callable[[], Awaitable[None]]]:
+    return {path: _of_plugin(tab, show) for path, show in plugin_pages.pages(tab.services.plugins).items()}
 
 
 def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None]]:

@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nicegui import background_tasks
 
 from webhook_ui import shaping, webhooks
-from webhook_ui.errors import Conflict, Invalid, WebhookUIError
+from webhook_ui.errors import Conflict, Invalid, PluginFault, WebhookUIError
 from webhook_ui.expressions import Document, Fault
 from webhook_ui.history import samples
 from webhook_ui.history.samples import Sample
 from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
-from webhook_ui.rehearsing import TRIED, Draft, Rehearsal, rehearse
+from webhook_ui.rehearsing import TRIED, Draft, Given, Rehearsal, find, rehearse
 from webhook_ui.times import to_text, utcnow
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.context import Tab, tell
@@ -57,6 +58,7 @@ class FilterForm:
         self._tab, self._webhook, self._version = tab, webhook, webhook.version
         self._recent = [sample.event_id for sample in recent]
         self._busy, self._change = False, 0
+        self._known: dict[str, Given] = {}
         template = webhook.template or {}
         # what was written for each shape; those that are not in it are the ready ones
         self._own = {template["shape"]: template["expression"]} if "expression" in template else {}
@@ -202,14 +204,32 @@ class FilterForm:
         chosen = self._offered[key][1] if key in self._offered else None
         draft = self._draft()
         try:
-            seen = await self._tab.read(rehearse, draft, chosen, self._recent)
+            given = await self._given(key, chosen)
+            seen = await self._tab.read(rehearse, draft, given, self._recent)
         except WebhookUIError as error:
-            seen = Rehearsal(failure=str(error))
+            given, seen = None, Rehearsal(failure=str(error))
         if change == self._change and not self._frame.dialog.is_deleted:
             with self._frame.body:
-                self._show(draft, seen)
+                self._show(draft, seen, changed=given is not None and given.changed)
 
-    def _show(self, draft: Draft, seen: Rehearsal) -> None:
+    async def _given(self, key: str, chosen: int | Document | None) -> Given | None:
+        """What plugins make of the chosen event; each is asked once, or writing a template could switch one off."""
+        if key not in self._known:
+            document = await self._tab.read(find, chosen)
+            if document is None:
+                return None
+            given = Given(document=document, payload=document.payload)
+            try:
+                payload, changed = await self._tab.services.tester.shaped_by_plugins(
+                    self._webhook, document.trigger, document.payload
+                )
+                given = replace(given, payload=payload, changed=changed)
+            except (PluginFault, ValueError) as error:
+                given = replace(given, failure=tr("Nothing would be sent: {error}", error=error))
+            self._known[key] = given
+        return self._known[key]
+
+    def _show(self, draft: Draft, seen: Rehearsal, *, changed: bool) -> None:
         for field, place, fault in (
             (self._filter, self._filter_place, seen.filter_fault),
             (self._expression, self._expression_place, seen.template_fault),
@@ -220,7 +240,11 @@ class FilterForm:
         shaped = seen.shaped
         content_type = shaping.content_type({"shape": draft.shape} if draft.shape else None)
         self._body.show(
-            shaped and shaped.body.decode(), tuple(shaped.headers) if shaped else (), content_type, seen.failure
+            shaped and shaped.body.decode(),
+            tuple(shaped.headers) if shaped else (),
+            content_type,
+            seen.failure,
+            changed,
         )
 
     # saving

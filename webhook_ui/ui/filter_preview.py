@@ -72,7 +72,9 @@ def _line(icon: str, look: str, words: str, code: str = "") -> None:
             mono(code, "w-trace-code w-break")
 
 
-def show_body(body: str | None, headers: Sequence[tuple[str, str]], content_type: str, failure: str | None) -> None:
+def show_body(
+    body: str | None, headers: Sequence[tuple[str, str]], content_type: str, failure: str | None, changed: bool
+) -> None:
     """The body as it would be sent for the chosen event, with the headers that belong to it."""
     if body is None:
         words = failure or tr("Shown once the expression is right, and there is an event to try it with")
@@ -82,6 +84,8 @@ def show_body(body: str | None, headers: Sequence[tuple[str, str]], content_type
         with box("div", "w-row"):
             text(tr("Body as it would be sent"), tag="h3")
             text(size_note(body), "w-meta")
+        if changed:
+            text(tr("Plugins have changed the payload for this webhook; the event stays as it is."), "w-meta")
         pre = code_pieces(tr("Body as it would be sent"))
         shown = body[:MOST_CHARACTERS]
         head = header_pieces([("content-type", content_type), *headers])

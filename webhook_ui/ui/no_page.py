@@ -1,6 +1,7 @@
 """What stands where no page can: at an address that is none, and after an error nobody expected. Inside the frame."""
 
 import secrets
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from nicegui import context, ui
@@ -16,6 +17,12 @@ log = structlog.get_logger()
 
 class Pages(ui.sub_pages):
     """The pages by their addresses; an address that is none gets a page of ours, which NiceGUI answers with 404."""
+
+    def exchange(self, gone: Iterable[str], come: Mapping[str, Callable[..., object]]) -> None:
+        """From the next look at an address on, these are its pages."""
+        for path in gone:
+            self._routes.pop(path, None)
+        self._routes.update(come)
 
     def _render_404(self) -> None:
         show_missing(context.client.sub_pages_router.current_path)

@@ -22,7 +22,9 @@ def show_errands(errands: Sequence[Errand]) -> None:
     for errand in errands:
         with notice(_trouble(errand), role="alert") as body, body:
             foreign(errand.problem or "", "w-block", cut=False)
-            if errand.state != "off":
+            if _is_set_aside(errand):
+                text(tr("Later ones are told. The event of this one has what it was about."), "w-block")
+            elif errand.state != "off":
                 text(tr(_AGAIN.get(errand.what, _AGAIN["job"])), "w-block")
 
 
@@ -33,11 +35,17 @@ def _trouble(errand: Errand) -> str:
     if errand.what == "source":
         words = tr("The source of {plugin} is switched off") if off else tr("The source of {plugin} fails")
         return words.format(plugin=plugin)
+    if _is_set_aside(errand):
+        return tr("{plugin} does not take a notice", plugin=plugin)
     if errand.what == "notified":
         words = tr("Passing notices to {plugin} is switched off") if off else tr("Passing notices to {plugin} fails")
         return words.format(plugin=plugin)
     words = tr("The job {job} of {plugin} is switched off") if off else tr("The job {job} of {plugin} fails")
     return words.format(job=errand.what, plugin=plugin)
+
+
+def _is_set_aside(errand: Errand) -> bool:
+    return errand.what == "notified" and errand.state == "running"
 
 
 def by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:

@@ -63,6 +63,7 @@ class Shell:
         self._stopped = False
         self._stops: list[tuple[Part, ui.element | None]] = []
         self._links: list[tuple[Entry, Text, Text]] = []
+        self._lists: list[ui.element] = []
         client = context.client
         client.layout.classes("w-app")
         with client.layout:
@@ -92,6 +93,16 @@ class Shell:
             if entry.path == path:
                 _count(entry, count, made, figure)
 
+    def show_entries(self, entries: Sequence[Entry]) -> None:
+        """Other pages in the navigation than before."""
+        self._entries = sorted(entries, key=lambda entry: place_of(entry.path))
+        self._links.clear()
+        for listing in self._lists:
+            listing.clear()
+            with listing:
+                self._fill_list()
+        self._mark_current()
+
     def show_stopped(self, stopped: bool) -> None:
         """Shows the bar above all pages, and in the navigation that sending is stopped or the way to stop it."""
         self._stopped = stopped
@@ -111,15 +122,9 @@ class Shell:
         logo()
         opener = _go_to()
         opener.on("click", lambda _: self._drawer.close())
-        with box("ul", "w-nav"):
-            for entry in self._entries:
-                with box("li"), link("", entry.path, "w-nav-link") as made:
-                    symbol(entry.icon)
-                    text(tr(entry.title), "w-nav-title")
-                    figure = text("", "w-nav-count")
-                figure.props["aria-hidden"] = "true"
-                _count(entry, self._counts[entry.path], made, figure)
-                self._links.append((entry, made, figure))
+        with box("ul", "w-nav") as listing:
+            self._fill_list()
+        self._lists.append(listing)
         with box("div", "w-side-switch"):
             state = Part(box("div", "w-row w-side-state"), _show_state)
             state.show(self._stopped)
@@ -130,6 +135,16 @@ class Shell:
             self._stops.append((state, stop))
         with box("div", "w-side-foot"):
             self._accounts.append(AccountMenu(self._person, account, self._theme))
+
+    def _fill_list(self) -> None:
+        for entry in self._entries:
+            with box("li"), link("", entry.path, "w-nav-link") as made:
+                symbol(entry.icon)
+                text(tr(entry.title), "w-nav-title")
+                figure = text("", "w-nav-count")
+            figure.props["aria-hidden"] = "true"
+            _count(entry, self._counts.get(entry.path), made, figure)
+            self._links.append((entry, made, figure))
 
     def _leave_drawer(self, on_keys: Callable[[], Any] | None) -> Any:
         self._drawer.close()

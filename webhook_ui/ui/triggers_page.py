@@ -1,4 +1,4 @@
-"""The page Triggers: what plugins offer, who listens, what could not be loaded; and Fire."""
+"""The page Triggers: what plugins offer, who listens, and Fire; below it the plugins themselves."""
 
 import asyncio
 import time
@@ -25,6 +25,7 @@ from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.fire_dialog import FireDialog
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, page_header, text, time_text
 from webhook_ui.ui.plugin_notices import by_plugin, show_errands, show_problems
+from webhook_ui.ui.plugins_list import PluginList
 from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import Step, empty_state, nothing_found
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
@@ -43,10 +44,10 @@ class Use:
     fired: Firings
 
 
-def troubled(session: Session) -> tuple[Errand, ...]:
-    """What plugins have to do by themselves and cannot, wherever it runs."""
+def at_work(session: Session) -> tuple[Errand, ...]:
+    """What plugins do by themselves and how that fares, wherever it runs."""
     found = [errand for beat in heartbeats.alive(session, moment(session)) for errand in beat.figures.errands]
-    return tuple(dict.fromkeys(errand for errand in found if errand.problem))
+    return tuple(dict.fromkeys(found))
 
 
 def uses(session: Session, names: Sequence[str]) -> dict[str, Use]:
@@ -105,14 +106,17 @@ class _Page:
             self._errands = Part(box("div", "w-stack"), show_errands)
             if not plugins.added:
                 _show_no_plugin(str(tab.services.settings.plugins_dir))
-            if not self._triggers:
-                return
-            self._nothing = box("div", "w-holder")
-            self._table = Table(tr("Triggers"), TRIGGERS, "triggers")
-            for info, group in groupby(self._triggers, key=lambda one: one.plugin):
-                self._show_group(info, list(group))
-            self._panel = TriggerPanel(tab, on_close=lambda: ui.navigate.to(_address(self._words)))
-            self._filter(words)
+            if self._triggers:
+                self._show_triggers(words)
+            self._list = PluginList(plugins, tab.zone)
+
+    def _show_triggers(self, words: str) -> None:
+        self._nothing = box("div", "w-holder")
+        self._table = Table(tr("Triggers"), TRIGGERS, "triggers")
+        for info, group in groupby(self._triggers, key=lambda one: one.plugin):
+            self._show_group(info, list(group))
+        self._panel = TriggerPanel(self._tab, on_close=lambda: ui.navigate.to(_address(self._words)))
+        self._filter(words)
 
     async def start(self, chosen: str) -> None:
         """Fills in the figures, opens what the address names, and keeps both true."""
@@ -202,9 +206,11 @@ class _Page:
 
     async def _look_at_errands(self) -> None:
         try:
-            self._errands.show(await self._tab.read(troubled))
+            found = await self._tab.read(at_work)
         except Unavailable:
             return  # the rest of the page says so
+        self._errands.show(tuple(errand for errand in found if errand.problem))
+        self._list.show(found)
 
     async def _refresh(self) -> None:
         await self._look_at_errands()
