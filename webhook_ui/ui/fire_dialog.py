@@ -21,6 +21,7 @@ from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
 from webhook_ui.ui.payload_form import PayloadForm
+from webhook_ui.ui.written import Written
 
 SHOWN = 20
 MOST = 200
@@ -200,6 +201,6 @@ def _show_list(some: Sequence[Hearer], look: str) -> None:
                 if one.why_not:
                     foreign(one.why_not, "w-muted w-end", cut=False)
                 else:
-                    filter_sign(one.only)
+                    Written("span", filter_sign(one.only), "w-contents")
     if len(some) > SHOWN:
         text(tr("and {count} more", count=formats.count(len(some) - SHOWN)), "w-meta", tag="p")
