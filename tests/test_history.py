@@ -458,6 +458,26 @@ def test_one_delivery_shows_its_event_and_attempts(database: Database) -> None:
         database.read_now(deliveries.get_delivery, webhook_id, 5, now=NOW)
 
 
+def test_of_many_attempts_the_newest_are_read_and_more_when_asked(database: Database) -> None:
+    webhook_id = add_webhook(database, retry_schedule=[1] * 9)
+    event_id = emit(database)
+    worker = Worker(database)
+    for number in range(6):
+        worker.deliver(500 + number, at(10 * number))
+
+    def codes(**asked: Any) -> tuple[int, list[int | None]]:
+        detail = database.read_now(deliveries.get_delivery, webhook_id, event_id, now=at(99), **asked)
+        assert detail.count == 6
+        return detail.earlier, [one.response_status for one in detail.attempts]
+
+    assert codes() == (0, [500, 501, 502, 503, 504, 505])
+    assert codes(newest=2) == (4, [504, 505])
+    assert codes(newest=2, down_to=5) == (4, [504, 505]), "it is there already"
+    assert codes(newest=2, down_to=4) == (3, [503, 504, 505])
+    assert codes(newest=2, down_to=99) == (4, [504, 505])
+    assert codes(newest=6) == codes(newest=50) == codes()
+
+
 def test_a_late_attempt_is_in_the_trace_but_not_the_last_one_of_the_log(database: Database) -> None:
     webhook_id = add_webhook(database)
     event_id = emit(database)
