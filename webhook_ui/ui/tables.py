@@ -44,7 +44,7 @@ HOOKS = (
 )
 LOG = (
     Column(key="status", title=mark("Status"), width=104),
-    Column(key="time", title=mark("Time"), width=84),
+    Column(key="time", title=mark("Time"), width=104),
     Column(key="result", title=mark("Result")),
     Column(key="trigger", title=mark("Trigger"), width=132),
     Column(key="event", title=mark("Event"), width=148),
