@@ -104,7 +104,7 @@ def figures_of(glance: Glance, *, now: datetime) -> list[Figure]:
 
 def _about(figure: int, estimated: bool) -> str:
     """'196,051', 'about 196,000' (three digits that count)."""
-    if not estimated or not figure:  # "about 0" would say less
+    if not estimated:
         return formats.count(figure)
     zeros = max(len(str(figure)) - 3, 0)
     return tr("about {n}", n=formats.count(round(figure, -zeros)))
