@@ -204,6 +204,7 @@ def test_the_palette_does_what_can_be_done_with_a_webhook(site: Site, enter: Ent
     expect(asked).to_contain_text("1 delivery waits.")
     asked.get_by_role("button", name="Resume").click()
     receiver.wait_for("/verbs", 2)
+    expect(asked).to_have_count(0)
     page.keyboard.press("Control+k")
     field.fill("edit billing")
     option(page, "Edit").click()
