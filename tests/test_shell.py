@@ -210,6 +210,7 @@ def test_the_palette_does_what_can_be_done_with_a_webhook(site: Site, enter: Ent
     option(page, "Edit").click()
     expect(page.get_by_role("dialog", name="Edit webhook")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Edit webhook")).to_have_count(0)
     page.keyboard.press("Control+k")
     field.fill("redeliver failed billing")
     option(page, "Redeliver failed").click()
