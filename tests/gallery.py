@@ -45,6 +45,7 @@ from webhook_ui.ui.shell import ENTRIES, Shell
 from webhook_ui.ui.states import Step, empty_state, notice, skeleton_card
 from webhook_ui.ui.tables import HOOKS, TRIGGERS, Table
 from webhook_ui.ui.trigger_field import Group, Offer, trigger_field
+from webhook_ui.ui.written import Written
 
 
 def faces() -> list[CardFace]:
@@ -192,7 +193,7 @@ def hooks_table() -> None:
             if face.result_text:
                 text(face.result_text, "w-line-small w-cut w-error-ink" if face.result == "error" else "w-line-small")
         with row.cell("spark"):
-            sparkline(face.sent, face.errors, small=True)
+            Written("span", sparkline(face.sent, face.errors, small=True))
         with row.cell("rate"):
             text("99.9 %", "w-medium")
         with row.cell("triggers"):

@@ -26,6 +26,7 @@ from webhook_ui.ui.parts import (
 )
 from webhook_ui.ui.states import nothing_found, notice
 from webhook_ui.ui.tables import LOG, Pager, Table
+from webhook_ui.ui.written import Written
 
 ZONE = ZoneInfo("Europe/Berlin")
 LONG = "Data warehouse loader (all events, long-term retention, EU region only) " * 2
@@ -175,8 +176,8 @@ def parts_page() -> None:
                 tag("order.paid")
                 switch("Enabled", False)
                 button("Fail", lambda: toasts.failed("Not saved: someone changed it meanwhile.", "Your text is kept."))
-            sparkline(GOOD, NONE)
-            sparkline(NONE, NONE)
+            Written("span", sparkline(GOOD, NONE))
+            Written("span", sparkline(NONE, NONE))
             nothing_found("No webhook matches “ledgr”, state Paused", "12 webhooks are there.", lambda: None)
             moments()
             key_values([("Title", ARABIC), ("URL", URL)])

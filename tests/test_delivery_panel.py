@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
+from sqlmodel import Session
 
 from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
 from tests.causes import CAUSES, Cause, deliver_all
@@ -16,6 +19,7 @@ from tests.test_explain import case_of
 from webhook_ui import ids
 from webhook_ui.actors import Role
 from webhook_ui.explain import explain
+from webhook_ui.models import Attempt, table
 from webhook_ui.ui import panel_address
 from webhook_ui.ui.log_address import CAUSES as NAMES
 from webhook_ui.ui.panel_address import Choice
@@ -165,6 +169,46 @@ def test_attempts_stand_in_the_address_and_are_compared(site: Site, receiver: Re
     expect(note).to_have_count(0)
     panel(page).get_by_role("button", name="#2").click()
     expect(note).to_contain_text("A later attempt has arrived")
+
+
+def test_of_many_attempts_the_newest_are_shown_and_cancelling_asks_first(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    receiver.status = 500
+    webhook_id = hook(site, receiver.url + "/a")
+    address = fire(site, webhook_id)
+    receiver.wait_for("/a")
+    page = enter(address).page
+    expect(line(page).filter(has_text="500")).to_have_count(1)
+    attempt = table(Attempt)
+
+    def make_many(session: Session) -> None:
+        (made,) = session.execute(sa.select(attempt).where(attempt.c.webhook_id == webhook_id)).mappings()
+        session.execute(attempt.insert(), [{**made, "id": made["id"] - number} for number in range(1, 46)])
+
+    site.database.write_now(make_many)
+    page.reload()
+    past = line(page).filter(has_text="500")
+    expect(past).to_have_count(20)
+    expect(past.last).to_contain_text("#46")
+    panel(page).get_by_role("button", name="Show 26 earlier").press("Enter")
+    expect(past).to_have_count(46)
+    expect(panel(page).get_by_role("button", name=re.compile("earlier"))).to_have_count(0)
+    past.first.get_by_role("button").click()
+    page.wait_for_url("**&attempt=1")
+    expect(panel(page).get_by_role("heading", name="Attempt 1")).to_be_visible()
+    expect(panel(page)).to_contain_text("About attempt 1 of 46.")
+    page.reload()
+    expect(panel(page).get_by_role("heading", name="Attempt 1")).to_be_visible()
+    asked = page.get_by_role("alertdialog", name="Cancel the retries of this delivery?")
+    panel(page).get_by_role("button", name="Cancel retries").click()
+    check_rules(page)
+    asked.get_by_role("button", name="Keep it").click()
+    expect(asked).to_have_count(0)
+    panel(page).get_by_role("button", name="Cancel retries").click()
+    asked.get_by_role("button", name="Cancel retries").click()
+    expect(panel(page).get_by_role("button", name="Cancel retries")).to_be_hidden()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Cancelled.")
 
 
 def test_copied_as_curl_it_arrives_again_byte_for_byte(site: Site, receiver: Receiver, enter: Enter) -> None:

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import Session
 
 from tests.stored import (
     NOW,
@@ -33,7 +34,7 @@ from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.history.events import EventFilter
 from webhook_ui.history.figures import Health, Overview
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
-from webhook_ui.models import Delivery, Event, Statistics, table
+from webhook_ui.models import Attempt, Delivery, Event, Statistics, table
 
 
 def found(database: Database, **criteria: Any) -> set[int]:
@@ -456,6 +457,32 @@ def test_one_delivery_shows_its_event_and_attempts(database: Database) -> None:
     assert len(attempts(database, webhook_id, event_id)) == 2
     with pytest.raises(NotFound, match="no delivery dlv_"):
         database.read_now(deliveries.get_delivery, webhook_id, 5, now=NOW)
+
+
+def test_of_many_attempts_the_newest_are_read_and_more_when_asked(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    Worker(database).deliver(500)
+    attempt = table(Attempt)
+
+    def make_many(session: Session) -> None:
+        (made,) = session.execute(sa.select(attempt)).mappings()
+        more = [{**made, "id": made["id"] + number, "response_status": 500 + number} for number in range(1, 6)]
+        session.execute(attempt.insert(), more)
+
+    database.write_now(make_many)
+
+    def codes(**asked: Any) -> tuple[int, list[int | None]]:
+        detail = database.read_now(deliveries.get_delivery, webhook_id, event_id, now=at(9), **asked)
+        assert detail.count == 6
+        return detail.earlier, [one.response_status for one in detail.attempts]
+
+    assert codes() == (0, [500, 501, 502, 503, 504, 505])
+    assert codes(newest=2) == (4, [504, 505])
+    assert codes(newest=2, down_to=5) == (4, [504, 505]), "it is there already"
+    assert codes(newest=2, down_to=4) == (3, [503, 504, 505])
+    assert codes(newest=2, down_to=99) == (4, [504, 505])
+    assert codes(newest=6) == codes(newest=50) == codes()
 
 
 def test_a_late_attempt_is_in_the_trace_but_not_the_last_one_of_the_log(database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser import EMAILS, Enter, Site, check_rules, check_width, picture
+from tests.browser import EMAILS, Enter, Receiver, Site, check_rules, check_width, picture
 from webhook_ui import times, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.models import Change, Lane, table
@@ -84,6 +84,41 @@ def test_what_is_ticked_is_changed_together_and_taken_back_together(empty: Site,
     change = table(Change)
     who = sa.select(change.c.actor).where(change.c.subject_id == str(ids[3]), change.c.action == "webhook.resumed")
     assert empty.database.read_now(lambda session: session.execute(who).scalars().all()) == [EMAILS[Role.admin]]
+
+
+def test_several_are_resumed_on_terms_where_something_waits(empty: Site, enter: Enter, receiver: Receiver) -> None:
+    ids = add_all(empty, "Alpha", "Bravo", "Charlie")
+    for webhook_id in ids[:2]:
+        empty.change(webhook_id, paused=True, url=receiver.url + "/a")
+    empty.emit()
+    page = enter("/").page
+    expect(card(page, "Alpha")).to_contain_text("1 held")
+    tick(page, "Charlie").click()
+    tick(page, "Alpha").click(modifiers=["Shift"])
+    asked = page.get_by_role("dialog", name="Resume 3 webhooks")
+    bar(page).get_by_role("button", name="Resume").click()
+    asked.get_by_role("switch", name="Send at a rate").click()
+    asked.get_by_role("button", name="Resume").click()
+    expect(asked).to_contain_text("Say how many a second")
+    asked.get_by_label("Rate", exact=True).fill("5")
+    asked.get_by_role("switch", name="Drop what is old").click()
+    asked.get_by_label("Before").fill("2999-01-01")
+    asked.get_by_role("button", name="Resume").click()
+    expect(messages(page)).to_contain_text("2 webhooks are resumed. 2 older deliveries cancelled.")
+    for title in ("Alpha", "Bravo"):
+        expect(card(page, title).get_by_text("Enabled", exact=True)).to_be_visible()
+    assert receiver.at("/a") == []
+
+
+def test_a_list_offers_a_test_to_who_was_sent_nothing_yet(empty: Site, enter: Enter, receiver: Receiver) -> None:
+    empty.add("Fresh", url=receiver.url + "/fresh")
+    page = enter("/?view=list").page
+    page.get_by_role("button", name="Send test to Fresh").press("Enter")
+    receiver.wait_for("/fresh")
+    expect(messages(page)).to_contain_text("200")
+    viewer = enter("/?view=list", role=Role.viewer).page
+    expect(viewer.get_by_role("link", name="Fresh")).to_be_visible()
+    expect(viewer.get_by_role("button", name="Send test to Fresh")).to_have_count(0)
 
 
 def test_all_that_match_are_deleted_and_come_back(empty: Site, enter: Enter) -> None:

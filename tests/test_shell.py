@@ -174,6 +174,94 @@ def test_the_palette_goes_and_does_by_keyboard_alone(site: Site, enter: Enter, r
 
 
 @browser_test
+def test_the_palette_does_what_can_be_done_with_a_webhook(site: Site, enter: Enter, receiver: Receiver) -> None:
+    site.clear()
+    number = int(site.add("Billing ledger", url=f"{receiver.url}/verbs").id or 0)
+    site.add("Other")
+    page = enter("/triggers").page
+    messages = page.get_by_role("region", name="Messages")
+    page.keyboard.press("Control+k")
+    field = go_to(page).get_by_role("combobox", name="Go to")
+    field.fill("billing")
+    group = go_to(page).get_by_role("group", name="Billing ledger")
+    expect(group.get_by_role("option")).to_have_text(["Send test", "Pause", "Disable", "Edit", "Redeliver failed"])
+    check_rules(page)
+    picture(page, "palette-verbs-light")
+    group.get_by_role("option", name="Send test").click()
+    receiver.wait_for("/verbs")
+    expect(messages).to_contain_text("200")
+    page.keyboard.press("Control+k")
+    field.fill("pause bill")
+    expect(option(page, "Pause")).to_contain_text("Billing ledger")
+    expect(option(page, "Pause")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(messages).to_contain_text("“Billing ledger” is paused.")
+    site.emit()
+    page.keyboard.press("Control+k")
+    field.fill("resume billing")
+    option(page, "Resume").click()
+    asked = page.get_by_role("dialog", name="Resume", exact=True)
+    expect(asked).to_contain_text("1 delivery waits.")
+    asked.get_by_role("button", name="Resume").click()
+    receiver.wait_for("/verbs", 2)
+    expect(asked).to_have_count(0)
+    page.keyboard.press("Control+k")
+    field.fill("edit billing")
+    option(page, "Edit").click()
+    expect(page.get_by_role("dialog", name="Edit webhook")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Edit webhook")).to_have_count(0)
+    page.keyboard.press("Control+k")
+    field.fill("redeliver failed billing")
+    option(page, "Redeliver failed").click()
+    page.wait_for_url(f"**/redeliveries?new=redeliver&webhook_id={number}&status=error")
+    viewer = enter("/triggers", role=Role.viewer).page
+    viewer.keyboard.press("Control+k")
+    go_to(viewer).get_by_role("combobox").fill("billing")
+    expect(option(viewer, "Billing ledger")).to_be_visible()
+    expect(option(viewer, "Pause")).to_have_count(0)
+
+
+@browser_test
+def test_what_was_typed_in_fire_and_in_a_filter_outlives_a_new_page(site: Site, enter: Enter) -> None:
+    """A page that is loaded anew is what a restarted server leads to as well."""
+    site.clear()
+    number = int(site.add("Billing ledger").id or 0)
+    page = enter("/triggers").page
+    fire = page.get_by_role("dialog", name="Fire")
+    row = page.get_by_role("row").filter(has=page.get_by_text("user.created", exact=True))
+    row.get_by_role("button", name="Fire").click()
+    fire.get_by_label("name", exact=False).first.fill("Typed before")
+    page.reload()
+    expect(fire).to_contain_text("What you had typed is back.")
+    expect(fire.get_by_label("name", exact=False).first).to_have_value("Typed before")
+    fire.get_by_role("button", name="JSON").click()
+    fire.get_by_role("textbox", name="Payload").fill('{"id": 1, "half":')
+    page.reload()
+    expect(fire.get_by_role("textbox", name="Payload")).to_have_value('{"id": 1, "half":')
+    fire.get_by_role("button", name="Cancel").click()
+
+    page.goto(f"{site.url}/webhooks/{number}?tab=settings")
+    page.get_by_role("button", name="Edit filter and body").click()
+    form = page.get_by_role("dialog", name="Filter and body")
+    form.get_by_role("textbox", name="Filter").fill("data.plan == 'pro'")
+    form.get_by_role("combobox", name="Shape").click()
+    page.get_by_role("option", name="Custom").click()
+    form.get_by_role("textbox", name="Expression").fill("{typed: type}")
+    page.reload()
+    expect(form).to_contain_text("What you had typed is back.")
+    expect(form.get_by_role("textbox", name="Filter")).to_have_value("data.plan == 'pro'")
+    expect(form.get_by_role("textbox", name="Expression")).to_have_value("{typed: type}")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("are saved.")
+    (stored,) = site.webhooks()
+    assert (stored.filter, stored.template) == (
+        "data.plan == 'pro'",
+        {"shape": "custom", "expression": "{typed: type}"},
+    )
+
+
+@browser_test
 def test_the_palette_offers_what_its_person_may(site: Site, enter: Enter) -> None:
     page = enter("/", role=Role.viewer, width=400).page
     page.get_by_role("button", name="Menu").click()

@@ -130,7 +130,8 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
     causes, codes = chart(page, "Error causes"), chart(page, "Response codes")
     expect(codes).to_contain_text("503 Service Unavailable")
     expect(causes).to_contain_text("Answered with an error")
-    expect(page.get_by_role("img", name=re.compile(r"sent, \d+ errors, from"))).to_be_visible()
+    over_time = page.get_by_role("group", name=re.compile(r"sent, \d+ errors, from"))
+    expect(over_time).to_be_visible()
     expect(chart(page, "Receiver")).to_contain_text("Closed: deliveries are sent as they fall due")
     receiver.status = 200
     site.emit()
@@ -149,6 +150,22 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
     down = {"breaker": "open", "reason": HOSTILE, "opened_at": now, "probe_at": now + timedelta(minutes=9, seconds=50)}
     set_lane(site.database, webhook_id, **down, probes=3, failing_since=now, disable_at=now + timedelta(days=4))
     site.change(webhook_id, description="so that the page looks again")
+    page.get_by_role("button", name="Table: Error causes").click()
+    ways = over_time.get_by_role("link") if scheme == "light" else None
+    for place, expected in ((causes, "error_class=http&"), (codes, "response_status=503&")):
+        place.get_by_role("link", name=re.compile("503|error")).press("Enter")
+        page.wait_for_url(re.compile(rf"/webhooks/{webhook_id}\?{expected}attempted_from="))
+        expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(1)
+        page.go_back()
+    if ways:
+        ways.first.focus()
+        page.keyboard.press("ArrowRight")
+        expect(ways.nth(1)).to_be_focused()
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(rf"/webhooks/{webhook_id}\?status=error&attempted_from=.*&attempted_to="))
+        page.go_back()
+    for title in ("Sent and errors", "Latency", "Error causes"):
+        page.get_by_role("button", name=f"Table: {title}").click()
     lane = chart(page, "Receiver")
     expect(lane).to_contain_text(HOSTILE)
     expect(lane).to_contain_text("in 9 min")

@@ -77,12 +77,18 @@ class DeliveryPage:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryDetail:
-    """One delivery, the event it brings, and its attempts, oldest first."""
+    """One delivery, the event it brings, and its attempts, oldest first, less the `earlier` ones left out."""
 
     row: DeliveryRow
     webhook: Webhook
     event: Event
     attempts: Sequence[Attempt]
+    earlier: int = 0
+
+    @property
+    def count(self) -> int:
+        """Of all its attempts."""
+        return self.earlier + len(self.attempts)
 
 
 def list_deliveries(
@@ -120,22 +126,28 @@ def deliveries_of(
     return {row.webhook_id: row for row in rows}
 
 
-def get_delivery(session: Session, webhook_id: int, event_id: int, *, now: datetime) -> DeliveryDetail:
-    """One delivery with its attempts. Raises NotFound."""
+def get_delivery(
+    session: Session, webhook_id: int, event_id: int, *, now: datetime, newest: int | None = None, down_to: int = 0
+) -> DeliveryDetail:
+    """One delivery with its attempts, or only its `newest` and those from number `down_to` on. Raises NotFound."""
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
     found = session.execute(_ROWS.where(*here), {"now": now}).one_or_none()
     if found is None:
         raise NotFound(tr("There is no delivery {id}.", id=ids.delivery_text(webhook_id, event_id)))
-    attempts = session.execute(
-        sa.select(Attempt)
-        .where(_attempt.c.webhook_id == webhook_id, _attempt.c.event_id == event_id)
-        .order_by(_attempt.c.id)
-    )
+    made = (_attempt.c.webhook_id == webhook_id, _attempt.c.event_id == event_id)
+    attempts, earlier = sa.select(Attempt).where(*made).order_by(_attempt.c.id), 0
+    if newest is not None:
+        total = session.scalar(sa.select(sa.func.count()).select_from(_attempt).where(*made)) or 0
+        earlier = max(total - newest, 0)
+        if 0 < down_to <= earlier:
+            earlier = down_to - 1
+        attempts = attempts.offset(earlier)
     return DeliveryDetail(
         row=_row(found, now),
         webhook=session.get_one(Webhook, webhook_id),
         event=session.get_one(Event, event_id),
-        attempts=list(attempts.scalars()),
+        attempts=list(session.execute(attempts).scalars()),
+        earlier=earlier,
     )
 
 

@@ -39,7 +39,9 @@ class Activity:
         go: Callable[[LogAddress], Any],
         path: Callable[[LogAddress], str],
         reading: Callable[[], bool],
+        offered: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`offered` as in `LogBar`."""
         self._tab, self._address, self._webhook = tab, log, webhook
         self._go, self._path, self._reading = go, path, reading
         self._counted_at: datetime | None = None
@@ -48,7 +50,7 @@ class Activity:
             log.span or "24h", self._zone(), on_pick=self._pick_window, on_scale=lambda span: self._ask(span=span)
         )
         self._filters = LogFilters(tab, log, self._triggers(), self._ask, one_webhook=webhook is not None)
-        self._bar = LogBar(tab, self._ask, lambda: self.go(self._address.without_filters()))
+        self._bar = LogBar(tab, self._ask, lambda: self.go(self._address.without_filters()), offered=offered)
         self._rows = DeliveryLog(tab, log, criteria, self, whole=webhook is None)
 
     def know(self, webhook: Webhook) -> None:

@@ -37,7 +37,7 @@ def past_attempts(detail: DeliveryDetail, chosen: int, now: datetime, zone: Zone
             note=formats.duration(attempt.duration_ms),
             chosen=number == chosen,
         )
-        for number, attempt in enumerate(detail.attempts, start=1)
+        for number, attempt in enumerate(detail.attempts, start=detail.earlier + 1)
     ]
 
 
@@ -50,7 +50,7 @@ def planned_attempts(detail: DeliveryDetail, retries: Sequence[float], now: date
     row = detail.row
     if row.closed_reason is not None:
         return []
-    number = len(detail.attempts) + 1
+    number = detail.count + 1
     if row.in_flight:
         at, first = now, Moment(state="pending", time=tr("Now"), title="", number=number, note=tr("under way"))
     else:

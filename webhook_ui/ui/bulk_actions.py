@@ -5,14 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from webhook_ui import bulk
-from webhook_ui.bulk import OPPOSITE, Step
-from webhook_ui.errors import WebhookUIError
+from webhook_ui import bulk, webhooks
+from webhook_ui.bulk import OPPOSITE, Outcome, Step
+from webhook_ui.errors import Conflict, Invalid, NotFound, WebhookUIError
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats, toasts
 from webhook_ui.ui.bulk_bar import BulkBar, Order
 from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.resume_dialog import Terms, dropped_words, resume_on
 
 PATIENCE = 1.0  # seconds until something says how far it has come
 MOST_NAMED = 40  # webhooks that one address names
@@ -67,6 +68,7 @@ class _Account:
     changed: list[int] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     seen: int = 0
+    dropped: int = 0  # deliveries that were too old to be sent
 
 
 class BulkWork:
@@ -80,15 +82,20 @@ class BulkWork:
         """Ends it after the transaction that is under way; what is done stays done."""
         self._stopped = True
 
-    async def take(self, step: Step, webhook_ids: Sequence[int], *, undoing: bool = False) -> None:
-        """Takes the step for each and says what came of it; Undo takes it back for those that it changed."""
+    async def take(
+        self, step: Step, webhook_ids: Sequence[int], *, undoing: bool = False, terms: Terms | None = None
+    ) -> None:
+        """Takes the step for each and says what came of it; Undo takes it back for those that it changed.
+
+        `terms` are those on which webhooks are resumed.
+        """
         if self._running:
             return
         self._running, self._stopped = True, False
         account = _Account()
         with self._tab.client:
             try:
-                await self._work_off(step, webhook_ids, account)
+                await self._work_off(step, webhook_ids, account, terms if step is Step.resume else None)
             except WebhookUIError as error:
                 tell(error)
             finally:
@@ -97,21 +104,35 @@ class BulkWork:
             self._say(step, account, len(webhook_ids), undoing=undoing)
             await self._after()
 
-    async def _work_off(self, step: Step, webhook_ids: Sequence[int], account: _Account) -> None:
+    async def _work_off(self, step: Step, webhook_ids: Sequence[int], account: _Account, terms: Terms | None) -> None:
         begun = time.monotonic()
         for start in range(0, len(webhook_ids), bulk.AT_ONCE):
             if self._stopped:
                 return
             part = webhook_ids[start : start + bulk.AT_ONCE]
-            actor = await self._tab.current_actor()
-            outcome = await self._tab.write(
-                bulk.apply, part, step, rules=self._tab.services.rules, actor=actor, now=utcnow()
-            )
+            outcome = await (self._resume(part, terms, account) if terms else self._apply(part, step))
             account.changed += outcome.changed
             account.refused += outcome.refused
             account.seen += len(part)
             if time.monotonic() - begun > PATIENCE:
                 self._bar.work(DOING[step], account.seen, len(webhook_ids))
+
+    async def _apply(self, webhook_ids: Sequence[int], step: Step) -> Outcome:
+        actor = await self._tab.current_actor()
+        rules = self._tab.services.rules
+        return await self._tab.write(bulk.apply, webhook_ids, step, rules=rules, actor=actor, now=utcnow())
+
+    async def _resume(self, webhook_ids: Sequence[int], terms: Terms, account: _Account) -> Outcome:
+        """One after the other: what each holds and is too old is cancelled first."""
+        changed, refused = [], []
+        for webhook_id in webhook_ids:
+            try:
+                if (await self._tab.read(webhooks.get, webhook_id)).paused:
+                    account.dropped += (await resume_on(self._tab, webhook_id, terms))[1]
+                    changed.append(webhook_id)
+            except (NotFound, Conflict, Invalid) as error:
+                refused.append(str(error))
+        return Outcome(changed=changed, refused=refused)
 
     def _say(self, step: Step, account: _Account, total: int, *, undoing: bool) -> None:
         if account.refused:
@@ -123,6 +144,8 @@ class BulkWork:
         number = len(account.changed)
         if number:
             words = DONE[step](number)
+            if account.dropped:
+                words = f"{words} {dropped_words(account.dropped)}"
         elif account.seen and not account.refused:
             words = ALREADY[step](total)
         else:

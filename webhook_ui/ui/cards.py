@@ -12,9 +12,13 @@ from webhook_ui.languages import mark, tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
 from webhook_ui.ui.charts import sparkline
-from webhook_ui.ui.controls import Action, Tick, more_menu, words_button
+from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.filter_words import filter_sign
-from webhook_ui.ui.parts import Part, Status, box, link, mono, sentence, status_pill, text, time_text
+from webhook_ui.ui.markup import NOTHING, Markup, element, joined, link, moment, press, sentence, words
+from webhook_ui.ui.parts import Status, box, dress, written_pill
+from webhook_ui.ui.written import Written
+
+TEST = "test"  # what the button does that sends one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,82 +63,121 @@ class WebhookCard:
         face: CardFace,
         *,
         zone: ZoneInfo,
+        name: str = "",
         actions: Sequence[Action] | Callable[[], Sequence[Action]] = (),
-        on_test: Callable[[], Any] | None = None,
+        offers_test: bool = False,
         on_tick: Callable[[bool, bool], Any] | None = None,
     ) -> None:
-        """`on_test` sends a test to one that is untried; None for who may not. `on_tick` as in `Tick`."""
-        self._zone, self._on_test = zone, on_test
-        with box("article", "w-card w-opens") as self.element:
+        """`offers_test` where one that is untried has the button `TEST`, which `written.hear` tells of with `name`.
+
+        `on_tick` as in `Tick`; None for who may only look.
+        """
+        self._zone, self._offers_test = zone, offers_test
+        self._shown = self._seen(face)
+        with box("article", _card_look(face)) as self.element:
+            dress(self.element, data_row=name)
             with box("div", "w-card-top"):
-                self._tick = Tick(tr("Select"), on_tick) if on_tick else None
-                self._title = link("", face.path, "w-card-title w-cut")
-                self._title.props["dir"] = "auto"
-                with self._title:
-                    self._words = text("", tag="bdi")
-                with box("span", "w-row w-end"):
-                    self._state = Part(box("span", "w-row"), status_pill)
-                    self._more = more_menu(actions) if actions else None
-            self._url = mono("", "w-card-url", cut=True)
-            self._numbers = Part(box("div", "w-card-numbers"), _numbers)
-            self._last = Part(box("div", "w-card-last"), self._build_last)
-            self._next = Part(box("div", "w-card-next"), self._build_next)
-            self._foot = Part(box("div", "w-card-foot"), self._build_foot)
-        self.show(face)
+                self._tick = Tick(select_name(face), on_tick) if on_tick else None
+                self._head = Written("div", _head(face), "w-contents")
+                self._more = more_menu(actions, name=more_name(face)) if actions else None
+            self._body = Written("div", self._write_body(face, self._shown[1]), "w-contents")
 
     def choose(self, chosen: bool) -> None:
         """Shows whether it is selected."""
         if self._tick:
             self._tick.show(chosen)
-            self.element.classes(add="w-card-chosen" if chosen else "", remove="" if chosen else "w-card-chosen")
+            if ("w-card-chosen" in self.element.classes) is not chosen:
+                self.element.classes(add="w-card-chosen" if chosen else "", remove="" if chosen else "w-card-chosen")
 
     def show(self, face: CardFace) -> None:
-        if self._tick:
-            self._tick.element.props["aria-label"] = tr("Select {title}", title=face.title)
-        self._words.set_text(face.title)
-        self._title.props["title"] = face.title
-        if self._more:
-            self._more.props["aria-label"] = tr("More: {title}", title=face.title)
-        self._url.set_text(face.url)
-        self._url.props["title"] = face.url
-        self.element.classes(
-            add="" if face.state == "enabled" else "w-card-off", remove="w-card-off" if face.state == "enabled" else ""
-        )
-        self._state.show(face.state)
-        self._numbers.show(tuple(face.sent), tuple(face.errors))
-        offers = face.untried and self._on_test is not None
-        self._last.show(face.result, face.result_text, face.result_title, face.title if offers else "")
-        self._next.show(face.at, face.when, "" if offers else face.when_text, face.trouble)
+        shown = self._seen(face)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        name_controls(face, self._tick, self._more)
+        off = face.state != "enabled"
+        if ("w-card-off" in self.element.classes) is not off:
+            self.element.classes(add="w-card-off" if off else "", remove="" if off else "w-card-off")
+        self._head.write(_head(face))
+        self._body.write(self._write_body(face, shown[1]))
+
+    def _seen(self, face: CardFace) -> tuple[CardFace, str]:
         # "today" has to be said anew tomorrow
-        created = formats.day_and_time(face.created_at, utcnow(), self._zone)
-        self._foot.show(tuple(face.triggers), face.created_at, created, face.filter)
+        return face, formats.day_and_time(face.created_at, utcnow(), self._zone)
 
-    def _build_last(self, result: Status, words: str, title: str, tries: str) -> None:
-        status_pill(result)
-        if words:
-            look = "w-error-ink w-medium" if result == "error" else "w-second"
-            text(words, f"w-cut {look}").props["title"] = title or words
-        if tries and self._on_test:
-            with box("span", "w-end w-nowrap"):
-                test = words_button(tr("Send test"), self._on_test)
-            test.props["aria-label"] = tr("Send test to {title}", title=tries)
+    def _write_body(self, face: CardFace, created: str) -> Markup:
+        offers = face.untried and self._offers_test
+        return joined(
+            [
+                element("div", face.url, classes="w-mono w-cut w-card-url", dir="ltr", title=face.url),
+                element("div", _numbers(face), classes="w-card-numbers"),
+                element("div", *_last(face, offers_test=offers), classes="w-card-last"),
+                element("div", *self._next(face, "" if offers else face.when_text), classes="w-card-next"),
+                element("div", *self._foot(face, created), classes="w-card-foot"),
+            ]
+        )
 
-    def _build_next(
-        self, at: datetime | None, when: tuple[str, datetime] | None, when_text: str, trouble: bool
-    ) -> None:
-        if at:
-            time_text(at, self._zone)
-        with box("span", "w-end w-cut w-error-ink" if trouble else "w-end w-cut"):
-            if when:
-                time_text(when[1], self._zone, prefix=when[0], past=when[0] and when[0] + tr("due"))
-            elif when_text:
-                text(when_text)
+    def _next(self, face: CardFace, when_text: str) -> list[Markup]:
+        look = "w-end w-cut w-error-ink" if face.trouble else "w-end w-cut"
+        coming = words(when_text) if when_text else NOTHING
+        if face.when:
+            prefix, at = face.when
+            coming = moment(at, self._zone, prefix=prefix, past=prefix and prefix + tr("due"))
+        return [moment(face.at, self._zone) if face.at else NOTHING, element("span", coming, classes=look)]
 
-    def _build_foot(self, triggers: tuple[str, ...], created_at: datetime, created: str, only: str | None) -> None:
-        text(formats.listed(list(triggers)), "w-cut").props["title"] = ", ".join(triggers)
-        filter_sign(only)
-        with box("span", "w-end w-nowrap"):
-            sentence(tr("Created {moment}"), moment=lambda: time_text(created_at, self._zone, shown=created))
+    def _foot(self, face: CardFace, created: str) -> list[Markup]:
+        said = sentence(tr("Created {moment}"), moment=moment(face.created_at, self._zone, shown=created))
+        return [
+            words(formats.listed(face.triggers), "w-cut", title=", ".join(face.triggers)),
+            filter_sign(face.filter),
+            element("span", said, classes="w-end w-nowrap"),
+        ]
+
+
+def title_link(face: CardFace, classes: str) -> Markup:
+    """The webhook's title, which leads to its page."""
+    return link(face.path, element("bdi", face.title), classes=classes, dir="auto", title=face.title)
+
+
+def select_name(face: CardFace) -> str:
+    """What the tick is called."""
+    return tr("Select {title}", title=face.title)
+
+
+def more_name(face: CardFace) -> str:
+    """What the three dots are called."""
+    return tr("More: {title}", title=face.title)
+
+
+def name_controls(face: CardFace, tick: Tick | None, more: ui.element | None) -> None:
+    """Says to a screen reader whose they are."""
+    if tick and tick.element.props["aria-label"] != select_name(face):
+        tick.element.props["aria-label"] = select_name(face)
+    if more and more.props["aria-label"] != more_name(face):
+        more.props["aria-label"] = more_name(face)
+
+
+def test_button(title: str) -> Markup:
+    """Sends a test to the webhook with this title."""
+    return press(TEST, tr("Send test"), classes="w-jump", aria_label=tr("Send test to {title}", title=title))
+
+
+def _card_look(face: CardFace) -> str:
+    return "w-card w-opens" if face.state == "enabled" else "w-card w-opens w-card-off"
+
+
+def _head(face: CardFace) -> Markup:
+    return joined([title_link(face, "w-card-title w-cut"), written_pill(face.state)])
+
+
+def _last(face: CardFace, *, offers_test: bool) -> list[Markup]:
+    look = "w-error-ink w-medium" if face.result == "error" else "w-second"
+    said = words(face.result_text, f"w-cut {look}", title=face.result_title or face.result_text)
+    return [
+        written_pill(face.result),
+        said if face.result_text else NOTHING,
+        element("span", test_button(face.title), classes="w-end w-nowrap") if offers_test else NOTHING,
+    ]
 
 
 def is_bad(sent: int, errors: int) -> bool:
@@ -142,15 +185,13 @@ def is_bad(sent: int, errors: int) -> bool:
     return errors > 0 and sent < errors * 20
 
 
-def _numbers(sent_by_hour: Sequence[int], errors_by_hour: Sequence[int]) -> None:
-    sent, errors = sum(sent_by_hour), sum(errors_by_hour)
-    bad = is_bad(sent, errors)
-    sparkline(sent_by_hour, errors_by_hour)
-    with box("div", "w-card-rate"):
-        text(formats.success(sent, errors), "w-error-ink" if bad else "", tag="strong")
-        note = tr("last 24 h")
-        if errors:
-            note = trn("{n} error", "{n} errors", errors)
-        elif sent:
-            note = trn("{n} sent", "{n} sent", sent)
-        text(note, "w-meta w-nowrap")
+def _numbers(face: CardFace) -> Markup:
+    sent, errors = sum(face.sent), sum(face.errors)
+    note = tr("last 24 h")
+    if errors:
+        note = trn("{n} error", "{n} errors", errors)
+    elif sent:
+        note = trn("{n} sent", "{n} sent", sent)
+    rate = element("strong", formats.success(sent, errors), classes="w-error-ink" if is_bad(sent, errors) else "")
+    figures = element("div", rate, words(note, "w-meta w-nowrap"), classes="w-card-rate")
+    return joined([sparkline(face.sent, face.errors), figures])

@@ -8,20 +8,27 @@ from nicegui import ui
 
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import icons
+from webhook_ui.ui.markup import Markup, element
 from webhook_ui.ui.parts import Text, box, link, symbol, text
 from webhook_ui.ui.root import whole
 
 BARS = 24
 
 
-def sparkline(sent: Sequence[int], errors: Sequence[int], *, small: bool = False) -> ui.element:
+def sparkline(sent: Sequence[int], errors: Sequence[int], *, small: bool = False) -> Markup:
     """Sent above the line, errors below it, a hairline where nothing was sent; the last bar is the present hour."""
     width, height = (120, 28) if small else (216, 32)
-    svg = (
-        f'<svg class="w-spark" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
-        f' aria-label="{_in_words(sum(sent), sum(errors))}">{_bars(sent, errors, width, height)}</svg>'
+    drawing = element(
+        "svg",
+        *_bars(sent, errors, width, height),
+        classes="w-spark",
+        viewBox=f"0 0 {width} {height}",
+        width=str(width),
+        height=str(height),
+        role="img",
+        aria_label=_in_words(sum(sent), sum(errors)),
     )
-    return ui.html(svg, sanitize=False, tag="span").classes("w-spark-box")  # figures of our own only
+    return element("span", drawing, classes="w-spark-box")
 
 
 def _in_words(sent: int, errors: int) -> str:
@@ -32,29 +39,29 @@ def _in_words(sent: int, errors: int) -> str:
     return tr("Last 24 hours: {figures}", figures=", ".join(parts))
 
 
-def _bars(sent: Sequence[int], errors: Sequence[int], width: int, height: int) -> str:
+def _bars(sent: Sequence[int], errors: Sequence[int], width: int, height: int) -> list[Markup]:
     line = round(height * 0.69)  # sent has two thirds of the height
     above, below = line, height - line - 1
     tallest = max([*sent, 1])
     deepest = max([*errors, tallest / 2])  # a few among many stay small
     step, bar = width / BARS, width / BARS - (1.5 if width < 200 else 2)
-    drawn: list[str] = []
+    drawn: dict[str, list[str]] = {"sent": [], "error": [], "none": []}
     for index in range(BARS):
         x = index * step
         good, bad = int(sent[index]), int(errors[index])
         if good:
             tall = max(2.0, above * good / tallest)
-            drawn.append(_rect("w-bar-sent", x, line - tall, bar, tall))
+            drawn["sent"].append(_bar(x, line - tall, bar, tall))
         if bad:
             deep = max(3.0, below * bad / deepest)
-            drawn.append(_rect("w-bar-error", x, line + 1, bar, deep))
+            drawn["error"].append(_bar(x, line + 1, bar, deep))
         if not good and not bad:
-            drawn.append(_rect("w-bar-none", x, line - 1, bar, 1))
-    return "".join(drawn)
+            drawn["none"].append(_bar(x, line - 1, bar, 1))
+    return [element("path", classes=f"w-bar-{look}", d="".join(bars)) for look, bars in drawn.items() if bars]
 
 
-def _rect(look: str, x: float, y: float, width: float, height: float) -> str:
-    return f'<rect class="{look}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" rx=".5"/>'
+def _bar(x: float, y: float, width: float, height: float) -> str:
+    return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h{-width:.1f}z"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from nicegui import context, ui
 from webhook_ui.languages import LANGUAGES, mark, tr
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_loader import RegisteredTrigger
-from webhook_ui.ui import icons, toasts, webhook_form
+from webhook_ui.ui import icons, toasts, webhook_form, webhook_verbs
 from webhook_ui.ui.account_menu import THEMES, AccountActions
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fire_dialog import FireDialog
@@ -57,7 +57,13 @@ class Commands:
         """Builds what floats over every page."""
         self._shell = shell
         with context.client.layout:
-            Palette(self._tab, self._offer, self._fires)
+            Palette(
+                self._tab,
+                self._offer,
+                self._fires,
+                take_apart=webhook_verbs.take_apart,
+                verbs=lambda webhook, only: webhook_verbs.verbs_of(self._tab, webhook, only),
+            )
             ShortcutsHelp(self._tab, [entry.path for entry in self._entries])
 
     def _offer(self) -> list[Command]:
@@ -142,7 +148,7 @@ class Commands:
 
     async def _fire(self, one: RegisteredTrigger) -> None:
         with self._tab.client:
-            await FireDialog(self._tab, one.trigger, on_fired=_nothing_more).open()
+            await FireDialog(self._tab, one.trigger, on_fired=nothing_more).open()
 
     def _choose_language(self, code: str) -> None:
         self._tab.prefer(LANGUAGE, code)
@@ -160,7 +166,7 @@ async def say_added(webhook: Webhook) -> None:
     toasts.done(tr("“{title}” is added.", title=webhook.title), way=(tr("Show it"), f"/webhooks/{webhook.id}"))
 
 
-async def _nothing_more(*_: Any) -> None:
+async def nothing_more(*_: Any) -> None:
     """Pages hear of the event by themselves."""
 
 

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from nicegui import ui
 
 from webhook_ui.languages import mark, tr
-from webhook_ui.ui import icons
-from webhook_ui.ui.parts import Text, box, link, mono, symbol, text
+from webhook_ui.ui import icons, markup
+from webhook_ui.ui.parts import Text, box, dress, link, mono, symbol, text
+from webhook_ui.ui.written import Written
 
 Kind = Literal["plain", "primary", "quiet", "danger"]
 SORTS = (
@@ -97,7 +98,7 @@ class Tick:
 
     def __init__(self, name: str, on_tick: Callable[[bool, bool], Any]) -> None:
         self.element = box("input", "w-tick", label=name)
-        self.element.props["type"] = "checkbox"
+        dress(self.element, type="checkbox")
         self.element.on(
             "click",
             lambda event: on_tick(bool(event.args[0]), bool(event.args[1])),
@@ -238,16 +239,22 @@ class Action:
 
 def more_menu(
     actions: Sequence[Action] | Callable[[], Sequence[Action]], *, name: str = "", small: bool = True
-) -> ui.button:
-    """The three dots and what they offer; a function is asked what that is each time the menu opens."""
+) -> ui.element:
+    """The three dots and what they offer; a function is asked what that is each time the menu opens.
+
+    Lists have one in each row: it is no button of NiceGUI's, which costs ten times as much.
+    """
     name = name or tr("More")
-    made = icon_button(icons.MORE, name, small=small)
-    made.props["data-more"] = "true"  # `static/shell.js` opens it by a key
+    with box("button", f"w-btn w-quiet w-only-icon w-dots{' w-small' if small else ''}", label=name) as made:
+        # `static/shell.js` opens it by a key
+        dress(made, type="button", title=name, data_more="true", aria_haspopup="menu")
+        Written("span", markup.symbol(icons.MORE), "w-contents")
+        if not callable(actions):
+            with popup(name):
+                _entries(actions)
     if callable(actions):
-        made.props["aria-haspopup"] = "menu"
-        made.on_click(lambda _: _toggle_menu(made, name, actions))
-        return made
-    return with_menu(made, name, actions)
+        made.on("click", lambda _: _toggle_menu(made, name, actions))
+    return made
 
 
 def with_menu(opener: ui.button, name: str, actions: Sequence[Action]) -> ui.button:
@@ -258,7 +265,7 @@ def with_menu(opener: ui.button, name: str, actions: Sequence[Action]) -> ui.but
     return opener
 
 
-def _toggle_menu(opener: ui.button, name: str, offer: Callable[[], Sequence[Action]]) -> None:
+def _toggle_menu(opener: ui.element, name: str, offer: Callable[[], Sequence[Action]]) -> None:
     for known in [element for element in opener.default_slot.children if isinstance(element, ui.menu)]:
         if known.value:
             known.close()

@@ -45,6 +45,11 @@ def show_title(row: DeliveryRow, retries: int, tab: Tab) -> None:
         text(tr(" · round {number}", number=row.round) if row.round > 1 else "")
 
 
+def cancel_words(row: DeliveryRow) -> str:
+    """What the button says that calls it off."""
+    return tr("Cancel retries") if row.tries else tr("Cancel delivery")
+
+
 class Actions:
     """The row of buttons; `show` offers what makes sense for the delivery and its chosen attempt."""
 
@@ -68,7 +73,7 @@ class Actions:
         look, other = ("w-primary", "w-plain") if wanted else ("w-plain", "w-primary")
         self._redeliver.classes(add=look, remove=other)
         self._cancel.set_visibility(writes and delivery_words.may_cancel(row))
-        self._cancel.set_text(tr("Cancel retries") if row.tries else tr("Cancel delivery"))
+        self._cancel.set_text(cancel_words(row))
         sent = attempt is not None and bool(attempt.request_headers)
         self._curl.set_visibility(sent)
         if attempt is not None and sent:

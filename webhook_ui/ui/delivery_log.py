@@ -1,6 +1,6 @@
 """A log of deliveries: pages, rows that change in place, and new ones that push nothing that is read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -19,10 +19,11 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.log_look import PAGE, Found, key_of, look, look_again, newest
-from webhook_ui.ui.log_rows import fill_row, log_row
+from webhook_ui.ui.log_rows import REDELIVER, fill_row
 from webhook_ui.ui.parts import box, symbol, text
 from webhook_ui.ui.redelivering import Redeliverer
-from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Row, Table
+from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Table, WrittenRow
+from webhook_ui.ui.written import hear
 
 
 class Surroundings(Protocol):
@@ -50,7 +51,7 @@ class DeliveryLog:
         self._tab, self._log, self._criteria, self._around = tab, log, criteria, around
         self._redeliverer = Redeliverer(tab)
         self._columns = WHOLE_LOG if whole else LOG
-        self._rows: dict[Key, tuple[DeliveryRow, Row]] = {}  # newest first
+        self._rows: dict[Key, tuple[DeliveryRow, WrittenRow]] = {}  # newest first
         self._known: Key | None = None  # the newest that was there when the page was shown
         self._next: str | None = None
         self._came_from: dict[str, LogAddress] = {}  # by cursor
@@ -64,6 +65,7 @@ class DeliveryLog:
     def _build(self) -> None:
         self._nothing = box("div", "w-holder")
         self._table = Table(tr("Deliveries"), self._columns, "log")
+        hear(self._table.body, self._pressed)
         with self._table.element:
             with box("button", "w-new-rows") as self._news:
                 symbol(icons.UP)
@@ -187,7 +189,7 @@ class DeliveryLog:
     def _place(self, rows: Sequence[DeliveryRow]) -> bool:
         """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""
         for delivery in rows:
-            row = log_row(self._table)
+            row = self._table.written_row(delivery.id)
             row.element.move(target_index=sum(key > key_of(delivery) for key in self._rows))
             row.choose(delivery.id == self._log.delivery)
             self._fill(row, delivery)
@@ -205,14 +207,15 @@ class DeliveryLog:
         self._rows[key_of(delivery)] = (delivery, known[1])
         self._fill(known[1], delivery)
 
-    def _redelivering(self, delivery: DeliveryRow) -> Callable[[], Awaitable[None]]:
-        async def redeliver() -> None:
-            if await self._redeliverer.order(delivery.webhook_id, delivery.event_id):
-                await self.refresh()
+    async def _pressed(self, does: str, delivery_id: str) -> None:
+        """One that is no longer shown, or that nobody showed, is not found."""
+        for delivery, _ in list(self._rows.values()):
+            if does == REDELIVER and delivery.id == delivery_id:
+                if await self._redeliverer.order(delivery.webhook_id, delivery.event_id):
+                    await self.refresh()
+                return
 
-        return redeliver
-
-    def _fill(self, row: Row, delivery: DeliveryRow) -> None:
+    def _fill(self, row: WrittenRow, delivery: DeliveryRow) -> None:
         services = self._tab.services
         usual = services.settings.retry_schedule
         retries = delivery_words.schedule_in_force(delivery, delivery.trigger, services.plugins.triggers, usual)
@@ -223,7 +226,7 @@ class DeliveryLog:
             path=self._around.path(replace(self._log, delivery=delivery.id)),
             retries=0 if delivery.test else len(retries),
             zone=self._tab.zone,
-            redeliver=self._redelivering(delivery) if self._tab.may_write else None,
+            may_redeliver=self._tab.may_write,
         )
 
     def _forward(self) -> Any:

@@ -11,24 +11,25 @@ from nicegui import ui
 
 from webhook_ui import ids, outbox, times
 from webhook_ui.errors import NotFound
-from webhook_ui.languages import mark, tr
+from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, icons, panel_address, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import past_attempts, planned_attempts, show_attempt, show_what_will_be_sent
 from webhook_ui.ui.charts import time_line
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.controls import icon_button
-from webhook_ui.ui.delivery_head import CANCELLING, Actions, show_title
+from webhook_ui.ui.controls import button, icon_button
+from webhook_ui.ui.delivery_head import CANCELLING, Actions, cancel_words, show_title
 from webhook_ui.ui.explainer import LastStep, show_notice
 from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.panel_address import Choice
-from webhook_ui.ui.panel_look import Look, look
+from webhook_ui.ui.panel_look import NEWEST, Look, look
 from webhook_ui.ui.parts import Part, box, text
 from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tested import TestedBox
 
 STEPS_DOWN, STEPS_UP = 1, -1
+MORE = 100  # attempts that are shown in addition, each time
 AGAIN = mark(
     "It has arrived, as its answer tells. It goes out again with the same `webhook-id`, "
     "so a receiver that knows this id may leave it out."
@@ -45,6 +46,7 @@ class DeliveryPanel:
         self._choice = Choice()
         self._delivery: tuple[int, int] | None = None
         self._testing = False
+        self._newest = NEWEST
         self._looks = self._latest = 0  # how many were begun, and which of them is shown
         self._on_close = on_close
         self._redeliverer = Redeliverer(tab)
@@ -77,7 +79,7 @@ class DeliveryPanel:
                 await self._renew()
             return
         self._tested.clear()
-        self._shown, self._choice = None, choice
+        self._shown, self._choice, self._newest = None, choice, NEWEST
         try:
             self._delivery = ids.delivery_numbers(delivery_id)
         except ValueError:
@@ -103,16 +105,16 @@ class DeliveryPanel:
     async def _renew(self) -> None:
         if self._delivery is None:
             return
-        asked = (self._delivery, self._choice)
+        asked = (self._delivery, self._choice, self._newest)
         self._looks += 1
         number = self._looks
         try:
-            found = await self._tab.read(look, *self._delivery, self._choice, now=times.utcnow())
+            found = await self._tab.read(look, *self._delivery, self._choice, now=times.utcnow(), newest=self._newest)
         except NotFound:
             self._show_missing()
             return
         # nobody has gone on meanwhile, and what was begun later has not come earlier
-        if asked == (self._delivery, self._choice) and number > self._latest:
+        if asked == (self._delivery, self._choice, self._newest) and number > self._latest:
             self._latest = number
             self._show(found)
 
@@ -137,6 +139,10 @@ class DeliveryPanel:
         with self._line:
             past = past_attempts(found.detail, found.number, now, zone)
             coming = planned_attempts(found.detail, retries, now, zone)
+            earlier = found.detail.earlier
+            if earlier:
+                words = trn("Show {n} earlier", "Show {n} earlier", min(earlier, MORE))
+                button(words, self._show_earlier, icon=icons.UP, kind="quiet", small=True)
             if past or coming:
                 time_line([*past, *coming], self._choose)
             else:
@@ -172,6 +178,12 @@ class DeliveryPanel:
             return ()  # made once
         usual = services.settings.retry_schedule
         return delivery_words.schedule_in_force(detail.webhook, detail.row.trigger, services.plugins.triggers, usual)
+
+    async def _show_earlier(self) -> None:
+        if self._shown:
+            self._newest = len(self._shown.detail.attempts) + MORE
+            self._frame.keep_focus()
+            await self._renew()
 
     async def _choose(self, number: int) -> None:
         await self._turn(replace(self._choice, attempt=number))
@@ -219,7 +231,15 @@ class DeliveryPanel:
             if self._delivery != asked:  # the panel shows another one by now
                 self._tested.clear()
 
-    async def _order_end(self) -> None:
+    def _order_end(self) -> None:
+        row = self._shown.detail.row if self._shown else None
+        if row is None:
+            return
+        title = tr("Cancel the retries of this delivery?") if row.tries else tr("Cancel this delivery?")
+        with self._tab.client:
+            confirm(title, tr(CANCELLING), action=cancel_words(row), leave=tr("Keep it"), on_confirm=self._end)
+
+    async def _end(self) -> None:
         if self._delivery and await act(self._tab, outbox.cancel, *self._delivery):
             self._frame.keep_focus()
             toasts.done(tr("Cancelled. {consequence}", consequence=tr(CANCELLING)))
@@ -228,8 +248,8 @@ class DeliveryPanel:
 
 def _is_same(known: Look, found: Look) -> bool:
     """All but how many others have failed, which changes by itself."""
-    same = known.detail.row == found.detail.row and len(known.detail.attempts) == len(found.detail.attempts)
-    return same and _offers(known) == _offers(found)
+    same = known.detail.row == found.detail.row and known.detail.count == found.detail.count
+    return same and known.detail.earlier == found.detail.earlier and _offers(known) == _offers(found)
 
 
 def _offers(shown: Look) -> bool:

@@ -6,11 +6,12 @@ The browser keeps what stood in them (`static/connection.js`); what it sends bac
 import re
 from collections.abc import Mapping
 
-from webhook_ui.ui import webhook_form
-from webhook_ui.ui.commands import say_added
+from webhook_ui.ui import filter_form, webhook_form
+from webhook_ui.ui.commands import nothing_more, say_added
 from webhook_ui.ui.context import Tab
+from webhook_ui.ui.fire_dialog import FireDialog
 
-_FORM = re.compile(r"webhook (new|\d{1,18}) (\d{1,18})", re.ASCII)
+_FORM = re.compile(r"(webhook|filter) (new|\d{1,18}) (\d{1,18})|fire ([a-z0-9_.]{1,200})", re.ASCII)
 LONGEST = 100_000  # characters of one field
 
 
@@ -22,10 +23,25 @@ async def restore(tab: Tab, draft: object) -> None:
     if form is None or not isinstance(given, dict):
         return
     values = read_values(given)
-    if form[1] == "new":
+    kind, number, version, trigger = form.groups()
+    if trigger:
+        await _fire(tab, trigger, values)
+    elif kind == "filter" and number != "new":
+        await filter_form.edit_filter(tab, int(number), draft=values, version=int(version))
+    elif kind == "webhook" and number == "new":
         webhook_form.add_webhook(tab, say_added, draft=values)
-    else:
-        await webhook_form.edit_webhook(tab, int(form[1]), draft=values, version=int(form[2]))
+    elif kind == "webhook":
+        await webhook_form.edit_webhook(tab, int(number), draft=values, version=int(version))
+
+
+async def _fire(tab: Tab, name: str, values: webhook_form.Draft) -> None:
+    registered = tab.services.plugins.triggers.get(name)
+    if registered is None:
+        return  # its plugin is gone
+    with tab.client:
+        dialog = FireDialog(tab, registered.trigger, on_fired=nothing_more)
+        dialog.fill(values)
+        await dialog.open()
 
 
 def read_values(given: Mapping[object, object]) -> webhook_form.Draft:

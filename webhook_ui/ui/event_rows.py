@@ -7,13 +7,13 @@ from webhook_ui import ids, times
 from webhook_ui.history.events import BEGINNING, EventRow, Tally
 from webhook_ui.indexed_fields import IndexedFields
 from webhook_ui.languages import mark, tr, trn
-from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui import delivery_words, formats, icons, markup
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH
-from webhook_ui.ui.log_rows import log_row
-from webhook_ui.ui.parts import box, foreign, link, mono, prose, symbol, tag, text, time_text
+from webhook_ui.ui.log_rows import trigger_cell
+from webhook_ui.ui.markup import Markup
+from webhook_ui.ui.parts import mono, prose
 from webhook_ui.ui.states import notice
-from webhook_ui.ui.tables import Row, Table
 
 _KINDS = (
     ("sent", icons.SENT, mark("sent")),
@@ -22,45 +22,42 @@ _KINDS = (
 )
 
 
-def event_row(table: Table, event: EventRow, zone: ZoneInfo) -> Row:
-    """All but its figures, which change; a click anywhere in it is a click on its link."""
-    row, now = log_row(table), times.utcnow()
-    with row.cell("time"), link("", f"{PATH}/{ids.event_text(event.id)}", "w-open") as way:
-        time_text(event.created_at, zone, shown=delivery_words.short_time(event.created_at, now, zone))
-    way.props["aria-label"] = tr(
+def event_cells(event: EventRow, zone: ZoneInfo) -> dict[str, Markup]:
+    """All but its figures, which change."""
+    now, name = times.utcnow(), ids.event_text(event.id)
+    at = markup.moment(event.created_at, zone, shown=delivery_words.short_time(event.created_at, now, zone))
+    said = tr(
         "Event {trigger}, {moment}",
         trigger=event.trigger,
         moment=formats.absolute(event.created_at, zone, seconds=True),
     )
-    with row.cell("trigger"), box("div", "w-row"):
-        mono(event.trigger, cut=True)
-        if event.test:
-            tag(tr("test"))
-    with row.cell("event"):
-        mono(ids.event_text(event.id), "w-second", cut=True)
-    with row.cell("tenant"):
-        foreign(event.tenant or "", "w-muted")
-    with row.cell("payload"):
-        beginning = " ".join(event.beginning.split())
-        mono(f"{beginning}…" if event.payload_bytes > BEGINNING else beginning, "w-second w-cut")
-    return row
+    beginning = " ".join(event.beginning.split())
+    return {
+        "time": markup.link(f"{PATH}/{name}", at, classes="w-open", aria_label=said),
+        "trigger": trigger_cell(event.trigger, test=event.test),
+        "event": markup.mono(name, "w-second"),
+        "tenant": markup.foreign(event.tenant or "", "w-muted"),
+        "payload": markup.mono(f"{beginning}…" if event.payload_bytes > BEGINNING else beginning, "w-second"),
+    }
 
 
-def show_tally(tally: Tally) -> None:
+def tally_cell(tally: Tally) -> dict[str, Markup]:
     """Sent, error and pending as small figures; what there is none of is left out."""
     more = "+" if tally.more else ""
-    counts = [(name, icon, word, getattr(tally, name)) for name, icon, word in _KINDS]
-    if not any(count for *_, count in counts):
-        text(tr("nobody listened"), "w-muted")
-        return
-    with box("span", "w-tally"):
-        for name, icon, word, count in counts:
-            if count:
-                with box("span", f"w-tally-one w-{name}-ink") as figure:
-                    symbol(icon)
-                    text(f"{formats.count(count)}{more}")
-                    text(f" {tr(word)}", "w-hidden")
-                figure.props["title"] = f"{formats.count(count)}{more} {tr(word)}"
+    figures = [
+        markup.element(
+            "span",
+            markup.symbol(icon),
+            markup.words(f"{formats.count(count)}{more}"),
+            markup.words(f" {tr(word)}", "w-hidden"),
+            classes=f"w-tally-one w-{name}-ink",
+            title=f"{formats.count(count)}{more} {tr(word)}",
+        )
+        for name, icon, word in _KINDS
+        if (count := getattr(tally, name))
+    ]
+    nobody = markup.words(tr("nobody listened"), "w-muted")
+    return {"tally": markup.element("span", *figures, classes="w-tally") if figures else nobody}
 
 
 def explain_unknown(

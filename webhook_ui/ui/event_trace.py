@@ -20,7 +20,7 @@ from webhook_ui.ui.fields import search_field
 from webhook_ui.ui.filter_form import edit_filter
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, status_pill, text, time_text
 from webhook_ui.ui.redelivering import Redeliverer
-from webhook_ui.ui.resume_dialog import ResumeDialog
+from webhook_ui.ui.resume_dialog import ask_to_resume
 from webhook_ui.ui.tables import Pager
 
 ORDER = (Group.error, Group.pending, Group.sent, Group.missed, Group.not_subscribed)  # trouble first
@@ -157,7 +157,7 @@ class TraceView:
     async def _resume(self, webhook_id: int) -> None:
         (row,) = await self._tab.read(lambda session: describe(session, [session.get_one(Webhook, webhook_id)]))
         with self._tab.client:
-            ResumeDialog(self._tab, row, on_resumed=lambda _: None).open()  # the page hears of it by itself
+            ask_to_resume(self._tab, row, on_resumed=lambda _: None)  # the page hears of it by itself
 
     def all_of(self, group: Group) -> str:
         """The address of one group alone."""

@@ -23,7 +23,7 @@ from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, symbol, text
 from webhook_ui.ui.states import nothing_found, notice
-from webhook_ui.ui.tables import EVENTS, Pager, Row, Table
+from webhook_ui.ui.tables import EVENTS, Pager, Table
 
 PAGE = 50
 FOLLOWED = frozenset({Kind.event, Kind.delivery, Kind.attempt, Kind.anything})
@@ -64,13 +64,28 @@ async def show(tab: Tab) -> None:
     page.follow()
 
 
+class _Row:
+    """One event on the screen; `count` renews its figures."""
+
+    def __init__(self, table: Table, event: EventRow, zone: ZoneInfo) -> None:
+        self._cells = event_rows.event_cells(event, zone)
+        self._row = table.written_row(str(event.id))
+        self._tally: Tally | None = None
+        self.element = self._row.element
+
+    def count(self, tally: Tally) -> None:
+        if tally != self._tally:
+            self._tally = tally
+            self._row.show({**self._cells, **event_rows.tally_cell(tally)})
+
+
 class EventsPage:
     """One visit to the list in one browser tab."""
 
     def __init__(self, tab: Tab) -> None:
         self._tab = tab
         self._question = Question.read(tab.client.sub_pages_router.current_path)
-        self._rows: dict[int, tuple[Row, Part]] = {}  # newest first, each with its figures
+        self._rows: dict[int, _Row] = {}  # newest first
         self._newest: int | None = None
         self._next: str | None = None
         self._came_from: dict[str, Question] = {}  # by cursor
@@ -150,16 +165,15 @@ class EventsPage:
 
     def _place(self, rows: Sequence[EventRow], counted: dict[int, Tally]) -> None:
         """Adds `rows` (newer than all, or to an empty list) and lets go of what no longer fits on the page."""
-        added: dict[int, tuple[Row, Part]] = {}
+        added: dict[int, _Row] = {}
         for place, event in enumerate(rows):
-            row = event_rows.event_row(self._table, event, self._zone())
+            row = _Row(self._table, event, self._zone())
             row.element.move(target_index=place)
-            figures = Part(row.cell("tally"), event_rows.show_tally)
-            figures.show(counted.get(event.id, Tally()))
-            added[event.id] = row, figures
+            row.count(counted.get(event.id, Tally()))
+            added[event.id] = row
         self._rows = added | self._rows
         for event_id in list(self._rows)[PAGE:]:
-            self._rows.pop(event_id)[0].element.delete()
+            self._rows.pop(event_id).element.delete()
 
     async def _hear(self, changes: frozenset[Changed]) -> None:
         if any(change.kind in FOLLOWED for change in changes):
@@ -175,8 +189,8 @@ class EventsPage:
         seen = await self._tab.read(look, judged.criteria, question.cursor, self._newest, list(self._rows))
         if question != self._question:
             return
-        for event_id, (_, figures) in self._rows.items():
-            figures.show(seen.tallies.get(event_id, Tally()))
+        for event_id, row in self._rows.items():
+            row.count(seen.tallies.get(event_id, Tally()))
         if not seen.newer:
             return
         if not question.cursor and await self._at_top():

@@ -71,9 +71,9 @@ def show_notice(shown: Look, now: datetime, zone: ZoneInfo, last_step: LastStep 
             _show_waiting(row, now, zone)
         return
     with notice(told.title, kind="pending" if told.warning else "error") as body, body:
-        if shown.number < len(shown.detail.attempts):
+        if shown.number < shown.detail.count:
             text(
-                tr("About attempt {number} of {count}.", number=shown.number, count=len(shown.detail.attempts)),
+                tr("About attempt {number} of {count}.", number=shown.number, count=shown.detail.count),
                 "w-muted",
                 tag="p",
             )

@@ -24,6 +24,7 @@ from webhook_ui.ui.filter_preview import show_body, show_fault, show_verdict
 from webhook_ui.ui.filter_words import AS_IT_IS, shape_titles
 from webhook_ui.ui.frames import PanelFrame
 from webhook_ui.ui.parts import Part, box, foreign, text
+from webhook_ui.ui.states import say_restored
 
 REST_SECONDS = 0.3  # from the last change until it is tried again
 OFFERED = 20  # recent events to choose from
@@ -31,8 +32,10 @@ EXAMPLES = 10
 _EXAMPLE = "example "
 
 
-async def edit_filter(tab: Tab, webhook_id: int) -> None:
-    """Opens the panel with the webhook as it is now."""
+async def edit_filter(
+    tab: Tab, webhook_id: int, *, draft: Mapping[str, object] | None = None, version: int = 0
+) -> None:
+    """Opens the panel with the webhook as it is now, or with a `draft` that was made over its `version`."""
     with tab.client:
         try:
             webhook = await tab.read(webhooks.get, webhook_id)
@@ -41,7 +44,10 @@ async def edit_filter(tab: Tab, webhook_id: int) -> None:
         except WebhookUIError as error:
             tell(error)
             return
-        FilterForm(tab, webhook, triggers, found).open()
+        form = FilterForm(tab, webhook, triggers, found)
+        if draft is not None:
+            form.fill(draft, version)
+        form.open()
 
 
 def heard_triggers(tab: Tab, webhook: Webhook) -> list[str]:
@@ -71,10 +77,34 @@ class FilterForm:
             foreign(webhook.title, "w-second")
         with self._frame.body:
             self._build(self._before)
+        self._let_browser_keep()
         with self._frame.foot:
             box("span", "w-grow")
             button(tr("Cancel"), self._frame.close, kind="quiet")
             self._primary = button(tr("Save"), self._save, kind="primary")
+
+    def fill(self, draft: Mapping[str, object], version: int) -> None:
+        """Puts back what was typed; what was changed since is not overwritten unasked."""
+        self._version = version
+        shape = next((key for key, words in shape_titles().items() if words == draft.get("shape")), None)
+        expression = draft.get("expression")
+        if shape is not None:
+            self._shape.value = shape
+            if isinstance(expression, str) and shape:
+                self._own[shape] = expression
+            self._before = shape
+            self._show_shape(shape)
+        if isinstance(written := draft.get("filter"), str):
+            self._filter.value = written
+        with self._summary:
+            say_restored()
+
+    def _let_browser_keep(self) -> None:
+        """Marks what `static/connection.js` keeps; the expression only while it is on the screen."""
+        self._frame.body.props["data-draft-form"] = f"filter {self._webhook.id} {self._version}"
+        self._editor.props["data-draft-part"] = "true"
+        for name, field in (("filter", self._filter), ("shape", self._shape), ("expression", self._expression)):
+            field.element.props["data-draft"] = name
 
     def open(self) -> None:
         self._frame.open()

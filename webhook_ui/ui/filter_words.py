@@ -1,11 +1,11 @@
-"""A webhook's filter and template in a few words, and the small sign that says there are any. Pure but for the sign."""
+"""A webhook's filter and template in a few words, and the small sign that says there are any. Pure."""
 
 from collections.abc import Mapping
 
 from webhook_ui import filters, shaping
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons
-from webhook_ui.ui.parts import box, symbol
+from webhook_ui.ui.markup import NOTHING, Markup, element, symbol
 
 AS_IT_IS = ""
 
@@ -36,11 +36,9 @@ def sign_words(text: str) -> str:
     return tr("Only events with {filter}", filter=filters.shown(text))
 
 
-def filter_sign(text: str | None) -> None:
+def filter_sign(text: str | None) -> Markup:
     """A small sign with the filter's text; nothing where there is none."""
     if text is None:
-        return
-    with box("span", "w-sign") as sign:
-        symbol(icons.FILTER)
-    sign.props["role"] = "img"
-    sign.props["aria-label"] = sign.props["title"] = sign_words(text)
+        return NOTHING
+    words = sign_words(text)
+    return element("span", symbol(icons.FILTER), classes="w-sign", role="img", aria_label=words, title=words)

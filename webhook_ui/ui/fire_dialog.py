@@ -1,6 +1,6 @@
 """The dialog Fire: a payload to type, who gets it and who does not and why, and the event that comes of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
 from webhook_ui.ui.payload_form import PayloadForm
+from webhook_ui.ui.states import say_restored
+from webhook_ui.ui.written import Written
 
 SHOWN = 20
 MOST = 200
@@ -92,6 +94,14 @@ class FireDialog:
             if payload is not None:
                 self._payload.put(payload)
             self._hearers = Part(box("div", "w-stack"), _show_hearers)
+        self._frame.body.props["data-draft-form"] = f"fire {trigger.name}"
+        self._payload.let_browser_keep()
+
+    def fill(self, draft: Mapping[str, object]) -> None:
+        """Puts back what was typed when the page was loaded anew."""
+        self._payload.fill(draft)
+        with self._frame.summary:
+            say_restored()
 
     async def open(self) -> None:
         """Shows it, with who listens now."""
@@ -200,6 +210,6 @@ def _show_list(some: Sequence[Hearer], look: str) -> None:
                 if one.why_not:
                     foreign(one.why_not, "w-muted w-end", cut=False)
                 else:
-                    filter_sign(one.only)
+                    Written("span", filter_sign(one.only), "w-contents")
     if len(some) > SHOWN:
         text(tr("and {count} more", count=formats.count(len(some) - SHOWN)), "w-meta", tag="p")

@@ -29,6 +29,7 @@ class DialogFrame:
         wide: bool = False,
         kind: Kind = "primary",
     ) -> None:
+        self._busy = False
         self.dialog = ui.dialog().props("persistent transition-duration=120")
         self.dialog.props["aria-label"] = title
         with self.dialog, box("div", "w-dialog w-dialog-wide" if wide else "w-dialog"):
@@ -55,6 +56,17 @@ class DialogFrame:
     def wait(self, busy: bool) -> None:
         """While the work is done the button turns and cannot be pressed twice."""
         self.primary.props.set_bool("loading", busy)
+
+    async def work(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Does it once, however often the button is pressed meanwhile."""
+        if self._busy:
+            return
+        self._busy = True
+        self.wait(True)
+        with self.dialog.client:
+            await work()
+        self.wait(False)
+        self._busy = False
 
 
 class PanelFrame:
@@ -98,8 +110,12 @@ def confirm(
     action: str,
     on_confirm: Callable[[], Any],
     kind: Literal["primary", "danger-filled"] = "danger-filled",
+    leave: str = "",
 ) -> ui.dialog:
-    """Asks first; the button carries the verb ("Delete"). The dialog is gone once it is answered."""
+    """Asks first; the button carries the verb ("Delete"), `leave` the other one if "Cancel" could mean both.
+
+    The dialog is gone once it is answered.
+    """
     dialog = ui.dialog().props("transition-duration=120")
     dialog.props["aria-label"] = title
     dialog.props["role"] = "alertdialog"
@@ -115,7 +131,7 @@ def confirm(
             await result
         dialog.delete()  # not before: what is deleted can no longer say where new words belong
 
-    def leave() -> None:
+    def hidden() -> None:
         if not working:
             dialog.delete()
 
@@ -126,10 +142,10 @@ def confirm(
             prose(detail, "w-second")
         with box("div", "w-dialog-foot"):
             box("span", "w-grow")
-            button(tr("Cancel"), dialog.close, kind="quiet")
+            button(leave or tr("Cancel"), dialog.close, kind="quiet")
             button(action, answer, kind="primary" if kind == "primary" else "plain").classes(
                 "w-filled-danger" if kind == "danger-filled" else ""
             )
-    dialog.on("hide", lambda _: leave())
+    dialog.on("hide", lambda _: hidden())
     dialog.open()
     return dialog

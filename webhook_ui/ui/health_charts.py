@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from webhook_ui import times
 from webhook_ui.history.health import Outcomes
 from webhook_ui.history.statistics import Span, Tally
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.outbox.statistics import BUCKETS
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.parts import Part, box, foreign, text
+from webhook_ui.ui.parts import Part, box, foreign, link, text
 from webhook_ui.ui.plots import Line, Tick, bars_over_time, lines_over_time
 
+Way = Callable[..., str]  # to the log, with what is given of its address
 SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 CLASSES = {
     "dns": mark("Name not found"),
@@ -67,8 +69,8 @@ class ChartBox:
         (self._write if self._as_table else self._draw)(*self._values)
 
 
-def draw_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
-    """Bars: sent up, errors down."""
+def draw_attempts(rows: Sequence[Span], zone: ZoneInfo, way: Way) -> None:
+    """Bars: sent up, errors down; those of errors lead to the deliveries that failed then."""
     sent, errors = [row.tally.sent for row in rows], [row.tally.error for row in rows]
     if not sum(sent) + sum(errors):
         _say_nothing()
@@ -80,10 +82,20 @@ def draw_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
         errors=_errors(sum(errors)),
         moment=when(rows[0], zone),
     )
-    bars_over_time(sent, errors, hints=hints, ticks=ticks(rows, zone), name=name)
+    ways = [
+        way(
+            status="error",
+            attempted_first=times.to_text(row.since),
+            attempted_last=times.to_text(row.until),
+        )
+        if row.tally.error
+        else ""
+        for row in rows
+    ]
+    bars_over_time(sent, errors, hints=hints, ways=ways, ticks=ticks(rows, zone), name=name)
 
 
-def write_attempts(rows: Sequence[Span], zone: ZoneInfo) -> None:
+def write_attempts(rows: Sequence[Span], zone: ZoneInfo, way: Way) -> None:
     """The same, newest first."""
     cells = [
         (when(row, zone), formats.count(row.tally.sent), formats.count(row.tally.error))
@@ -113,8 +125,8 @@ def write_latency(rows: Sequence[Span], zone: ZoneInfo) -> None:
     write_table(tr("Latency"), (tr("Time"), *(name for name, _ in SHARES)), cells)
 
 
-def draw_causes(outcomes: Outcomes) -> None:
-    """A bar for each class of error."""
+def draw_causes(outcomes: Outcomes, way: Way) -> None:
+    """A bar for each class of error, which leads to its deliveries."""
     failed = sum(cause.count for cause in outcomes.causes)
     if not failed:
         text(tr("No attempt failed") if outcomes.attempts else tr("No attempts in this time"), "w-muted", tag="p")
@@ -127,13 +139,14 @@ def draw_causes(outcomes: Outcomes) -> None:
                 total=failed,
                 look="error",
                 note=one.message,
+                path=way(cause=one.error_class),
             )
             for one in outcomes.causes
         ]
     )
 
 
-def write_causes(outcomes: Outcomes) -> None:
+def write_causes(outcomes: Outcomes, way: Way) -> None:
     """The same, with what the newest attempt of each class says."""
     failed = sum(cause.count for cause in outcomes.causes)
     cells = [
@@ -143,8 +156,8 @@ def write_causes(outcomes: Outcomes) -> None:
     write_table(tr("Error causes"), (tr("Class"), tr("Attempts"), tr("Share"), tr("The newest says")), cells)
 
 
-def draw_codes(outcomes: Outcomes) -> None:
-    """A bar for each response status, and one for what had no response."""
+def draw_codes(outcomes: Outcomes, way: Way) -> None:
+    """A bar for each response status, which leads to its deliveries, and one for what had no response."""
     if not outcomes.attempts:
         _say_nothing()
         return
@@ -155,13 +168,14 @@ def draw_codes(outcomes: Outcomes) -> None:
                 count=count,
                 total=outcomes.attempts,
                 look="sent" if code and 200 <= code < 300 else "error",
+                path=way(response=str(code)) if code else "",
             )
             for code, count in outcomes.codes
         ]
     )
 
 
-def write_codes(outcomes: Outcomes) -> None:
+def write_codes(outcomes: Outcomes, way: Way) -> None:
     """The same as figures."""
     cells = [
         (_code(code), formats.count(count), formats.success(count, outcomes.attempts - count))
@@ -217,15 +231,20 @@ class _Bar:
     total: int
     look: Literal["sent", "error"]
     note: str = ""
+    path: str = ""
 
 
 def _bars(bars: Sequence[_Bar]) -> None:
     most = max(bar.count for bar in bars)
     with box("ul", "w-shares"):
         for bar in bars:
-            with box("li"):
+            with box("li", "w-opens" if bar.path else ""):
                 with box("span", "w-share-name"):
-                    foreign(bar.name)
+                    if bar.path:
+                        with link("", bar.path, "w-share-way"):
+                            foreign(bar.name)
+                    else:
+                        foreign(bar.name)
                     if bar.note:
                         foreign(bar.note, "w-meta")
                 with box("span", "w-share-track") as track:

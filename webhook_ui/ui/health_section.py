@@ -23,6 +23,7 @@ from webhook_ui.ui import formats, health_charts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
 from webhook_ui.ui.health_charts import ChartBox
+from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.parts import Part, box, foreign, sentence, text, time_text
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.webhook_page_address import PERIODS, Address
@@ -80,6 +81,7 @@ class HealthSection:
     def __init__(self, tab: Tab, row: WebhookRow, address: Address, *, go: Callable[[Address], Any]) -> None:
         self._tab, self._row, self._address, self._go = tab, row, address, go
         self._spans: Sequence[Span] = ()
+        self._since: datetime | None = None
         self._looking = asyncio.Lock()
         self._refused = box("div", "w-holder")
         with box("div", "w-health") as self._body:
@@ -151,14 +153,23 @@ class HealthSection:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
             tally.longest = span.tally.longest or tally.longest
         self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held, seen.has_succeeded)
-        self._attempts.show(seen.spans, zone, note=tr("times in {zone}", zone=zone.key))
+        self._attempts.show(seen.spans, zone, self._way_then, note=tr("times in {zone}", zone=zone.key))
         self._latency.show(seen.spans, zone, note=tr("all attempts"))
         looked_at = seen.outcomes
         of = "" if looked_at.complete else _of_the_last(looked_at.attempts)
         firsts = (looked_at.firsts_sent, looked_at.firsts - looked_at.firsts_sent, of)
         self._figures.show(tally, seen.before, period, self._row.failing_since, firsts)
-        self._causes.show(looked_at, note=of)
-        self._codes.show(looked_at, note=of)
+        self._since = seen.spans[0].since if seen.spans else None
+        self._causes.show(looked_at, self._way, note=of)
+        self._codes.show(looked_at, self._way, note=of)
+
+    def _way_then(self, **part: Any) -> str:
+        """To the log with these filters."""
+        return Address(webhook_id=self._row.id, log=LogAddress(**part)).text()
+
+    def _way(self, **part: Any) -> str:
+        """The same, of what was attempted in the time that is shown."""
+        return self._way_then(attempted_first=times.to_text(self._since) if self._since else "", **part)
 
     def _choose(self, key: str) -> Any:
         return self._go(replace(self._address, period="" if key == PERIODS[0] else key))

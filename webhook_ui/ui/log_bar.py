@@ -16,10 +16,15 @@ from webhook_ui.ui.parts import box, text
 
 
 class LogBar:
-    """`ask` hears that the window is taken back, `clear` that all filters are."""
+    """`ask` hears that the window is taken back, `clear` that all filters are.
 
-    def __init__(self, tab: Tab, ask: Callable[..., Any], clear: Callable[[], Any]) -> None:
-        self._tab, self._ask = tab, ask
+    `offered` says whether something above offers already to redeliver what failed: then it is offered here of a filter.
+    """
+
+    def __init__(
+        self, tab: Tab, ask: Callable[..., Any], clear: Callable[[], Any], *, offered: Callable[[], bool]
+    ) -> None:
+        self._tab, self._ask, self._offered = tab, ask, offered
         self._log, self._criteria = LogAddress(), DeliveryFilter()
         with box("div", "w-log-bar"):
             with box("span", "w-window") as self._window:
@@ -63,7 +68,7 @@ class LogBar:
     def _offer(self, found: Doable) -> None:
         if self._criteria.by_attempts:
             text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
-        if found.failed:
+        if found.failed and (self._log.narrowed or not self._offered()):
             query = scope_query(self._criteria, new="redeliver", status="error")
             way_button(
                 tr("Redeliver failed ({count})", count=_count(found.failed, found)),

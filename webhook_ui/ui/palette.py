@@ -50,10 +50,20 @@ class Palette:
     """One a tab."""
 
     def __init__(
-        self, tab: Tab, offer: Callable[[], Sequence[Command]], fires: Callable[[], Sequence[Command]]
+        self,
+        tab: Tab,
+        offer: Callable[[], Sequence[Command]],
+        fires: Callable[[], Sequence[Command]],
+        *,
+        take_apart: Callable[[str], tuple[str, str]],
+        verbs: Callable[[FoundWebhook, str], Sequence[Command]],
     ) -> None:
-        """`offer` says which pages and actions there are at the moment, `fires` which triggers can be fired."""
+        """`offer` says which pages and actions there are at the moment, `fires` which triggers can be fired.
+
+        `take_apart` finds the verb in what was typed, and `verbs` says what can be done with a webhook.
+        """
         self._tab, self._offer, self._fires = tab, offer, fires
+        self._take_apart, self._verbs = take_apart, verbs
         self._asked = ""
         with box("dialog", "w-over w-palette", label=tr("Go to")):
             with box("div", "w-palette-head"):
@@ -78,22 +88,27 @@ class Palette:
     async def _search(self, asked: object) -> None:
         self._asked = words = asked.strip()[:LONGEST] if isinstance(asked, str) else ""
         problem = ""
-        found = Found()
+        found, verb, asked_of = Found(), "", Found()
         if words:
             try:
                 await self._tab.current_actor()  # whose session has ended finds nothing any more
                 found = await self._tab.read(find, words)
+                verb, rest = self._take_apart(words)
+                asked_of = await self._tab.read(find, rest) if verb and rest else Found()
             except WebhookUIError as error:
                 problem = str(error)
         if words == self._asked and not self._list.is_deleted:
-            self._show(words, self._gather(words, found), problem)
+            orders = [one for webhook in asked_of.webhooks for one in self._verbs(webhook, verb)]
+            if not verb and found.webhooks:  # the one that fits best
+                orders = [*self._verbs(found.webhooks[0], "")]
+            self._show(words, self._gather(words, found, orders), problem)
 
-    def _gather(self, words: str, found: Found) -> list[Command]:
+    def _gather(self, words: str, found: Found, orders: Sequence[Command]) -> list[Command]:
         pages_and_actions = [one for one in self._offer() if one.fits(words)]
         pages = [one for one in pages_and_actions if one.path]
         actions = [one for one in pages_and_actions if not one.path]
         fires = [one for one in self._fires() if one.fits(words)][:TRIGGERS] if words else []
-        return [*_exact(found), *pages, *map(_webhook, found.webhooks), *actions, *fires]
+        return [*_exact(found), *pages, *map(_webhook, found.webhooks), *orders, *actions, *fires]
 
     def _show(self, words: str, commands: Sequence[Command], problem: str) -> None:
         self._list.clear()

@@ -16,6 +16,8 @@ from webhook_ui.models import Attempt
 from webhook_ui.ui import delivery_words
 from webhook_ui.ui.panel_address import Choice
 
+NEWEST = 20  # attempts that are read at first; a delivery that is redelivered again and again has hundreds
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
@@ -39,7 +41,7 @@ class Look:
 
     @property
     def attempt(self) -> Attempt | None:
-        return self.detail.attempts[self.number - 1] if self.number else None
+        return self.detail.attempts[self.number - 1 - self.detail.earlier] if self.number else None
 
     @property
     def envelope(self) -> str:
@@ -52,10 +54,12 @@ class Look:
         return self.envelope if attempt.request_body is None else attempt.request_body
 
 
-def look(session: Session, webhook_id: int, event_id: int, choice: Choice, *, now: datetime) -> Look:
-    """Raises NotFound. An attempt that does not exist is taken for the latest."""
-    detail = get_delivery(session, webhook_id, event_id, now=now)
-    count = len(detail.attempts)
+def look(
+    session: Session, webhook_id: int, event_id: int, choice: Choice, *, now: datetime, newest: int = NEWEST
+) -> Look:
+    """With the `newest` attempts and the chosen one. Raises NotFound. One that does not exist means the latest."""
+    detail = get_delivery(session, webhook_id, event_id, now=now, newest=newest, down_to=choice.attempt or 0)
+    count = detail.count
     number = choice.attempt if choice.attempt and choice.attempt <= count else count
     found = Look(detail=detail, choice=choice, number=number, neighbours=None, compared=None)
     attempt = found.attempt

@@ -13,8 +13,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.languages import mark, tr
-from webhook_ui.times import utcnow
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import icons, markup
 from webhook_ui.ui.root import whole
 
 Status = Literal[
@@ -155,6 +154,12 @@ def status_pill(status: Status) -> ui.element:
     return pill
 
 
+def written_pill(status: Status) -> markup.Markup:
+    """The same, for a row that is written as a whole."""
+    look, icon, word = _STATUS[status]
+    return markup.pill(look, icon, tr(word))
+
+
 def sentence(pattern: str, **pieces: str | int | Callable[[], object]) -> None:
     """A sentence whose `{names}` are words, or elements that a function builds: their order is the language's."""
     words = ""
@@ -190,12 +195,8 @@ def time_text(
 
     `shown` replaces the relative text and stays as it is; `past` replaces it as soon as the moment has come.
     """
-    now = now or utcnow()
-    counted = past if past and moment <= now else prefix + formats.when(moment, now, zone)
-    exact = {"datetime": moment.isoformat(), "title": formats.precise(moment, zone)}
-    if shown is None:
-        exact |= {"data-at": str(int(moment.timestamp() * 1000)), "data-prefix": prefix, "data-past": past}
-    return Text("time", shown or counted, "w-nowrap", **exact)
+    words, attributes = markup.time_face(moment, zone, now=now, prefix=prefix, shown=shown, past=past)
+    return Text("time", words, "w-nowrap", **attributes)
 
 
 @contextmanager

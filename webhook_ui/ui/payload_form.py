@@ -44,6 +44,29 @@ class PayloadForm:
             self._json = area_field(tr("Payload"), note=tr("JSON"), rows=rows, code=True)
         self.reset()
 
+    def let_browser_keep(self) -> None:
+        """Marks what `static/connection.js` keeps."""
+        self._json.element.props["data-draft"] = "payload"
+        for part in (self._form, self._editor):
+            part.props["data-draft-part"] = "true"
+        for name, (_, field) in self._fields.items():
+            field.element.props["data-draft"] = f"field {name}"
+
+    def fill(self, draft: Mapping[str, object]) -> None:
+        """Puts back what stood in it: in the form, or as JSON, whichever was on the screen."""
+        payload, typed = draft.get("payload"), {}
+        for name, (spec, _) in self._fields.items():
+            value = draft.get(f"field {name}")
+            if isinstance(value, str):
+                typed[name] = _known(spec, value)
+        if isinstance(payload, str):
+            self._json.value = payload
+            self._show("json")
+        elif typed:
+            self._show("form")
+            for name, value in typed.items():
+                self._fields[name][1].value = value
+
     @property
     def fields(self) -> list[Field]:
         """What is on the screen."""
@@ -133,6 +156,11 @@ class PayloadForm:
             self._choices.value = view
         self._form.set_visibility(view == "form")
         self._editor.set_visibility(view == "json")
+
+
+def _known(spec: PayloadField, words: str) -> str:
+    """Of a choice the browser knows the words only."""
+    return next((key for key, shown in spec.options.items() if shown == words), LEFT_OUT) if spec.options else words
 
 
 def _said(spec: PayloadField) -> str:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from nicegui import ui
 
 from webhook_ui.ui import formats
+from webhook_ui.ui.markup import element, link
 
 WIDTH, HEIGHT = 1000, 152  # of the drawing; only its height is in pixels
 LEAST = 30.0  # pixels for the smaller side, so that it can be seen
@@ -29,9 +30,15 @@ class Line:
 
 
 def bars_over_time(
-    sent: Sequence[int], errors: Sequence[int], *, hints: Sequence[str], ticks: Sequence[Tick], name: str
+    sent: Sequence[int],
+    errors: Sequence[int],
+    *,
+    hints: Sequence[str],
+    ways: Sequence[str],
+    ticks: Sequence[Tick],
+    name: str,
 ) -> ui.element:
-    """Sent above the line, errors below it; `hints` are the titles of the spans."""
+    """Sent above the line, errors below it; `hints` are the titles of the spans, `ways` where some lead."""
     tallest, deepest = ceiling(max(sent, default=0)), ceiling(max(errors, default=0))
     line = _share(tallest, deepest)
     above, below = line / max(tallest, 1), (HEIGHT - line) / max(deepest, 1)
@@ -45,7 +52,7 @@ def bars_over_time(
     labels += [(line / 2, formats.count(int(tallest) // 2))] if tallest % 2 == 0 and line > 4 * APART else []
     labels += [(line, "0")]
     labels += [(float(HEIGHT), formats.count(int(deepest)))] if deepest else []
-    return _plot("".join(drawn) + _hints(hints), labels, ticks, [], name)
+    return _plot("".join(drawn) + _hints(hints, ways), labels, ticks, [], name, leads=any(ways))
 
 
 def lines_over_time(
@@ -129,24 +136,38 @@ def _path(heights: Sequence[float | None], step: float) -> str:
     return "".join(pieces)
 
 
-def _hints(hints: Sequence[str]) -> str:
-    step = WIDTH / max(len(hints), 1)
-    return "".join(
-        f'<rect class="w-plot-hint" x="{index * step:.1f}" y="0" width="{step:.1f}" height="{HEIGHT}">'
-        f"<title>{hint}</title></rect>"
-        for index, hint in enumerate(hints)
-    )
+def _hints(hints: Sequence[str], ways: Sequence[str] = ()) -> str:
+    """One place a span that says what it is; of those that lead somewhere, arrows go from one to the next."""
+    step, drawn, first = WIDTH / max(len(hints), 1), [], True
+    for index, hint in enumerate(hints):
+        place = element("rect", element("title", hint), classes="w-plot-hint", **_at(index * step, step))
+        if index < len(ways) and ways[index]:
+            place = link(ways[index], place, classes="w-plot-way", aria_label=hint, tabindex="0" if first else "-1")
+            first = False
+        drawn.append(place)
+    return "".join(drawn)
+
+
+def _at(x: float, width: float) -> dict[str, str]:
+    return {"x": f"{x:.1f}", "y": "0", "width": f"{width:.1f}", "height": str(HEIGHT)}
 
 
 def _plot(
-    drawn: str, labels: Sequence[tuple[float, str]], ticks: Sequence[Tick], ends: Sequence[tuple[float, str]], name: str
+    drawn: str,
+    labels: Sequence[tuple[float, str]],
+    ticks: Sequence[Tick],
+    ends: Sequence[tuple[float, str]],
+    name: str,
+    *,
+    leads: bool = False,
 ) -> ui.element:
-    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
+    hidden = "" if leads else ' aria-hidden="true"'
+    svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"{hidden}>{drawn}</svg>'
     marks = [f'<span class="w-plot-y" style="top:{y:.0f}px">{words}</span>' for y, words in labels]
     marks += [f'<span class="w-plot-x" style="left:{100 * part:.1f}%">{words}</span>' for part, words in ticks]
     marks += [f'<span class="w-plot-end" style="top:{y:.0f}px">{words}</span>' for y, words in ends]
     content = f'<div class="w-plot-area">{svg}{"".join(marks)}</div>'
     made = ui.html(content, sanitize=False).classes("w-plot w-plot-ended" if ends else "w-plot")  # our own words only
-    made.props["role"] = "img"
+    made.props["role"] = "group" if leads else "img"
     made.props["aria-label"] = name
     return made

@@ -142,7 +142,6 @@ class SettingsDialog:
 
     def __init__(self, tab: Tab, plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> None:
         self._tab, self._plugin, self._model, self._saved = tab, plugin, model, saved
-        self._busy = False
         self._secrets = plugin_settings.secrets_of(model)
         self._elsewhere = plugin_settings.given_elsewhere(plugin, model)
         self._fields: dict[str, tuple[PayloadField, Field, str]] = {}
@@ -211,14 +210,7 @@ class SettingsDialog:
         return changes if right else None
 
     async def _press(self) -> None:
-        if self._busy:
-            return
-        self._busy = True
-        self.frame.wait(True)
-        with self._tab.client:
-            await self._store()
-        self.frame.wait(False)
-        self._busy = False
+        await self.frame.work(self._store)
 
     async def _store(self) -> None:
         changes, fields = self._changes(), [field for _, field, _ in self._fields.values()]

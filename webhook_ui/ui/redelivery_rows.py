@@ -14,7 +14,6 @@ from webhook_ui.languages import short_number, tr
 from webhook_ui.outbox.left import Left
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.log_rows import FOLLOW
 from webhook_ui.ui.parts import Part, box, foreign, link, sentence, status_pill, text, time_text
 from webhook_ui.ui.redelivery_orders import PlanOrders
 from webhook_ui.ui.redelivery_progress import Progress
@@ -115,7 +114,7 @@ class PlanTable:
 
     def _new_row(self) -> Row:
         row = self.table.row()
-        row.element.classes("w-clickable").on("click", js_handler=FOLLOW)
+        row.element.classes("w-clickable w-opens")
         return row
 
 

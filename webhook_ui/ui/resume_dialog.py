@@ -1,6 +1,7 @@
-"""The dialog Resume, for a paused webhook that holds something: all of it in order, at a rate, less what is too old."""
+"""The dialog Resume, for paused webhooks that hold something: all of it in order, at a rate, less what is too old."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,22 +20,23 @@ from webhook_ui.ui.parts import box, prose
 from webhook_ui.ui.webhook_more import read_rate
 
 
-class ResumeDialog:
-    """One opening of the dialog; `on_resumed` hears what the webhook is then."""
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How what was held goes on: at most so many a second, and without what is older than a moment."""
 
-    def __init__(self, tab: Tab, row: WebhookRow, *, on_resumed: Callable[[Webhook], Any]) -> None:
-        self._tab, self._row, self._on_resumed = tab, row, on_resumed
-        self._busy = False
-        self._frame = DialogFrame(tr("Resume"), primary=tr("Resume"), on_primary=self._resume, icon=icons.RESUME)
+    rate: float | None = None
+    before: datetime | None = None
+
+
+class TermsDialog:
+    """Asks on what terms; `on_resume` does it and shows what is wrong by `refuse`."""
+
+    def __init__(self, tab: Tab, words: str, *, title: str, on_resume: Callable[[Terms], Awaitable[None]]) -> None:
+        self._tab, self._on_resume = tab, on_resume
+        self._frame = DialogFrame(title, primary=tr("Resume"), on_primary=self._press, icon=icons.RESUME)
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
-            prose(
-                trn(
-                    "{n} delivery waits. Resume sends it.",
-                    "{n} deliveries wait. Resume sends all of them, the oldest first.",
-                    row.held,
-                )
-            )
+            prose(words)
             self._rated = switch(
                 tr("Send at a rate"), False, detail=tr("Until none of them waits any more"), on_change=self._choose_rate
             )
@@ -66,40 +68,22 @@ class ResumeDialog:
         self._moment.set_visibility(wanted)
         self._day.show_error(None)
 
-    async def _resume(self) -> None:
-        if self._busy:
-            return  # a second click
+    def close(self) -> None:
+        self._frame.close()
+
+    def refuse(self, error: WebhookUIError) -> None:
+        """At its field if it is the rate, else above all."""
+        if isinstance(error, Invalid):
+            self._rate.error = error.fields.get("rate", str(error))
+        else:
+            show_problems(self._frame.summary, [], str(error))
+
+    async def _press(self) -> None:
         try:
-            rate, before = self._read_rate(), self._read_moment()
+            terms = Terms(rate=self._read_rate(), before=self._read_moment())
         except ValueError:
             return  # the field says what is wrong
-        self._wait(True)
-        tab, webhook_id = self._tab, self._row.id
-        try:
-            actor = await tab.current_actor()
-            write = partial(_write, tab, webhook_id, actor=actor)
-            webhook, dropped = await resuming.resume(
-                tab.services.database, webhook_id, write, actor=actor, rate=rate, drop_before=before
-            )
-        except Invalid as error:
-            self._wait(False)
-            self._rate.error = error.fields.get("rate", str(error))
-            return
-        except WebhookUIError as error:
-            self._wait(False)
-            show_problems(self._frame.summary, [], str(error))
-            return
-        self._frame.close()
-        words = tr("“{title}” is resumed.", title=webhook.title)
-        if before:
-            cancelled = trn("{n} older delivery cancelled.", "{n} older deliveries cancelled.", dropped)
-            words = f"{words} {cancelled}"
-        toasts.done(words)
-        self._on_resumed(webhook)
-
-    def _wait(self, busy: bool) -> None:
-        self._busy = busy
-        self._frame.wait(busy)
+        await self._frame.work(lambda: self._on_resume(terms))
 
     def _read_rate(self) -> float | None:
         if not self._rated.value:
@@ -132,6 +116,60 @@ class ResumeDialog:
             self._clock.focus()
             raise
         return datetime.combine(day, clock, self._tab.zone)
+
+
+def ask_to_resume(tab: Tab, row: WebhookRow, *, on_resumed: Callable[[Webhook], Any]) -> None:
+    """Opens the dialog for one; `on_resumed` hears what the webhook is then."""
+
+    async def resume(terms: Terms) -> None:
+        try:
+            webhook, dropped = await resume_on(tab, row.id, terms)
+        except WebhookUIError as error:
+            dialog.refuse(error)
+            return
+        dialog.close()
+        words = tr("“{title}” is resumed.", title=webhook.title)
+        if terms.before:
+            words = f"{words} {dropped_words(dropped)}"
+        toasts.done(words)
+        told = on_resumed(webhook)
+        if isinstance(told, Awaitable):
+            await told
+
+    words = trn(
+        "{n} delivery waits. Resume sends it.",
+        "{n} deliveries wait. Resume sends all of them, the oldest first.",
+        row.held,
+    )
+    dialog = TermsDialog(tab, words, title=tr("Resume"), on_resume=resume)
+    dialog.open()
+
+
+def ask_to_resume_many(tab: Tab, number: int, on_resume: Callable[[Terms], Awaitable[None]]) -> None:
+    """The same for several, of which some may hold nothing."""
+
+    async def resume(terms: Terms) -> None:
+        dialog.close()
+        await on_resume(terms)
+
+    title = trn("Resume {n} webhook", "Resume {n} webhooks", number)
+    words = tr("What waits for those of them that are paused is sent, for each the oldest first.")
+    dialog = TermsDialog(tab, words, title=title, on_resume=resume)
+    dialog.open()
+
+
+async def resume_on(tab: Tab, webhook_id: int, terms: Terms) -> tuple[Webhook, int]:
+    """Resumes one; and how many older deliveries were cancelled."""
+    actor = await tab.current_actor()
+    write = partial(_write, tab, webhook_id, actor=actor)
+    return await resuming.resume(
+        tab.services.database, webhook_id, write, actor=actor, rate=terms.rate, drop_before=terms.before
+    )
+
+
+def dropped_words(number: int) -> str:
+    """What became of what was too old."""
+    return trn("{n} older delivery cancelled.", "{n} older deliveries cancelled.", number)
 
 
 async def _write(tab: Tab, webhook_id: int, order: Callable[..., Webhook], **by: Any) -> Webhook:

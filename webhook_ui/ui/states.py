@@ -86,3 +86,10 @@ def skeleton_card() -> ui.element:
     card = ui.html(_BONES, sanitize=False).classes("w-card w-skeleton")
     card.props["aria-busy"] = "true"
     return card
+
+
+def say_restored(words: str = "") -> None:
+    """Above a form that was open when the page had to be loaded anew."""
+    words = words or tr("What you had typed is back.")
+    with notice(tr("The page was loaded anew"), words, kind="info"):
+        pass

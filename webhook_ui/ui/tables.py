@@ -1,6 +1,6 @@
 """Lists as semantic tables that become two or three lines a row below 600 px, and their pager. At most 50 rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,7 +10,9 @@ from nicegui import context, ui
 from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
+from webhook_ui.ui.markup import NOTHING, Markup, element, joined
 from webhook_ui.ui.parts import box, foreign, text
+from webhook_ui.ui.written import Written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +24,11 @@ class Column:
     width: int | None = None
     figures: bool = False
     hidden_title: bool = False
+
+    @property
+    def classes(self) -> str:
+        """Of its cells and its heading."""
+        return f"w-c-{self.key} w-figures" if self.figures else f"w-c-{self.key}"
 
 
 SELECT = Column(key="select", title=mark("Select"), width=40, hidden_title=True)
@@ -37,7 +44,7 @@ HOOKS = (
 )
 LOG = (
     Column(key="status", title=mark("Status"), width=104),
-    Column(key="time", title=mark("Time"), width=84),
+    Column(key="time", title=mark("Time"), width=104),
     Column(key="result", title=mark("Result")),
     Column(key="trigger", title=mark("Trigger"), width=132),
     Column(key="event", title=mark("Event"), width=148),
@@ -116,13 +123,39 @@ class Row:
             self.element.classes("w-clickable").on("click", lambda _: on_click())
         with self.element:
             for column in columns:
-                self._cells[column.key] = box("td", f"w-c-{column.key}{' w-figures' if column.figures else ''}")
+                self._cells[column.key] = box("td", column.classes)
 
     def cell(self, key: str) -> ui.element:
         return self._cells[key]
 
     def choose(self, chosen: bool) -> None:
-        self.element.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
+        mark_chosen(self.element, chosen)
+
+
+class WrittenRow:
+    """One row that is shown as a whole, for long lists; a click anywhere in it is a click on its first link.
+
+    `written.hear` on the table's body tells which `name` a button was pressed in.
+    """
+
+    def __init__(self, columns: Sequence[Column], name: str) -> None:
+        self._columns = columns
+        self.element = Written("tr", classes="w-clickable w-opens", data_row=name)
+
+    def show(self, cells: Mapping[str, Markup]) -> None:
+        """What stands in it, by the keys of its columns."""
+        self.element.write(
+            joined(element("td", cells.get(column.key, NOTHING), classes=column.classes) for column in self._columns)
+        )
+
+    def choose(self, chosen: bool) -> None:
+        mark_chosen(self.element, chosen)
+
+
+def mark_chosen(row: ui.element, chosen: bool) -> None:
+    """Whether it is the one that is open, or among those that are selected."""
+    if ("w-chosen" in row.classes) is not chosen:
+        row.classes(add="w-chosen" if chosen else "", remove="" if chosen else "w-chosen")
 
 
 Kind = Literal["hooks", "log", "events", "triggers", "plans", "runs", "people"]
@@ -144,7 +177,7 @@ class Table:
             self.headings: dict[str, ui.element] = {}
             with box("thead"), box("tr"):
                 for column in columns:
-                    with box("th", f"w-c-{column.key}{' w-figures' if column.figures else ''}") as heading:
+                    with box("th", column.classes) as heading:
                         text(tr(column.title), "w-hidden" if column.hidden_title else "")
                     heading.props["scope"] = "col"
                     self.headings[column.key] = heading
@@ -156,6 +189,11 @@ class Table:
         place = inside if inside.tag == "tbody" else self.body
         with place:
             return Row(self.columns, chosen=chosen, on_click=on_click)
+
+    def written_row(self, name: str) -> WrittenRow:
+        """In the body; `name` is what tells it from the others."""
+        with self.body:
+            return WrittenRow(self.columns, name)
 
     def clear(self) -> None:
         self.body.clear()

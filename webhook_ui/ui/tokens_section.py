@@ -114,7 +114,7 @@ class TokenDialog:
     """Name and role; then the token itself, shown this once."""
 
     def __init__(self, tab: Tab) -> None:
-        self._tab, self._busy, self._done = tab, False, False
+        self._tab, self._done = tab, False
         self.frame = DialogFrame(tr("Create token"), primary=tr("Create token"), on_primary=self._press)
         self.frame.dialog.on("hide", self.frame.dialog.delete)
         with self.frame.body:
@@ -127,13 +127,8 @@ class TokenDialog:
     async def _press(self) -> None:
         if self._done:
             self.frame.close()
-        elif not self._busy:
-            self._busy = True
-            self.frame.wait(True)
-            with self._tab.client:
-                await self._store()
-            self.frame.wait(False)
-            self._busy = False
+        else:
+            await self.frame.work(self._store)
 
     async def _store(self) -> None:
         tab, role = self._tab, Role(self._role.value)

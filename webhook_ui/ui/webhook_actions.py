@@ -1,14 +1,18 @@
-"""What a webhook in a list does at once: enable, disable, delete, each with a way back; and a test send."""
+"""What a webhook does at once: enable, disable, pause, resume, delete, each with a way back; and a test send."""
 
 from collections.abc import Awaitable, Callable
 
+from sqlmodel import Session
+
 from webhook_ui import webhooks
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.history.webhooks import WebhookRow, describe
 from webhook_ui.languages import tr
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import toasts
 from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.resume_dialog import ask_to_resume
 from webhook_ui.ui.tested import way_to, words_of
 
 After = Callable[[], Awaitable[None]]
@@ -32,6 +36,29 @@ async def set_enabled(tab: Tab, webhook_id: int, enabled: bool, after: After) ->
             words = tr("“{title}” is disabled. Events for it are no longer taken.", title=webhook.title)
         toasts.done(words, undo)
         await after()
+
+
+async def set_paused(tab: Tab, webhook_id: int, paused: bool) -> None:
+    """Pauses or resumes, and says so; where something waits it asks on what terms that goes on."""
+    with tab.client:
+        try:
+            await tab.current_actor()
+            row = await tab.read(_describe, webhook_id)
+            if not paused and row.webhook.paused and row.held:
+                ask_to_resume(tab, row, on_resumed=lambda _: None)
+                return
+            webhook = await _write_paused(tab, webhook_id, paused)
+        except WebhookUIError as error:
+            tell(error)
+            return
+
+        async def undo() -> None:
+            await _undo(tab, lambda: _write_paused(tab, webhook_id, not paused), _nothing_more)
+
+        if paused:
+            toasts.done(tr("“{title}” is paused. Events for it are kept.", title=webhook.title), undo)
+        else:
+            toasts.done(tr("“{title}” is resumed.", title=webhook.title), undo)
 
 
 async def delete(tab: Tab, webhook_id: int, after: After) -> None:
@@ -67,6 +94,20 @@ async def _switch(tab: Tab, webhook_id: int, enabled: bool) -> Webhook:
     actor = await tab.current_actor()
     rules = tab.services.rules
     return await tab.write(webhooks.change, webhook_id, {"enabled": enabled}, rules=rules, actor=actor, now=utcnow())
+
+
+async def _write_paused(tab: Tab, webhook_id: int, paused: bool) -> Webhook:
+    actor = await tab.current_actor()
+    rules = tab.services.rules
+    return await tab.write(webhooks.change, webhook_id, {"paused": paused}, rules=rules, actor=actor, now=utcnow())
+
+
+def _describe(session: Session, webhook_id: int) -> WebhookRow:
+    return describe(session, [webhooks.get(session, webhook_id)])[0]
+
+
+async def _nothing_more() -> None:
+    """Pages hear of it by themselves."""
 
 
 async def _restore(tab: Tab, webhook_id: int) -> Webhook:

@@ -1,6 +1,7 @@
 """What is selected in one tab: the ticks, the bar that says how many, and what is done with them."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from nicegui import ui
@@ -12,9 +13,10 @@ from webhook_ui.ui.bulk_actions import MOST_NAMED, BulkWork, order_address
 from webhook_ui.ui.bulk_bar import BulkBar, Order
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.frames import confirm
+from webhook_ui.ui.resume_dialog import Terms, ask_to_resume_many
 from webhook_ui.ui.selection import Selection
 from webhook_ui.ui.webhook_list import WebhookList
-from webhook_ui.ui.webhooks_look import PER_PAGE
+from webhook_ui.ui.webhooks_look import PER_PAGE, hold_something
 
 
 class Choice:
@@ -30,6 +32,7 @@ class Choice:
         after: Callable[[], Awaitable[None]],
     ) -> None:
         """`is_narrowed` says whether there are filters, `find_all` what they leave; `after` follows what was done."""
+        self._tab = tab
         self._result_line, self._is_narrowed, self._find_all = result_line, is_narrowed, find_all
         self._selection = Selection()
         self._list: WebhookList | None = None
@@ -94,13 +97,18 @@ class Choice:
                 action=tr("Delete {n}", n=formats.count(number)),
                 on_confirm=lambda: self._take_now(step),
             )
+        if step is Step.resume:
+            ids = await self._ids()
+            if await self._tab.read(hold_something, ids):
+                with self._tab.client:
+                    return ask_to_resume_many(self._tab, number, partial(self._take_now, step))
         return await self._take_now(step)
 
-    async def _take_now(self, step: Step) -> None:
+    async def _take_now(self, step: Step, terms: Terms | None = None) -> None:
         ids = await self._ids()
         if step is Step.delete:
             self._selection.clear()
-        await self._work.take(step, ids)
+        await self._work.take(step, ids, terms=terms)
         self._repaint()
 
     async def _order(self, order: Order) -> None:

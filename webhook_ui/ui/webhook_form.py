@@ -17,7 +17,7 @@ from webhook_ui.ui import formats, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.fields import Faulty, Field, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
-from webhook_ui.ui.states import notice
+from webhook_ui.ui.states import say_restored
 from webhook_ui.ui.trigger_field import Group, Offer, trigger_field
 from webhook_ui.ui.webhook_more import MoreFields
 from webhook_ui.webhook_fields import check_fields
@@ -126,11 +126,9 @@ class _Form:
         if isinstance(chosen, list) and isinstance(select, ui.select):
             select.value = [name for name in chosen if name in select.options]
         self._more.open_if_used()
-        words = tr("What you had typed is back.")
-        if draft.get("headers"):
-            words = tr("What you had typed is back, except the headers, which may hold secrets.")
-        with self.frame.summary, notice(tr("The page was loaded anew"), words, kind="info"):
-            pass
+        without = tr("What you had typed is back, except the headers, which may hold secrets.")
+        with self.frame.summary:
+            say_restored(without if draft.get("headers") else "")
 
     @property
     def _kept(self) -> dict[str, tuple[ui.element, Any]]:

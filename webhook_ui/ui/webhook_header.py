@@ -33,7 +33,7 @@ from webhook_ui.ui.parts import (
     time_text,
 )
 from webhook_ui.ui.redeliveries_address import failed_address, failed_count, order_address
-from webhook_ui.ui.resume_dialog import ResumeDialog
+from webhook_ui.ui.resume_dialog import ask_to_resume
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tested import TestedBox
 from webhook_ui.ui.webhook_trouble import Seen, Trouble
@@ -92,7 +92,7 @@ class WebhookHeader:
     async def _turn_pause(self) -> None:
         if self._row.webhook.paused and self._row.held:
             with self._tab.client:
-                ResumeDialog(self._tab, self._row, on_resumed=self._show_changed).open()
+                ask_to_resume(self._tab, self._row, on_resumed=self._show_changed)
             return
         await self._change(paused=not self._row.webhook.paused)
 
@@ -147,10 +147,16 @@ class WebhookHeader:
         elif row.last and row.last.status == "error":
             _show_failing(row, row.last, self._trouble, self._tab.zone, self._offer_redelivery)
 
+    @property
+    def offers_redelivery(self) -> bool:
+        """Whether its notice leads to the order that sends again what failed."""
+        failed = self._trouble.failed
+        return bool(failed and failed.count and self._tab.may_write) and state_of(self._row) == "failing"
+
     def _offer_redelivery(self) -> None:
         """Of what has failed since it fails."""
         failed = self._trouble.failed
-        if failed and failed.count and self._tab.may_write:
+        if failed and self.offers_redelivery:
             words = trn("Redeliver {n} failed", "Redeliver {n} failed", failed.count, n=failed_count(failed))
             way_button(words, icons.REDELIVER, failed_address(failed))
 

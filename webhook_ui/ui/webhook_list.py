@@ -14,12 +14,25 @@ from webhook_ui.history.webhooks import LastResult, WebhookRow
 from webhook_ui.languages import tr, trn
 from webhook_ui.times import utcnow
 from webhook_ui.ui import formats
-from webhook_ui.ui.cards import CardFace, WebhookCard, cards, is_bad
+from webhook_ui.ui.cards import (
+    TEST,
+    CardFace,
+    WebhookCard,
+    cards,
+    is_bad,
+    more_name,
+    name_controls,
+    select_name,
+    test_button,
+    title_link,
+)
 from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.filter_words import filter_sign
-from webhook_ui.ui.parts import Part, Status, box, link, mono, status_pill, text, time_text
-from webhook_ui.ui.tables import HOOKS, SELECT, Table
+from webhook_ui.ui.markup import NOTHING, Markup, element, moment, mono, words
+from webhook_ui.ui.parts import Status, box, dress, written_pill
+from webhook_ui.ui.tables import HOOKS, SELECT, Table, mark_chosen
+from webhook_ui.ui.written import Written, hear
 
 Offer = Callable[[int], Sequence[Action]]
 Coming = tuple[tuple[str, datetime] | None, str, bool]  # a moment with words before it, or words; is the receiver down
@@ -121,6 +134,8 @@ class WebhookList:
             self.element, self._holder = self._table.element, self._table.body
         else:
             self.element = self._holder = cards()
+        if on_test:
+            hear(self._holder, self._pressed)
 
     def choose(self, is_chosen: Callable[[int], bool]) -> None:
         """Ticks those that are selected."""
@@ -171,10 +186,19 @@ class WebhookList:
         offer = self._offer
         actions = (lambda: offer(webhook_id)) if offer else None
         on_tick = partial(self._picks.one, webhook_id) if self._picks else None
+        name, offers_test = str(webhook_id), self._on_test is not None
         if self.view == "list":
-            return _WebhookRow(self._table, face, self._zone, actions, on_tick)
-        on_test = partial(self._on_test, webhook_id) if self._on_test else None
-        return WebhookCard(face, zone=self._zone, actions=actions or (), on_test=on_test, on_tick=on_tick)
+            return _WebhookRow(
+                self._table, face, self._zone, actions, name=name, offers_test=offers_test, on_tick=on_tick
+            )
+        return WebhookCard(
+            face, zone=self._zone, name=name, actions=actions or (), offers_test=offers_test, on_tick=on_tick
+        )
+
+    def _pressed(self, does: str, name: str) -> Any:
+        """One that is no longer shown, or that nobody showed, is not found."""
+        found = [webhook_id for webhook_id in self._items if str(webhook_id) == name]
+        return self._on_test(found[0]) if does == TEST and found and self._on_test else None
 
 
 class _WebhookRow:
@@ -186,92 +210,81 @@ class _WebhookRow:
         face: CardFace,
         zone: ZoneInfo,
         actions: Callable[[], Sequence[Action]] | None,
+        *,
+        name: str,
+        offers_test: bool,
         on_tick: Callable[[bool, bool], Any] | None,
     ) -> None:
-        self._zone = zone
-        self._row = row = table.row()
-        self.element = row.element.classes("w-opens")
+        self._zone, self._offers_test = zone, offers_test
+        self._shown = self._seen(face)
         self._tick: Tick | None = None
-        if on_tick:
-            with row.cell("select"):
-                self._tick = Tick(tr("Select"), on_tick)
-        with row.cell("title"), box("div", "w-two-lines"):
-            self._title = link("", face.path, "w-row-title w-cut")
-            with self._title:
-                self._words = text("", tag="bdi")
-            self._title.props["dir"] = "auto"
-            self._url = mono("", "w-muted", cut=True)
-        with row.cell("actions"):
-            self._more = more_menu(actions) if actions else None
-        self._state = Part(row.cell("state"), status_pill)
-        self._result = Part(row.cell("result"), self._build_result)
-        self._spark = Part(row.cell("spark"), lambda sent, errors: sparkline(sent, errors, small=True))
-        self._rate = Part(row.cell("rate"), _build_rate)
-        self._triggers = Part(row.cell("triggers"), _build_triggers)
-        self._created = Part(row.cell("created"), self._build_created)
-        self.show(face)
+        self._more: ui.element | None = None
+        self._cells: dict[str, Written] = {}
+        cells = self._write_cells(face, self._shown[1])
+        with table.body, box("tr", "w-opens") as self.element:
+            dress(self.element, data_row=name)
+            for column in table.columns:
+                if column.key in cells:
+                    self._cells[column.key] = Written("td", cells[column.key], column.classes)
+                    continue
+                with box("td", column.classes):
+                    if column.key == "select" and on_tick:
+                        self._tick = Tick(select_name(face), on_tick)
+                    elif column.key == "actions" and actions:
+                        self._more = more_menu(actions, name=more_name(face))
 
     def choose(self, chosen: bool) -> None:
         if self._tick:
             self._tick.show(chosen)
-            self._row.choose(chosen)
+            mark_chosen(self.element, chosen)
 
     def show(self, face: CardFace) -> None:
-        if self._tick:
-            self._tick.element.props["aria-label"] = tr("Select {title}", title=face.title)
-        self._words.set_text(face.title)
-        self._title.props["title"] = face.title
-        self._url.set_text(face.url)
-        self._url.props["title"] = face.url
-        if self._more:
-            self._more.props["aria-label"] = tr("More: {title}", title=face.title)
-        off = face.state != "enabled"
-        self._title.classes(add="w-second" if off else "", remove="" if off else "w-second")
-        self._state.show(face.state)
-        words = (face.result_text, face.result_title)
-        self._result.show(face.result, words, face.at, (face.when, face.when_text, face.trouble))
-        self._spark.show(tuple(face.sent), tuple(face.errors))
-        self._rate.show(sum(face.sent), sum(face.errors))
-        self._triggers.show(tuple(face.triggers), face.filter)
-        self._created.show(face.created_at, formats.day_and_time(face.created_at, utcnow(), self._zone))
+        shown = self._seen(face)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        name_controls(face, self._tick, self._more)
+        for key, content in self._write_cells(face, shown[1]).items():
+            self._cells[key].write(content)
 
-    def _build_result(
-        self,
-        result: Status,
-        words: tuple[str, str],
-        at: datetime | None,
-        coming: Coming,
-    ) -> None:
-        with box("div", "w-two-lines"):
-            with box("div", "w-row"):
-                status_pill(result)
-                if at:
-                    time_text(at, self._zone).classes("w-meta")
-            if words[0] or coming[0] or coming[1]:
-                with box("div", "w-row w-line-small w-result-line"):
-                    if words[0]:
-                        look = "w-error-ink" if result == "error" else "w-second"
-                        text(words[0], f"w-cut {look}").props["title"] = words[1]
-                    self._build_more("· " if words[0] else "", coming)
+    def _seen(self, face: CardFace) -> tuple[CardFace, str]:
+        return face, formats.day_and_time(face.created_at, utcnow(), self._zone)
 
-    def _build_more(self, dot: str, coming: Coming) -> None:
-        when, when_text, trouble = coming
-        look = "w-error-ink" if trouble else "w-muted"
-        if when:
-            prefix = f"{dot}{when[0]}"
-            time_text(when[1], self._zone, prefix=prefix, past=when[0] and prefix + tr("due")).classes(look)
-        elif when_text:
-            text(f"{dot}{when_text}", f"{look} w-nowrap")
+    def _write_cells(self, face: CardFace, created: str) -> dict[str, Markup]:
+        sent, errors = sum(face.sent), sum(face.errors)
+        off = "" if face.state == "enabled" else " w-second"
+        title = title_link(face, f"w-row-title w-cut{off}")
+        listed = words(formats.listed(face.triggers, 1), "w-cut w-muted", title=", ".join(face.triggers))
+        created = created[:1].upper() + created[1:]
+        return {
+            "title": element("div", title, mono(face.url, "w-muted"), classes="w-two-lines"),
+            "state": written_pill(face.state),
+            "result": element("div", *self._result(face), classes="w-two-lines"),
+            "spark": sparkline(face.sent, face.errors, small=True),
+            "rate": words(
+                formats.success(sent, errors), "w-medium w-error-ink" if is_bad(sent, errors) else "w-medium"
+            ),
+            "triggers": element("div", listed, filter_sign(face.filter), classes="w-row w-tight"),
+            "created": moment(face.created_at, self._zone, "w-muted", shown=created),
+        }
 
-    def _build_created(self, created_at: datetime, created: str) -> None:
-        time_text(created_at, self._zone, shown=created[:1].upper() + created[1:]).classes("w-muted")
+    def _result(self, face: CardFace) -> list[Markup]:
+        at = moment(face.at, self._zone, "w-meta") if face.at else NOTHING
+        first = element("div", written_pill(face.result), at, classes="w-row")
+        second = [self._coming("", face)]
+        if face.untried and self._offers_test:
+            second = [test_button(face.title)]
+        elif face.result_text:
+            look = "w-error-ink" if face.result == "error" else "w-second"
+            said = words(face.result_text, f"w-cut {look}", title=face.result_title)
+            second = [said, self._coming("· ", face)]
+        if not any(second):
+            return [first]
+        return [first, element("div", *second, classes="w-row w-line-small w-result-line")]
 
-
-def _build_rate(sent: int, errors: int) -> None:
-    text(formats.success(sent, errors), "w-medium w-error-ink" if is_bad(sent, errors) else "w-medium")
-
-
-def _build_triggers(triggers: tuple[str, ...], only: str | None) -> None:
-    with box("div", "w-row w-tight"):
-        text(formats.listed(list(triggers), 1), "w-cut w-muted").props["title"] = ", ".join(triggers)
-        filter_sign(only)
+    def _coming(self, dot: str, face: CardFace) -> Markup:
+        look = "w-error-ink" if face.trouble else "w-muted"
+        if face.when:
+            prefix = f"{dot}{face.when[0]}"
+            return moment(face.when[1], self._zone, look, prefix=prefix, past=face.when[0] and prefix + tr("due"))
+        return words(f"{dot}{face.when_text}", f"{look} w-nowrap") if face.when_text else NOTHING

@@ -138,6 +138,7 @@ class _Page:
                     go=lambda log: _go(replace(self._address, log=log)),
                     path=lambda log: replace(self._address, log=log).text(),
                     reading=self._is_reading,
+                    offered=lambda: self._header.offers_redelivery,
                 )
                 self._activity = activity
                 await activity.load()

@@ -68,6 +68,12 @@ def look_at(session: Session, webhook_ids: Sequence[int], *, memory: HealthMemor
     return Shown(rows=webhook_pages.rows(session, webhook_ids), health=memory.look(session, webhook_ids, now=now))
 
 
+def hold_something(session: Session, webhook_ids: Sequence[int]) -> bool:
+    """Whether one of these is paused and deliveries wait for it; of very many, whether they could."""
+    rows = webhook_pages.rows(session, webhook_ids[:PER_PAGE])
+    return len(webhook_ids) > PER_PAGE or any(row.webhook.paused and row.held for row in rows)
+
+
 def unknown_figures() -> list[Figure]:
     """The strip while nobody has looked yet."""
     return [Figure(title=tr(title), value="–") for title in TITLES]

@@ -60,6 +60,20 @@
     items[goal].focus();
   }
 
+  /* bars that lead somewhere are one stop for the Tab key */
+  function moveInPlot(event) {
+    const way = event.target.closest?.(".w-plot-way");
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!way || !step) return;
+    event.preventDefault();
+    const ways = [...way.closest("svg").querySelectorAll(".w-plot-way")];
+    const goal = ways[ways.indexOf(way) + step];
+    if (!goal) return;
+    way.setAttribute("tabindex", "-1");
+    goal.setAttribute("tabindex", "0");
+    goal.focus();
+  }
+
   async function copy(event) {
     const button = event.target.closest?.("[data-copy]");
     if (!button) return;
@@ -135,6 +149,7 @@
   }
 
   document.addEventListener("keydown", moveInMenu);
+  document.addEventListener("keydown", moveInPlot);
   document.addEventListener("keydown", stepByArrow);
   document.addEventListener("keydown", closeByEscape);
   document.addEventListener("click", openByTitle);

@@ -91,7 +91,9 @@
     const form = document.querySelector("[data-draft-form]");
     if (!form) return;
     const values = {};
-    for (const element of form.querySelectorAll("[data-draft]")) values[element.dataset.draft] = valueOf(element);
+    // of parts that stand for one another, only the one on the screen
+    const seen = [...form.querySelectorAll("[data-draft]")].filter((one) => !one.closest("[data-draft-part].hidden"));
+    for (const element of seen) values[element.dataset.draft] = valueOf(element);
     const draft = { form: form.dataset.draftForm, values, path: location.pathname, person: person(), at: Date.now() };
     sessionStorage.setItem(DRAFT, JSON.stringify(draft));
   }
