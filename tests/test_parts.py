@@ -2,7 +2,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests import zygote
 from tests.browser import CHROMIUM, FLAGS
 from webhook_ui.ui import formats
 from webhook_ui.ui.parts import link
@@ -39,18 +39,22 @@ def gallery() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(ROOT / "tests" / "gallery.py"), str(port)]
+    command = [sys.executable, "-m", "tests.gallery", str(port)]
     # without pytest's own variables, by which NiceGUI would take itself to be under test
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI"))}
-    with subprocess.Popen(command, cwd=ROOT, env=environment | {"PYTHONPATH": str(ROOT)}) as server:
-        try:
-            wait_for(port, server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    with Path(os.devnull).open("r+") as nothing:
+        streams = dict.fromkeys(["stdin", "stdout", "stderr"], nothing.fileno())
+        path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        server = zygote.start(command, cwd=ROOT, env=environment | path, **streams)
+    try:
+        wait_for(port, server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
-def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, server: zygote.Child) -> None:
     deadline = time.monotonic() + 30
     while server.poll() is None and time.monotonic() < deadline:
         with socket.socket() as probe:
