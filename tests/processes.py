@@ -48,8 +48,8 @@ class Process:
         self.seen: list[str] = []
         read, write = os.pipe()
         self._output = os.fdopen(read, encoding="utf-8", errors="replace")
-        with Path(os.devnull).open() as nothing, os.fdopen(write, "wb") as out:
-            streams = {"stdin": nothing.fileno(), "stdout": out.fileno(), "stderr": out.fileno()}
+        with os.fdopen(write, "wb") as out:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
             self.process = start(command, cwd=folder, env=dict(environment), **streams)
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -41,10 +42,9 @@ def gallery() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.gallery", str(port)]
     # without pytest's own variables, by which NiceGUI would take itself to be under test
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "NICEGUI"))}
-    with Path(os.devnull).open("r+") as nothing:
-        streams = dict.fromkeys(["stdin", "stdout", "stderr"], nothing.fileno())
-        path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-        server = zygote.start(command, cwd=ROOT, env=environment | path, **streams)
+    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    streams = dict.fromkeys(["stdin", "stdout", "stderr"], subprocess.DEVNULL)
+    server = zygote.start(command, cwd=ROOT, env=environment | path, **streams)
     try:
         wait_for(port, server)
         yield f"http://127.0.0.1:{port}"

@@ -9,7 +9,7 @@ What a fork cannot show is the start itself: the time it takes, what is imported
 the command is found. The tests of that start the real thing (`Installation.run(..., really=True)` in test_cli, the
 shell's commands in test_readme and test_guide, the wheel in test_cli, the workers that `serve` starts itself).
 
-    python -m tests.zygote FD    # as the tests start it: requests arrive at a socket
+    python -m tests.zygote FD    # as the tests start it: requests arrive at a socket, one after the other
 """
 
 import atexit
@@ -29,8 +29,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
+Stream = IO[Any] | int
 OURS = ("WEBHOOK_UI_", "NICEGUI_", "PYTEST_", "PYTHON")  # what may be read at import and is a child's own business
 
 
@@ -77,15 +79,21 @@ class Child:
             return self.returncode
 
 
-def start(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int, stdout: int, stderr: int) -> Child:
-    """Starts `[sys.executable, "-m", module, …]`; the streams are file descriptors."""
-    python, option, *arguments = command
-    assert (python, option) == (sys.executable, "-m"), f"no module of ours: {command}"
+def start(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: Stream, stdout: Stream, stderr: Stream
+) -> Child:
+    """Starts `[sys.executable, "-m", module, …]`, or with `-c` and a text, as `subprocess.Popen` does."""
+    python, *arguments = command
+    assert python == sys.executable, f"a fork is this interpreter: {command}"
+    assert arguments[0] in {"-m", "-c"}, f"no module of ours: {command}"
+    request = json.dumps([list(map(str, arguments)), str(cwd), dict(env)]).encode()
     ours, theirs = socket.socketpair()
-    with theirs:
-        request = json.dumps([list(map(str, arguments)), str(cwd), dict(env)]).encode()
-        theirs_and_streams = [theirs.fileno(), stdin, stdout, stderr]
-        socket.send_fds(_zygote(), [len(request).to_bytes(4, "big")], theirs_and_streams)
+    with theirs, Path(os.devnull).open("r+b", buffering=0) as nothing:
+        numbers = [
+            (nothing if stream == subprocess.DEVNULL else stream).fileno()  # type: ignore[union-attr]
+            for stream in (stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
+        ]
+        socket.send_fds(_zygote(), [len(request).to_bytes(4, "big")], [theirs.fileno(), *numbers])
         _zygote().sendall(request)
     return Child(command, int(ours.recv(16)), ours)
 
@@ -98,8 +106,7 @@ def run(
         files = [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in range(3)]
         files[0].write(input)
         files[0].seek(0)
-        stdin, stdout, stderr = (file.fileno() for file in files)
-        child = start(command, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr)
+        child = start(command, cwd=cwd, env=env, stdin=files[0], stdout=files[1], stderr=files[2])
         try:
             code = child.wait(timeout)
         finally:
@@ -162,7 +169,7 @@ def _keep(request: bytes, asker: int, *streams: int) -> Callable[[], object] | N
 
 def _become(request: bytes, streams: Sequence[int]) -> None:
     """Turns this process into what `python -m` would have started, and runs it."""
-    (module, *arguments), folder, environment = json.loads(request)
+    (option, what, *arguments), folder, environment = json.loads(request)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.closerange(3, 256)
@@ -174,8 +181,11 @@ def _become(request: bytes, streams: Sequence[int]) -> None:
     random.seed()
     given = environment.get("PYTHONPATH", "")
     sys.path[:1] = [folder, *(given.split(os.pathsep) if given else [])]
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    sys.argv = [option, *arguments]
+    if option == "-c":
+        exec(compile(what, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
 
 
 def _import_all() -> None:
