@@ -18,19 +18,10 @@ from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
 SLOW = (
-    *(
-        "languages",
-        "webhook_page",
-        "guide",
-        "dashboard",
-        "webhook_tabs",
-        "plugins_exchanged",
-        "delivery_panel",
-        "shell",
-    ),
-    *("mounting", "platform", "filter_form", "alerts", "deliveries_page", "redeliveries_page", "many_webhooks"),
-    *("settings_page", "events_page", "triggers_page", "cli", "main_job", "parts", "readme", "random_walk"),
-    *("sources_crash", "crashes", "faults_of_the_system"),
+    *("dashboard", "shell", "webhook_page", "delivery_panel", "languages", "webhook_tabs", "redeliveries_page"),
+    *("many_webhooks", "parts", "guide", "plugins_exchanged", "benchmarks", "sources_crash", "readme", "mounting"),
+    *("crashes", "faults_of_the_system", "deliveries_page", "filter_form", "cli", "main_job", "settings_page"),
+    *("triggers_page", "events_page", "redeliveries", "alerts", "platform", "election", "random_walk", "main_line"),
 )
 ALONE = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
