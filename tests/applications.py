@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from tests import zygote
 from tests.processes import ROOT, Process
 
 
@@ -17,7 +18,7 @@ def application(folder: Path, where: str, **settings: str) -> Iterator[tuple[Pro
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WEBHOOK_UI_")}
     environment = {**clean, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
     options = ["--port", "0", "--app-dir", str(folder), where]
-    process = Process([sys.executable, "-m", "uvicorn", *options], Path(settings["HERE"]), environment)
+    process = Process([sys.executable, "-m", "uvicorn", *options], Path(settings["HERE"]), environment, zygote.start)
     try:
         yield process, process.wait_for(r"Uvicorn running on (http://[\d.:]+)")[1]
     finally:

@@ -22,6 +22,7 @@ import standardwebhooks
 
 from benchmarks import fleet
 from benchmarks.ledger import Key, View
+from tests import zygote
 from webhook_ui import accounts, ids, plugin_loader, settings, storage, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.app import Core
@@ -34,20 +35,22 @@ PATIENCE = 30.0  # seconds until a thing that should happen counts as not happen
 
 
 class Process:
-    """A running command; its output is read line by line."""
+    """A running command; its output is read line by line. `start` it as a fork, if it is a module of ours."""
 
-    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        start: Callable[..., "zygote.Child | subprocess.Popen[bytes]"] = subprocess.Popen,
+    ) -> None:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.seen: list[str] = []
-        self.process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        read, write = os.pipe()
+        self._output = os.fdopen(read, encoding="utf-8", errors="replace")
+        with os.fdopen(write, "wb") as out:
+            streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
+            self.process = start(command, cwd=folder, env=dict(environment), **streams)
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_for(self, pattern: str) -> re.Match[str]:
@@ -73,10 +76,10 @@ class Process:
         return self.process.wait(PATIENCE)
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.seen.append(line.rstrip("\n"))
-            self._lines.put(line.rstrip("\n"))
+        with self._output as lines:
+            for line in lines:
+                self.seen.append(line.rstrip("\n"))
+                self._lines.put(line.rstrip("\n"))
         self._lines.put(None)
 
     def _next(self, wanted: str) -> str | None:
@@ -97,28 +100,29 @@ class Installation:
         self.environment = {**clean, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **given}
         self.running: list[Process] = []
 
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command to its end."""
+    def run(
+        self, *arguments: str, stdin: str = "", really: bool = False, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command to its end; `really` by an interpreter of its own."""
+        command = [sys.executable, "-m", "webhook_ui", *arguments]
+        given = {**self.environment, **environment}
+        if not really:
+            return zygote.run(command, cwd=self.folder, env=given, input=stdin, timeout=60)
         return subprocess.run(
-            [sys.executable, "-m", "webhook_ui", *arguments],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+            command, cwd=self.folder, env=given, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
 
-    def start(self, *arguments: str) -> Process:
-        """Starts a command that goes on running."""
-        process = Process([sys.executable, "-m", "webhook_ui", *arguments], self.folder, self.environment)
+    def start(self, *arguments: str, really: bool = False) -> Process:
+        """Starts a command that goes on running; `really` by an interpreter of its own."""
+        command = [sys.executable, "-m", "webhook_ui", *arguments]
+        start = subprocess.Popen if really else zygote.start
+        process = Process(command, self.folder, self.environment, start)
         self.running.append(process)
         return process
 
-    def serve(self, *arguments: str) -> tuple[Process, str]:
+    def serve(self, *arguments: str, really: bool = False) -> tuple[Process, str]:
         """Starts the server on a free port; returns it with its address once it answers."""
-        server = self.start("serve", "--port", "0", *arguments)
+        server = self.start("serve", "--port", "0", *arguments, really=really)
         address = server.wait_for(r"Dashboard +(http://\S+)")[1]
         with httpx.Client(transport=httpx.HTTPTransport(retries=20), timeout=PATIENCE) as client:
             assert client.get(f"{address}/healthz").status_code == 200

@@ -3,7 +3,9 @@
 import json
 import re
 import socket
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from typer.testing import CliRunner
 from benchmarks import crash, product, seeds
 from benchmarks.__main__ import app
 from benchmarks.receiver import receiver
+from tests import zygote
 from tests.processes import ROOT
 from webhook_ui.models import Attempt, Delivery, Event, table
 
@@ -34,6 +37,13 @@ COMMANDS = {
 }
 
 
+@pytest.fixture
+def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's processes are forks here; how benchmarks start them is seen in that of the latency."""
+    names = {"Popen": zygote.start, "DEVNULL": subprocess.DEVNULL, "TimeoutExpired": subprocess.TimeoutExpired}
+    monkeypatch.setattr(product, "subprocess", SimpleNamespace(**names))
+
+
 def run(*arguments: str) -> str:
     """What a benchmark prints."""
     ended = CliRunner().invoke(app, arguments, catch_exceptions=False)
@@ -42,7 +52,9 @@ def run(*arguments: str) -> str:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_prints_a_table(name: str, tmp_path: Path) -> None:
+def test_prints_a_table(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name != "latency":
+        request.getfixturevalue("quick_start")
     _, title, head, *rows = run(name, *COMMANDS[name], "--folder", str(tmp_path)).splitlines()
     assert "SQLite" in title
     assert re.search(r" (p99 ms|\w+/s|busy p99 ms|× peer) ", head + " ")
@@ -50,7 +62,7 @@ def test_prints_a_table(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # it has cleared up after itself
 
 
-def test_growth_on_postgresql_as_json(postgres_server: sa.URL) -> None:
+def test_growth_on_postgresql_as_json(postgres_server: sa.URL, quick_start: None) -> None:
     server = postgres_server.set(drivername="postgresql").render_as_string(hide_password=False)
     small = ("--kind", "history", "--largest", "2", "--rounds", "1", "--count", "50")
     text = run("growth", *small, "--json", "--database-url", server)

@@ -1,4 +1,7 @@
-"""Commands as people type them: what they print, where, and how they end."""
+"""Commands as people type them: what they print, where, and how they end.
+
+Three tests start them `really`: a server, a command that does something, and one that is refused.
+"""
 
 import json
 import os
@@ -28,9 +31,9 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     made.end()
 
 
-def refused(installation: Installation, *arguments: str, **environment: str) -> str:
+def refused(installation: Installation, *arguments: str, really: bool = False, **environment: str) -> str:
     """What a command says that ends with exit 2 and one line on stderr."""
-    ended = installation.run(*arguments, **environment)
+    ended = installation.run(*arguments, really=really, **environment)
     assert ended.returncode == 2, ended.stdout + ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
@@ -39,7 +42,7 @@ def refused(installation: Installation, *arguments: str, **environment: str) -> 
 
 def test_the_first_lines_say_where_everything_is(installation: Installation) -> None:
     (installation.folder / "plugins" / "broken.py").write_text("import nothing_of_that_name\n")
-    server, address = installation.serve()
+    server, address = installation.serve(really=True)
     server.wait_for(r"Open http://127\.0\.0\.1:\d+/login\?code=\S+")
     assert f"SQLite, {installation.folder / 'data' / 'webhook_ui.db'}" in server.text
     assert "user_creation" in server.text
@@ -54,7 +57,7 @@ def test_the_first_lines_say_where_everything_is(installation: Installation) -> 
 def test_a_port_in_use_is_said_in_one_line(installation: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"port {port} cannot be used" in refused(installation, "serve", "--port", str(port))
+        assert f"port {port} cannot be used" in refused(installation, "serve", "--port", str(port), really=True)
         assert "--port" in refused(installation, "listen", "--port", str(port))
 
 
@@ -234,7 +237,7 @@ def test_plugin_list_and_doctor_name_what_is_broken(installation: Installation) 
 
 
 def test_migrate_does_its_work_once(installation: Installation) -> None:
-    assert "Applied 0001" in installation.run("migrate").stdout
+    assert "Applied 0001" in installation.run("migrate", really=True).stdout
     assert "Nothing to do" in installation.run("migrate").stdout
 
 

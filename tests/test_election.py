@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests import zygote
 from tests.conftest import KEY
 from tests.processes import ROOT, Installation, Process, add_webhook, payload, receiver
 from webhook_ui.database import Database
@@ -38,7 +39,7 @@ class Candidates:
         command = [sys.executable, "-c", CANDIDATE, url.render_as_string(hide_password=False)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.won: queue.Queue[Process] = queue.Queue()
-        self.running = [Process(command, folder, environment) for _ in range(2)]
+        self.running = [Process(command, folder, environment, zygote.start) for _ in range(2)]
         for one in self.running:
             threading.Thread(target=self._watch, args=[one], daemon=True).start()
 

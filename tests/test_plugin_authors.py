@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import zygote
 from tests.processes import ROOT
 from webhook_ui import Event, testing
 from webhook_ui.cli import hints
@@ -60,15 +61,8 @@ def transform_payload(payload):
 
 
 def command(folder: Path, *line: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *line],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    return zygote.run([sys.executable, "-m", *line], cwd=folder, env=environment, timeout=120)
 
 
 def test_a_new_plugin_is_good_and_a_broken_one_is_told(tmp_path: Path) -> None:

@@ -275,7 +275,8 @@ def test_an_edit_moves_version_and_update_date(database: Database) -> None:
 def test_each_field_is_changed_alone(database: Database) -> None:
     webhook_id = add_webhook(database)
     for name, value, kept in GOOD:
-        before = {other: getattr(get(database, webhook_id), other) for other, _, _ in GOOD if other != name}
+        stored = get(database, webhook_id)
+        before = {other: getattr(stored, other) for other, _, _ in GOOD if other != name}
         change(database, webhook_id, **{name: value})
         after = get(database, webhook_id)
         assert getattr(after, name) == kept
