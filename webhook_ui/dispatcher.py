@@ -5,7 +5,6 @@ seats they left are filled again. While nothing is due it sleeps until a new eve
 """
 
 import asyncio
-import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from webhook_ui import ids, logs, times
+from webhook_ui import attempt_lines, ids, times
 from webhook_ui.board import Board
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.composing import Composer
@@ -31,9 +30,9 @@ from webhook_ui.steady import elapsed
 from webhook_ui.tally import Tally
 from webhook_ui.turn import Outcome, Plan, Sent, Turns
 from webhook_ui.vitals import Figures
-from webhook_ui.wire import Result
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
+GATHER_SECONDS = 0.01  # so long after a turn answers wait for others, so that one commit records them all
 LONGEST_BACKOFF = 30.0
 STALE_SECONDS = 5.0  # a turn that took longer has waited for somebody: the leases of its claims run since it began
 ALARM = "next delivery due"
@@ -72,6 +71,7 @@ class Dispatcher:
         self._apart = False  # what is in flight are suspects
         self._careful = 0  # so many answers are settled one by one
         self._discover, self._discovered_at = True, float("-inf")
+        self._turned_at = self._gathered_since = float("-inf")
         self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tally = Tally()
@@ -143,7 +143,7 @@ class Dispatcher:
         except Exception as error:
             log.warning("dispatcher.unrecorded", reason=str(error), answers=len(answers))
             return isinstance(error, Unavailable) or len(answers) < 2
-        _log_attempts(answers)
+        attempt_lines.write(answers)
         if self._on_settled is not None:
             self._on_settled(settled.counted)
         return True
@@ -220,9 +220,10 @@ class Dispatcher:
         except BaseException as error:
             self._take_back(plan, error)
             raise
+        self._turned_at = elapsed()
         self._turns.keep(outcome.settled)
         self._tally.note_turn(plan.answers, outcome, elapsed() - began)
-        _log_attempts(plan.answers)
+        attempt_lines.write(plan.answers)
         if self._on_settled is not None:
             self._on_settled(outcome.settled.counted)
         self._moment = outcome.now, elapsed()
@@ -255,12 +256,11 @@ class Dispatcher:
                 self._take_express_back()
             wanted = self._flights.wanted(due, kept=self._express_seats)
             self._board.take(wanted)
-            self._express.except_for(self._flights.seats.crowded(time.monotonic()) | wanted.keys())
         flights = self._flights
         flights.clear_out()
         several = 1 if self._careful else len(flights.answers)
         answers, unused = flights.answers[:several], flights.unused
-        if not (answers or unused or discover or wanted or suspects):
+        if not (unused or discover or wanted or suspects) and (not answers or self._gathers(answers)):
             return None
         flights.answers, flights.unused = flights.answers[several:], []
         self._careful = max(self._careful - 1, 0)
@@ -272,6 +272,17 @@ class Dispatcher:
             wanted=wanted,
             suspects=suspects,
         )
+
+    def _gathers(self, answers: Sequence[Sent]) -> bool:
+        """Whether few answers, and nothing else, wait a moment for more: their seats are free already."""
+        left = self._turned_at + GATHER_SECONDS - elapsed()
+        in_haste = self._stop.is_set() or self._careful or any(one.claimed.narrow for one in answers)
+        if left <= 0 or in_haste or len(answers) > self._settings.concurrency // 4:
+            return False
+        if self._loop is not None and self._gathered_since != self._turned_at:
+            self._gathered_since = self._turned_at
+            self._loop.call_later(left, self.wake)
+        return True
 
     def _take_back(self, plan: Plan, error: BaseException) -> None:
         """The turn failed: what it was to record is still to be recorded.
@@ -324,8 +335,8 @@ class Dispatcher:
 
     def _set_alarm(self) -> None:
         look = self._board.next_look()
-        at = None if look is None else times.utcnow() + max(look - self._now(), timedelta())
-        self._clock.set_alarm(ALARM, at, self.wake)
+        if look is not None:
+            self._clock.wake_by(ALARM, times.utcnow() + max(look - self._now(), timedelta()), self.wake)
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:
@@ -333,23 +344,3 @@ async def _within(seconds: float, event: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _log_attempts(answers: Sequence[Sent]) -> None:
-    """One line for each attempt that was recorded."""
-    for result, level in ((Result.sent, logging.INFO), (Result.error, logging.WARNING)):
-        if logs.is_written(level):
-            logs.write(level, f"attempt.{result}", [_line(one) for one in answers if one.answer.result is result])
-
-
-def _line(one: Sent) -> dict[str, object]:
-    claimed, answer = one.claimed, one.answer
-    line: dict[str, object] = {
-        "delivery": ids.delivery_text(claimed.webhook_id, claimed.event_id),
-        "trigger": claimed.trigger,
-        "webhook": claimed.webhook_id,
-        "attempt": claimed.tries + 1,
-        "response_status": answer.response_status,
-        "duration_ms": round(answer.duration_ms, 1),
-    }
-    return line if answer.failure is None else line | {"error": answer.failure.message}

@@ -56,6 +56,12 @@ class Clock:
 
         self._scheduler.add_job(run, "date", run_date=at, id=name, replace_existing=True)
 
+    def wake_by(self, name: str, at: datetime, ring: Callable[[], None]) -> None:
+        """`set_alarm` for those who only look: an alarm that is set for earlier stays, since setting one takes time."""
+        known = self._alarms.get(name)
+        if known is None or at < known:
+            self.set_alarm(name, at, ring)
+
     def every(self, seconds: float, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Runs `run` every so many seconds; a run that takes longer is not overtaken by the next."""
         self._scheduler.add_job(run, "interval", seconds=seconds, id=name, replace_existing=True)
