@@ -1,8 +1,8 @@
-"""Where deliveries may go: URLs, addresses and custom headers are judged here. Pure: nothing is resolved or dialled."""
+"""Where deliveries may go: URLs and addresses are judged here. Pure: nothing is resolved or dialled."""
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import quote
@@ -15,7 +15,6 @@ Address = IPv4Address | IPv6Address
 
 OPTION = "WEBHOOK_UI_ALLOWED_NETWORKS"
 URL_CHARACTERS = 2048
-HEADERS, NAME_BYTES, VALUE_BYTES, HEADER_BYTES = 50, 128, 4096, 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +129,7 @@ def check_address(address: str | Address, policy: Policy) -> str | None:
     try:
         judged = ip_address(address)
     except ValueError:
-        return tr("{address} is not an IP address.", address=_shown(str(address)))
+        return tr("{address} is not an IP address.", address=shown(str(address)))
     if isinstance(judged, IPv4Address):
         return _judge_table(judged, policy, _BLOCKED_4)
     if judged.scope_id is not None:
@@ -259,7 +258,7 @@ def _read_host(text: str) -> tuple[str, Address | None]:
         try:
             address = IPv6Address(host[1:-1])
         except ValueError:
-            raise _invalid(tr("{host} is not an IPv6 address.", host=_shown(host))) from None
+            raise _invalid(tr("{host} is not an IPv6 address.", host=shown(host))) from None
         return str(address), address
     if not host.isascii():
         raise _invalid(f"The host must be written in ASCII{_ascii_form(host)}.")
@@ -268,10 +267,10 @@ def _read_host(text: str) -> tuple[str, Address | None]:
             return host, IPv4Address(host)
         except ValueError:
             raise _invalid(
-                tr("{host} is not an IPv4 address of four numbers from 0 to 255.", host=_shown(host))
+                tr("{host} is not an IPv4 address of four numbers from 0 to 255.", host=shown(host))
             ) from None
     if len(host) > 253 or not _NAME.fullmatch(host):
-        raise _invalid(tr("{host} is not a valid host name.", host=_shown(host)))
+        raise _invalid(tr("{host} is not a valid host name.", host=shown(host)))
     return host, None
 
 
@@ -289,66 +288,6 @@ def _invalid(sentence: str) -> Invalid:
     return Invalid({"url": sentence})
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """`text` for a message: short, and harmless in a log or database."""
     return ascii(text[:80])[1:-1]
-
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"(?:[!-~](?:[ \t!-~]*[!-~])?)?")
-_FORBIDDEN = frozenset({"accept-encoding", "connection", "cookie", "expect", "host", "http2-settings", "keep-alive"})
-_FORBIDDEN |= {"te", "trailer", "trailers", "transfer-encoding", "upgrade", "user-agent"}
-_FORBIDDEN_STARTS = ("webhook-", "content-", "proxy-")
-
-
-def check_headers(headers: Mapping[str, str]) -> None:
-    """Checks an operator's own delivery headers. Raises Invalid with the field `headers`."""
-    if len(headers) > HEADERS:
-        raise Invalid(
-            {"headers": tr("There are {count} headers; at most {most} are allowed.", count=len(headers), most=HEADERS)}
-        )
-    seen: set[str] = set()
-    for name, value in headers.items():
-        if reason := _judge_header(name, value) or (tr("is given twice") if name.lower() in seen else None):
-            raise Invalid(
-                {
-                    "headers": tr(
-                        "The header {name} {reason}.", name=_shown(name) or tr("(without a name)"), reason=reason
-                    )
-                }
-            )
-        seen.add(name.lower())
-    if (size := sum(len(name) + len(value) for name, value in headers.items())) > HEADER_BYTES:
-        raise Invalid(
-            {
-                "headers": tr(
-                    "The headers have {count} bytes together; at most {most} are allowed.",
-                    count=size,
-                    most=HEADER_BYTES,
-                )
-            }
-        )
-
-
-def is_header(name: str, value: str) -> bool:
-    """Whether a signer may add this header: HTTP can carry it, and it does not say how the body is carried."""
-    return (
-        len(name) <= NAME_BYTES
-        and len(value) <= VALUE_BYTES
-        and name.lower() not in _FORBIDDEN
-        and bool(_TOKEN.fullmatch(name) and _VALUE.fullmatch(value))
-    )
-
-
-def _judge_header(name: str, value: str) -> str | None:
-    if len(name) > NAME_BYTES:
-        return tr("has a name of more than {count} characters", count=NAME_BYTES)
-    if not _TOKEN.fullmatch(name):
-        return tr("has a name that HTTP does not allow: use letters, digits and hyphens")
-    if name.lower() in _FORBIDDEN or name.lower().startswith(_FORBIDDEN_STARTS):
-        return tr("is set by the delivery itself and cannot be changed")
-    if len(value) > VALUE_BYTES:
-        return tr("has a value of more than {count} characters", count=VALUE_BYTES)
-    if not _VALUE.fullmatch(value):
-        return tr("has a value that HTTP does not allow: use printable ASCII without blanks around it")
-    return None

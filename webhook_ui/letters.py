@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypedDict
 
-from webhook_ui import guard, ids, signing, wire
+from webhook_ui import header_rules, ids, signing, wire
 from webhook_ui.signing import Sign
 from webhook_ui.wire import Headers, Outgoing
 
@@ -91,7 +91,7 @@ def checked(outgoing: Outgoing) -> Outgoing:
     """`outgoing`, whose proof a plugin may have made. Raises ValueError for headers that cannot be sent."""
     names: set[str] = set()
     for name, value in outgoing.proof:
-        if not (isinstance(name, str) and isinstance(value, str) and guard.is_header(name, value)):
+        if not (isinstance(name, str) and isinstance(value, str) and header_rules.is_header(name, value)):
             raise ValueError(f"the signer made a header that cannot be sent ({name!r})")
         if name.lower() in names:
             raise ValueError(f"the signer made the header {name!r} twice")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from webhook_ui import filters, guard, shaping
+from webhook_ui import filters, guard, header_rules, shaping
 from webhook_ui.errors import Invalid
 from webhook_ui.expressions import LONGEST
 from webhook_ui.languages import mark, number, short_number, tr
@@ -186,7 +186,7 @@ def _headers(value: Any) -> dict[str, str]:
         raise ValueError(tr("This must be an object of header names and values."))
     if not all(isinstance(name, str) and isinstance(text, str) for name, text in value.items()):
         raise ValueError(tr("Header names and values must be text."))
-    guard.check_headers(value)
+    header_rules.check_headers(value)
     return dict(value)
 
 
