@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from tests.conftest import KEY
-from tests.stored import add_webhook, attempts, delivery, emit
+from tests.stored import NOW, add_webhook, attempts, delivery, emit, new_event
+from webhook_ui import dispatcher as dispatcher_module
 from webhook_ui import outbox
 from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.database import Database
@@ -98,6 +99,37 @@ async def test_what_is_in_flight_when_it_stops_is_recorded(database: Database, s
         await running
     assert len(sent) == len(attempts(database, webhook_id, event_id)) == 1
     assert delivery(database, webhook_id, event_id).closed == "sent"
+
+
+async def test_answers_wait_for_others_but_not_where_a_lane_waits_for_them(
+    database: Database, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "GATHER_SECONDS", 60.0)
+    wide, ordered = (
+        add_webhook(database, triggers=["user.created"]),
+        add_webhook(database, triggers=["user.deleted"], ordered=True),
+    )
+    dispatcher, sender = make(database, sent)
+
+    async def until(reached: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
+                await asyncio.sleep(0.001)
+
+    async with sender:
+        running = asyncio.create_task(dispatcher.run())
+        due = frozenset({Changed(Kind.delivery, wide)})
+        await until(lambda: database.writing.rider is not None and database.writing.rider.wants(due))
+        emitted = await database.write(outbox.emit_each, [new_event() for _ in range(3)], now=NOW)
+        events = [one.event_id for one in emitted if isinstance(one, outbox.Emitted)]
+        await until(lambda: len(sent) == 3)
+        await asyncio.to_thread(database.write_now, lambda _: None)
+        assert {delivery(database, wide, event_id).tries for event_id in events} == {0}, "their seats are free already"
+        heads = [await asyncio.to_thread(emit, database, "user.deleted") for _ in range(2)]
+        await until(lambda: all(delivery(database, ordered, event_id).status == "sent" for event_id in heads))
+        assert {delivery(database, wide, event_id).status for event_id in events} == {"sent"}
+        await dispatcher.stop(grace=5)
+        await running
 
 
 def test_a_subscriber_that_fails_keeps_nobody_else_from_the_news() -> None:

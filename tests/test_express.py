@@ -1,6 +1,7 @@
 """Express claims: what a commit makes due is claimed in that commit, as long as the dispatcher has seats to spare."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
@@ -82,6 +83,50 @@ async def test_an_express_claim_takes_few_of_many_and_the_rest_follows(database:
         far.open.set()
         await until(lambda: len(far.arrived) == 12)
     assert len(set(far.arrived)) == 1
+
+
+async def test_what_is_emitted_while_a_turn_waits_to_be_written_is_claimed_in_the_same_commit(
+    database: Database,
+) -> None:
+    first, second, far = (
+        add_webhook(database, triggers=["user.created"]),
+        add_webhook(database, triggers=["user.deleted"]),
+        Far(),
+    )
+    async with dispatching(database, far):
+        reached, gate = threading.Event(), threading.Event()
+
+        def hold(_: Session) -> None:
+            reached.set()
+            gate.wait(10)
+
+        held = asyncio.create_task(database.write(hold))
+        await asyncio.to_thread(reached.wait, 10)
+        database.announcer.announce({Changed(Kind.delivery, first)})  # its turn waits behind what is held
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        emitted = asyncio.create_task(database.write(outbox.emit, new_event("user.deleted"), now=NOW))
+        await asyncio.sleep(0)
+        gate.set()
+        event_id = (await emitted).event_id
+        assert delivery(database, second, event_id).claim is not None
+        await held
+        far.open.set()
+        await until(lambda: delivery(database, second, event_id).status == "sent")
+
+
+async def test_a_lane_that_is_crowded_is_left_to_the_turns(database: Database) -> None:
+    webhook_id, far = add_webhook(database), Far()
+    async with dispatching(database, far, concurrency_per_webhook=1):
+        await asyncio.to_thread(emit, database)
+        await until(lambda: far.arrived)
+        other = frozenset({Changed(Kind.delivery, webhook_id + 1)})
+        await until(lambda: database.writing.rider is not None and database.writing.rider.wants(other))
+        event_id = await asyncio.to_thread(emit, database)
+        assert delivery(database, webhook_id, event_id).claim is None
+        far.open.set()
+        await until(lambda: delivery(database, webhook_id, event_id).status == "sent")
+    assert len(far.arrived) == 2
 
 
 async def test_what_must_wait_is_not_claimed_by_express(database: Database) -> None:

@@ -73,6 +73,26 @@ def rounds(seats: Seats, lane: int, count: int, now: float) -> list[int]:
     return got
 
 
+def test_lanes_are_crowded_that_are_full_or_not_quick() -> None:
+    seats = Seats(64, 2)
+    for lane in (1, 2, 3):
+        seats.take(lane, 1, 0.0)
+    answer(seats, 1, 1, 0.1)
+    answer(seats, 2, 1, 0.1)
+    assert seats.crowded(0.1) == {3}, "nobody knows it yet"
+    seats.take(1, 1, 0.2)
+    seats.take(2, 2, 0.2)
+    assert seats.crowded(0.3) == {2, 3}, "the first could take one more"
+    assert seats.crowded(0.2 + QUICK_FOR) == {1, 2, 3}
+
+
+def test_seats_that_are_kept_are_not_given_out() -> None:
+    seats = Seats(16, 16)
+    rounds(seats, 1, 10, 0.0)
+    assert seats.shares([1], 1.0, kept=2) == {1: 14}
+    assert seats.shares([1], 1.0, kept=16) == {}
+
+
 def test_a_single_quick_lane_has_all_seats_in_the_fifth_round() -> None:
     assert rounds(Seats(64, 64), 1, 6, 0.0) == [4, 8, 16, 32, 64, 64]
     assert rounds(Seats(64, 16), 1, 4, 0.0) == [4, 8, 16, 16]
