@@ -278,6 +278,7 @@ def stop_outside_a_transaction(worker: Running, works: Works) -> None:
     """Stops a worker where it holds no lock (its heartbeat writes too), and ends its lease."""
     for _ in range(20):
         worker.signal(signal.SIGSTOP)
+        wait_until_stopped(worker)
         try:
             assert works.view.end_leases() == 1
         except sa.exc.OperationalError:
@@ -285,6 +286,15 @@ def stop_outside_a_transaction(worker: Running, works: Works) -> None:
         else:
             return
     raise AssertionError("the worker holds the database all the time")
+
+
+def wait_until_stopped(worker: Running) -> None:
+    """A signal is on its way for a moment, in which the worker may yet begin something."""
+    tasks = list(Path(f"/proc/{worker.process.pid}/task").iterdir())
+    deadline = time.monotonic() + 10
+    while not all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks):
+        assert time.monotonic() < deadline, "it does not stop"
+        time.sleep(0.001)
 
 
 class Wall:

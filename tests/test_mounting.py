@@ -115,7 +115,9 @@ def test_what_cannot_be_mounted_says_why(tmp_path: Path, values: dict[str, Any],
 
 
 @pytest.mark.usefixtures("forgotten")
-def test_who_the_application_says_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_the_application_says_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     answers: dict[str, Any] = {
         "nobody": None,
         "viewer": Operator(name="Vera", role="viewer"),
@@ -136,7 +138,8 @@ def test_who_the_application_says_it_is(tmp_path: Path, capsys: pytest.CaptureFi
         assert client.get("/hooks/settings", headers={"x-who": "viewer"}).status_code == 200
         assert client.get("/hooks/api/v1/webhooks", headers={"x-who": "viewer"}).status_code == 401  # programs: tokens
         assert client.get("/hooks/", headers={"x-who": "wrong"}).status_code == 500
-        assert "return webhook_ui.Operator(name=…, role=…)" in capsys.readouterr().out
+        # where it is logged to depends on who has set up logging in this process before
+        assert "return webhook_ui.Operator(name=…, role=…)" in capsys.readouterr().out + caplog.text
     for wrong in ({"name": " "}, {"name": "a\nb"}, {"name": "Dana", "role": "root"}):
         with pytest.raises(ValueError, match="An operator's"):
             Operator(**wrong)
