@@ -69,11 +69,14 @@ def note(
     failed = {one.claimed.webhook_id for one in counted if one.answer.result is not Result.sent}
     changed = [lane.webhook_id for lane in store.lanes_to_judge(connection, groups, failed) if judged(lane)[1]]
     verdicts: dict[int, tuple[Health, Verdict]] = {}
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)  # many lanes that begin are
     for lane in _locked(session, changed):
         verdict, values = judged(lane)
         if values:
-            session.execute(_lane.update().where(_lane.c.webhook_id == lane.webhook_id).values(**values))
+            alike[tuple(values.items())].append(lane.webhook_id)
         verdicts[lane.webhook_id] = _health(lane), verdict
+    for items, webhook_ids in alike.items():
+        session.execute(_lane.update().where(_lane.c.webhook_id.in_(webhook_ids)).values(**dict(items)))
     return verdicts
 
 
@@ -97,14 +100,18 @@ def _health(lane: LaneRow) -> Health:
 
 def _failed_earlier(session: Session, webhook_id: int, now: datetime) -> Callable[[], bool]:
     """Whether an attempt failed half a day to a day ago, as the statistics know it (to the minute)."""
-    statement = (
-        sa.select(sa.literal(1))
-        .select_from(_statistics)
-        .where(_statistics.c.webhook_id == webhook_id, _statistics.c.error > 0)
-        .where(_statistics.c.minute >= now - WITHIN, _statistics.c.minute <= now - APART)
-        .limit(1)
-    )
-    return lambda: session.execute(statement).first() is not None
+
+    def ask() -> bool:
+        statement = (
+            sa.select(sa.literal(1))
+            .select_from(_statistics)
+            .where(_statistics.c.webhook_id == webhook_id, _statistics.c.error > 0)
+            .where(_statistics.c.minute >= now - WITHIN, _statistics.c.minute <= now - APART)
+            .limit(1)
+        )
+        return session.execute(statement).first() is not None
+
+    return ask
 
 
 def _locked(session: Session, webhook_ids: Collection[int]) -> list[LaneRow]:

@@ -1,6 +1,6 @@
 """Where deliveries go: what a webhook says of its receiver, unsealed once and kept while its version stays the same."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,13 +56,9 @@ class Targets:
         if missing := versions.keys() - found.keys():
             if len(self._known) + len(missing) > KEPT:
                 self._known.clear()
-            for webhook_id in missing:
-                try:
-                    for version, target in _read(session, webhook_id, now):
-                        self._known[webhook_id] = version, target
-                        found[webhook_id] = target
-                except WebhookUIError as error:  # sealed with another key: the others must be delivered all the same
-                    log.error("webhook.unreadable", webhook=webhook_id, reason=str(error))
+            for version, target in _read_all(session, missing, now):
+                self._known[target.webhook_id] = version, target
+                found[target.webhook_id] = target
         return found
 
 
@@ -70,7 +66,17 @@ def _is_over(target: Target, now: datetime) -> bool:
     return target.valid_until is not None and target.valid_until <= now
 
 
-def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[int, Target]]:
+def _read_all(session: Session, webhook_ids: Collection[int], now: datetime) -> list[tuple[int, Target]]:
+    try:
+        return list(_read(session, webhook_ids, now))
+    except WebhookUIError as error:  # sealed with another key: the others must be delivered all the same
+        if len(webhook_ids) == 1:
+            log.error("webhook.unreadable", webhook=next(iter(webhook_ids)), reason=str(error))
+            return []
+    return [read for webhook_id in webhook_ids for read in _read_all(session, [webhook_id], now)]
+
+
+def _read(session: Session, webhook_ids: Collection[int], now: datetime) -> Iterable[tuple[int, Target]]:
     statement = sa.select(
         _webhook.c.id,
         _webhook.c.version,
@@ -87,7 +93,7 @@ def _read(session: Session, webhook_id: int, now: datetime) -> Iterable[tuple[in
         _webhook.c.tenant,
         _webhook.c.template,
     )
-    for row in session.execute(statement.where(_webhook.c.id == webhook_id)):
+    for row in session.execute(statement.where(_webhook.c.id.in_(webhook_ids))):
         rotating = row.old_secret is not None and row.old_secret_until > now
         yield (
             row.version,
