@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from benchmarks.fleet import Running
 from tests.processes import Receiver, Works, key, payload
-from webhook_ui import app, database, dispatcher, outbound, times
+from webhook_ui import app, database, dispatcher, ids, outbound, times
 
 WAITS = "dispatcher.waits"  # how a dispatcher says that it waits for its database
 
@@ -306,6 +306,7 @@ class Wall:
         monkeypatch.setattr(time, "time", lambda: real() + self._off)
         monkeypatch.setattr(time, "time_ns", lambda: real_ns() + int(self._off * 1e9))
         monkeypatch.setattr(times, "utcnow", self.now)
+        monkeypatch.setattr(ids, "_last_ms", ids._last_ms)  # ids never go back: other tests' must not lie in the future
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time(), UTC)
