@@ -626,6 +626,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @browser_test
 def test_whoever_tries_it_with_listen_is_told_the_option_that_opens_it(strict: Site, chromium: Browser) -> None:
+    strict.clear()
     page = chromium.new_page(timezone_id=ZONE)
     page.goto(strict.url)
     expect(page.get_by_text("start the server again with --allow-loopback")).to_be_visible()

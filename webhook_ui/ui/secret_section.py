@@ -77,7 +77,7 @@ class SecretSection:
                     self._copy = button(tr("Copy"), self._copy_hidden, icon=icons.COPY, name=tr("Copy secret"))
                     button(tr("Rotate"), self._ask, icon=icons.REDELIVER)
             self._how = Part(box("section", "w-box w-part"), _show_how)
-        self._shown = False
+        self._shown: str | None = None  # the secret, while it is shown
         self._version = webhook.version
         self._know(webhook)
 
@@ -94,9 +94,14 @@ class SecretSection:
             self._know(row.webhook)
 
     def _know(self, webhook: Webhook) -> None:
-        # a secret that was rotated meanwhile is not shown on
+        # a secret that was rotated meanwhile is not shown on; other changes leave it as it is
+        if self._shown and webhook.old_secret_until != self._old_until:
+            self._hide()
         self._rotation.clear()
         self._signer = webhook.signer
+        if self._shown:
+            self._public.clear()
+            self._show_public(self._shown)
         self._how.show(webhook.signer)
         until = self._old_until = webhook.old_secret_until
         if until and until > times.utcnow():
@@ -108,8 +113,6 @@ class SecretSection:
                     ),
                     moment=lambda: time_text(until, self._tab.zone, shown=formats.absolute(until, self._tab.zone)),
                 )
-        if self._shown:
-            self._hide()
 
     async def _turn(self) -> None:
         if self._shown:
@@ -117,7 +120,7 @@ class SecretSection:
             return
         secret = await self._reveal()
         if secret is not None:
-            self._shown = True
+            self._shown = secret
             self._text.set_text(secret)
             self._show_public(secret)
             self._show.set_text(tr("Hide"))
@@ -160,7 +163,7 @@ class SecretSection:
                 copy_button(key, tr("Copy public key"))
 
     def _hide(self) -> None:
-        self._shown = False
+        self._shown = None
         self._public.clear()
         self._text.set_text(MASK)
         self._show.set_text(tr("Show"))
