@@ -13,8 +13,8 @@ from sqlmodel import Session
 
 from tests.conftest import KEY
 from tests.stored import NOW, add_webhook, attempts, delivery, emit, new_event
+from webhook_ui import board, outbox
 from webhook_ui import dispatcher as dispatcher_module
-from webhook_ui import outbox
 from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
@@ -41,6 +41,12 @@ class Gate:
     def hold(self, _: Session) -> None:
         self.reached.set()
         self.open.wait(10)
+
+
+async def until(reached: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
+            await asyncio.sleep(0.001)
 
 
 def make(database: Database, sent: list[str]) -> tuple[Dispatcher, Sender]:
@@ -111,11 +117,6 @@ async def test_answers_wait_for_others_but_not_where_a_lane_waits_for_them(
     )
     dispatcher, sender = make(database, sent)
 
-    async def until(reached: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
-                await asyncio.sleep(0.001)
-
     async with sender:
         running = asyncio.create_task(dispatcher.run())
         due = frozenset({Changed(Kind.delivery, wide)})
@@ -130,6 +131,27 @@ async def test_answers_wait_for_others_but_not_where_a_lane_waits_for_them(
         assert {delivery(database, wide, event_id).status for event_id in events} == {"sent"}
         await dispatcher.stop(grace=5)
         await running
+
+
+async def test_after_lanes_in_which_nothing_is_due_those_behind_them_are_looked_at(
+    sqlite_url: sa.URL, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "LOOKED_AT", 1)
+    monkeypatch.setattr(dispatcher_module, "TICK_SECONDS", 3600.0)
+    url = sqlite_url.render_as_string()
+    with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        lanes = [add_webhook(database) for _ in range(5)]
+        full = add_webhook(database, triggers=["user.deleted"])
+        dispatcher, sender = make(database, sent)
+        async with sender:
+            running = asyncio.create_task(dispatcher.run())
+            due = frozenset({Changed(Kind.delivery, full)})
+            await until(lambda: database.writing.rider is not None and database.writing.rider.wants(due))
+            emit(other, "user.deleted")  # nobody is told, as when a notice was lost
+            database.announcer.announce([Changed(Kind.delivery, lane) for lane in [*lanes, full]])
+            await until(lambda: sent)
+            await dispatcher.stop(grace=5)
+            await running
 
 
 def test_a_subscriber_that_fails_keeps_nobody_else_from_the_news() -> None:

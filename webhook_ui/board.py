@@ -62,6 +62,11 @@ class Board:
         self._due |= dict.fromkeys(first)
         return first
 
+    @property
+    def is_anyone_in_line(self) -> bool:
+        """Whether lanes are left that may have something due now."""
+        return bool(self._due)
+
     def next_look(self) -> datetime | None:
         """When the next lane that is not due is to be looked at."""
         while self._later:

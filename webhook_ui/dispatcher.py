@@ -228,8 +228,8 @@ class Dispatcher:
             self._on_settled(outcome.settled.counted)
         self._moment = outcome.now, elapsed()
         self._learn(plan, outcome)
-        if self._careful:
-            self.wake()  # the next one
+        if self._careful or (plan.wanted and self._board.is_anyone_in_line):
+            self.wake()  # the next ones: where nothing was claimed, no answer will do it
         if self._stop.is_set() or elapsed() - began > STALE_SECONDS:
             self._flights.give_back(outcome.claims.deliveries)
         else:
