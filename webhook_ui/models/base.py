@@ -38,7 +38,12 @@ def one_of(column: str, *values: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=f"{column}_known")
 
 
+def index_of(name: str | None, *columns: str, where: str) -> Index:
+    """An index over some of a table's rows, on both databases."""
+    some = sa.text(where)
+    return Index(name, *columns, sqlite_where=some, postgresql_where=some)
+
+
 def kept(name: str, *columns: str) -> Index:
     """An index over webhooks that are not deleted."""
-    there = sa.text("deleted_at IS NULL")
-    return Index(f"ix_webhook_ui_webhook_kept_{name}", *columns, sqlite_where=there, postgresql_where=there)
+    return index_of(f"ix_webhook_ui_webhook_kept_{name}", *columns, where="deleted_at IS NULL")

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index
 from sqlmodel import Field
 
 from webhook_ui.columns import UtcDateTime
-from webhook_ui.models.base import PREFIX, Table, one_of
+from webhook_ui.models.base import PREFIX, Table, index_of, one_of
 
 
 class Event(Table, table=True):
@@ -16,12 +16,11 @@ class Event(Table, table=True):
     __tablename__ = PREFIX + "event"
     __table_args__ = (
         Index(None, "trigger", "id"),
-        Index(  # small: most installations know no tenants
+        index_of(  # small: most installations know no tenants
             "ix_webhook_ui_event_of_tenant",
             "tenant",
             "id",
-            sqlite_where=sa.text("tenant IS NOT NULL"),
-            postgresql_where=sa.text("tenant IS NOT NULL"),
+            where="tenant IS NOT NULL",
         ),
     )
 
@@ -55,12 +54,11 @@ class Skip(Table, table=True):
     __tablename__ = PREFIX + "skip"
     __table_args__ = (
         Index(None, "event_id"),
-        Index(  # few, and the latest of a webhook is asked for
+        index_of(  # few, and the latest of a webhook is asked for
             "ix_webhook_ui_skip_delivered",
             "webhook_id",
             "event_id",
-            sqlite_where=sa.text("delivered"),
-            postgresql_where=sa.text("delivered"),
+            where="delivered",
         ),
     )
 
@@ -107,54 +105,48 @@ class Delivery(Table, table=True):
             " OR (status = 'error' AND (closed IS NULL OR closed <> 'sent'))",
             name="status_fits_closed",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_open_due",
             "webhook_id",
             "due_at",
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
+            where="due_at IS NOT NULL",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_open_order",
             "webhook_id",
             "event_id",
             "due_at",  # so that it holds all a look for the head asks for: only then SQLite prefers it to the key
-            sqlite_where=sa.text("due_at IS NOT NULL"),
-            postgresql_where=sa.text("due_at IS NOT NULL"),
+            where="due_at IS NOT NULL",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_lost",  # small, and holds all that looking for suspects asks for
             "webhook_id",
             "due_at",
             "losses",
             "claim",
-            sqlite_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
-            postgresql_where=sa.text("losses > 0 AND due_at IS NOT NULL"),
+            where="losses > 0 AND due_at IS NOT NULL",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_errors",  # what failed, over all webhooks and for one of them: few of many
             "event_id",
             "webhook_id",
             "trigger",
-            sqlite_where=sa.text("status = 'error'"),
-            postgresql_where=sa.text("status = 'error'"),
+            where="status = 'error'",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_lane_errors",
             "webhook_id",
             "event_id",
             "trigger",
             "status",  # always the same; with it SQLite need not look into the table, and prefers this to the key
-            sqlite_where=sa.text("status = 'error'"),
-            postgresql_where=sa.text("status = 'error'"),
+            where="status = 'error'",
         ),
-        Index(
+        index_of(
             "ix_webhook_ui_delivery_redelivered",  # few of many, and nothing the engine changes
             "last_redelivery_id",
             "event_id",
             "webhook_id",
-            sqlite_where=sa.text("last_redelivery_id IS NOT NULL"),
-            postgresql_where=sa.text("last_redelivery_id IS NOT NULL"),
+            where="last_redelivery_id IS NOT NULL",
         ),
         Index(None, "event_id", "webhook_id"),
         {"sqlite_with_rowid": False},
