@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 import webhook_ui
 from tests.processes import Installation
-from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_types, plugin_watch, settings
+from webhook_ui import payloads, plugin_checks, plugin_loader, plugin_source, plugin_types, plugin_watch, settings
 from webhook_ui.builtin import PLUGINS
 from webhook_ui.errors import Invalid, UsageError
 from webhook_ui.plugin_api import Trigger
@@ -393,6 +393,24 @@ def register_jobs(host):
 async def source(host):
     pass
 """
+
+
+def test_an_interpreter_that_stumbles_over_other_threads_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parse, stumbles = ast.parse, iter([True, True])
+
+    def stumble(*source: Any) -> ast.Module:
+        if next(stumbles, False):
+            raise SystemError("AST constructor recursion depth mismatch (before=33, after=91)")
+        tree: ast.Module = parse(*source)
+        return tree
+
+    monkeypatch.setattr(ast, "parse", stumble)
+    file = tmp_path / "good.py"
+    file.write_text('requires = "webhook-ui>=900"\n')
+    (mistake,) = plugin_source.needs_mistakes(file)
+    assert "It needs webhook-ui>=900" in mistake.message
 
 
 def test_signals_are_the_servers(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from webhook_ui.plugin_problems import Mistake, Place
 
 NEEDS = "requires"
 OURS = "webhook-ui"
+TRIES = 3
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -67,10 +68,14 @@ def _judge(wanted: object) -> str:
 
 
 def _tree(file: Path) -> ast.Module:
-    try:
-        return ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # whoever imports it says what is wrong
-        return ast.Module(body=[], type_ignores=[])
+    for _ in range(TRIES):
+        try:
+            return ast.parse(file.read_bytes())
+        except SystemError:  # Python 3.11 counts the depth of all threads' trees together, and stumbles over that
+            continue
+        except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):  # whoever imports it says what is wrong
+            break
+    return ast.Module(body=[], type_ignores=[])
 
 
 def _body(file: Path) -> Iterator[ast.stmt]:
