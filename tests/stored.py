@@ -1,6 +1,7 @@
 """What tests of storage share: stored webhooks and events, a worker, and a look at what came of it."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,6 +27,13 @@ ENGINE = Actor(kind="system", name="webhook-ui", role=Role.admin)
 
 TRIGGERS = ("user.created", "user.deleted", "user.address.changed", "order.paid")
 RULES = Rules(policy=guard.Policy(), triggers=TRIGGERS, longest_timeout=50)
+
+
+async def until(reached: Callable[[], object]) -> None:
+    """Waits until other threads have done it."""
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
+            await asyncio.sleep(0.001)
 
 
 def at(seconds: float) -> datetime:

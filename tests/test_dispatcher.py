@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from tests.conftest import KEY
-from tests.stored import NOW, add_webhook, attempts, delivery, emit, new_event
+from tests.stored import NOW, add_webhook, attempts, delivery, emit, new_event, until
 from webhook_ui import board, outbox
 from webhook_ui import dispatcher as dispatcher_module
 from webhook_ui.changes import Announcer, Changed, Kind
@@ -41,12 +41,6 @@ class Gate:
     def hold(self, _: Session) -> None:
         self.reached.set()
         self.open.wait(10)
-
-
-async def until(reached: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
-            await asyncio.sleep(0.001)
 
 
 def make(database: Database, sent: list[str]) -> tuple[Dispatcher, Sender]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from tests.stored import NOW, add_webhook, delivery, emit, new_event
+from tests.stored import NOW, add_webhook, delivery, emit, new_event, until
 from webhook_ui import outbox
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database
@@ -54,12 +54,6 @@ async def dispatching(database: Database, far: Far, **settings: Any) -> AsyncIte
             far.open.set()
             await dispatcher.stop(10)
             await running
-
-
-async def until(reached: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not reached():  # noqa: ASYNC110 - other threads work; nothing here could be awaited
-            await asyncio.sleep(0.001)
 
 
 async def test_what_is_emitted_to_an_idle_dispatcher_is_claimed_in_the_same_commit(database: Database) -> None:

@@ -294,7 +294,7 @@ def wait_until_stopped(worker: Running) -> None:
     deadline = time.monotonic() + 10
     while not all((task / "stat").read_text().rpartition(")")[2].split()[0] == "T" for task in tasks):
         assert time.monotonic() < deadline, "it does not stop"
-        time.sleep(0.001)
+        time.sleep(0.001)  # the kernel tells nobody but the parent, which is not this process
 
 
 class Wall:

@@ -715,7 +715,7 @@ def test_one_that_hangs_when_it_is_loaded_anew_goes_on_as_it_was_and_holds_up_no
 
 def test_who_waits_for_a_slow_one_is_told_and_can_end_it(tmp_path: Path) -> None:
     here = Installation(tmp_path)
-    write(tmp_path, "plugins/slow.py", "import time\ntime.sleep(3600)\n")
+    write(tmp_path, "plugins/slow.py", "import threading\nthreading.Event().wait()\n")
     try:
         command = here.start("plugin", "list")
         command.wait_for(r"plugin\.slow +slow is still being loaded \(plugins/slow\.py, line 2\)")

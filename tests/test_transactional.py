@@ -271,4 +271,4 @@ def test_what_a_caller_on_sqlite_must_know(sqlite_url: sa.URL) -> None:
 
 def test_an_engine_is_no_session(engine: sa.Engine) -> None:
     with pytest.raises(UsageError, match="emit was given a Engine where a session is wanted"):
-        webhook_ui.emit(engine, "user.created", ZOE)  # type: ignore[call-overload]
+        webhook_ui.emit(engine, "user.created", ZOE)  # type: ignore[call-overload]  # the mistake that is tried

@@ -15,6 +15,7 @@ shell's commands in test_readme and test_guide, the wheel in test_cli, the worke
 import atexit
 import functools
 import gc
+import importlib
 import json
 import os
 import random
@@ -89,10 +90,9 @@ def start(
     request = json.dumps([list(map(str, arguments)), str(cwd), dict(env)]).encode()
     ours, theirs = socket.socketpair()
     with theirs, Path(os.devnull).open("r+b", buffering=0) as nothing:
-        numbers = [
-            (nothing if stream == subprocess.DEVNULL else stream).fileno()  # type: ignore[union-attr]
-            for stream in (stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
-        ]
+        streams = (stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
+        assert all(stream == subprocess.DEVNULL for stream in streams if isinstance(stream, int)), "no pipes here"
+        numbers = [(nothing if isinstance(stream, int) else stream).fileno() for stream in streams]
         socket.send_fds(_zygote(), [len(request).to_bytes(4, "big")], [theirs.fileno(), *numbers])
         _zygote().sendall(request)
     return Child(command, int(ours.recv(16)), ours)
@@ -189,11 +189,8 @@ def _become(request: bytes, streams: Sequence[int]) -> None:
 
 
 def _import_all() -> None:
-    import psycopg  # noqa: F401
-    import uvicorn  # noqa: F401
-
-    import webhook_ui.app
-    import webhook_ui.cli  # noqa: F401
+    for name in ("psycopg", "uvicorn", "webhook_ui.app", "webhook_ui.cli"):
+        importlib.import_module(name)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def signer_mistakes(signer: Signer) -> Iterator[Mistake]:
     except (TypeError, AttributeError, NameError, ImportError) as error:  # others may be about the sample secret
         yield Mistake(message=f"Signer {signer.name}: make raised {raised(error)} Correct it.", place=spot)
         return
-    except Exception:
+    except Exception:  # about the sample secret, perhaps: with the webhook's own it is a failed attempt that says why
         return
     if not callable(sign):
         wanted = "End it with return sign, a function sign(message_id, timestamp, body)."

@@ -106,7 +106,9 @@ class Teller:
 
     async def _tell(self, notices: Sequence[Notice]) -> None:
         contents = self._plugin.contents
-        make = partial(call_by_name, contents.notified, host=contents.host, notices=notices)  # type: ignore[arg-type]  # there is one
+        if contents.notified is None:
+            return
+        make = partial(call_by_name, contents.notified, host=contents.host, notices=notices)
         try:
             await contents.runner.run(WHAT, make, limit=LIMIT_SECONDS)
         except PluginFault:
