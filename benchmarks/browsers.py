@@ -57,7 +57,8 @@ class OpenPage:
 
 async def open_page(session: aiohttp.ClientSession, path: str) -> OpenPage:
     """Asks for a page and connects as its script does."""
-    async with session.get(path) as answer:
+    # browsers open a connection of its own for the socket
+    async with session.get(path, headers={"connection": "close"}) as answer:
         answer.raise_for_status()
         html = await answer.text()
     client, following = _CLIENT.search(html), _NEXT.search(html)

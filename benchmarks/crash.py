@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -31,16 +32,21 @@ LEAST_KILLS = 20
 TIMEOUT, LEASE = 2.0, 12.0
 TICK = 5.0  # how late a worker may notice that a lease has ended
 START = 8.0  # how long a process may take to be there again on a busy machine
+NOTICED = LEASE + TICK + START  # after so long what a kill left is due again, and stands in its lane's line
 MANNERS = {"/quick": Manner(), "/slow": Manner(slowness=0.5), "/moody": Manner(slowness=0.05, failing=0.1)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
-    """A delivery that was claimed by a process when it was killed, and never settled by it; `claim` is the token."""
+    """A delivery that was claimed by a process when it was killed, and never settled by it; `claim` is the token.
+
+    Events whose id is greater than `soon` were made when it should have been noticed long ago.
+    """
 
     at: float
     key: Key
     claim: str
+    soon: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +106,7 @@ def run(*, database_url: str | None, workers: int, seed: int, go_on: Callable[[i
         ships = _Fleet(core, Path(folder), workers, receiver)
         with producing(core, ships.address, ships.token) as produced:
             losses = _kill(ships, view, chance, go_on)
-        over = _wait_until_over(view, losses.last + LEASE + TICK + START)
+        over = _wait_until_over(view, losses.last + NOTICED)
         ships.end()
         return _settle(produced, receiver, view, losses, paths, over=over)
 
@@ -199,7 +205,7 @@ def _kill(ships: _Fleet, view: View, chance: random.Random, go_on: Callable[[int
         ships.wait_for_arrivals(chance.randint(20, 200))
         time.sleep(chance.uniform(0, 0.1))  # so that the kill falls at a random moment
         ships.pull(victims)
-        losses.last = time.monotonic()
+        losses.last, soon = time.monotonic(), ids.floor(utcnow() + timedelta(seconds=NOTICED))
         losses.kills += 1
         known = {(loss.key, loss.claim) for loss in losses.found}
         held = {key: claim for key, claim in view.claims().items() if (key, claim) not in known}
@@ -208,7 +214,9 @@ def _kill(ships: _Fleet, view: View, chance: random.Random, go_on: Callable[[int
         time.sleep(TIMEOUT / 2)
         left = view.claims()
         losses.found += [
-            Loss(at=losses.last, key=key, claim=claim) for key, claim in held.items() if left.get(key) == claim
+            Loss(at=losses.last, key=key, claim=claim, soon=soon)
+            for key, claim in held.items()
+            if left.get(key) == claim
         ]
     return losses
 
@@ -245,9 +253,9 @@ def _settle(
     waits = _waits(told, arrivals, losses.found)
     duplicates, wrong = _compare(told, arrivals, Counter(loss.key for loss in waits))
     late = [
-        f"{loss.key} was left by a kill and waited {wait:.1f} s for its next attempt."
+        f"{loss.key} was left by a kill and waited {wait:.1f} s, while younger ones of its webhook went."
         for loss, wait in waits.items()
-        if wait > LEASE + TICK + START
+        if is_overtaken(loss, loss.at + wait, arrivals)
     ]
     return Account(
         kills=losses.kills,
@@ -259,6 +267,19 @@ def _settle(
         bound=len(waits),
         slowest=max(waits.values(), default=0.0),
         violations=[*violations, *wrong, *late],
+    )
+
+
+def is_overtaken(loss: Loss, at: float, arrivals: Mapping[Key, Sequence[float]]) -> bool:
+    """Whether one of its lane that was stored when this should have been noticed long ago was sent before it.
+
+    How long it waits says nothing by itself: a lane that has more than its receiver takes makes all of it wait.
+    """
+    webhook_id, _ = loss.key
+    return any(
+        min(came, default=at) < at
+        for (lane, event_id), came in arrivals.items()
+        if lane == webhook_id and event_id > loss.soon
     )
 
 

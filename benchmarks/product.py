@@ -100,6 +100,9 @@ class Installation:
         running = Process(arguments, self.folder, environment)
         try:
             yield running
+        except Exception as error:
+            error.add_note(f"the process's log ends:\n{(self.folder / 'log').read_text()[-2000:]}")
+            raise
         finally:
             running.stop()
 

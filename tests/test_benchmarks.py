@@ -128,3 +128,20 @@ def test_the_readme_names_commands_that_are_there() -> None:
     named = set(re.findall(r"python -m benchmarks (\w+)", (ROOT / "README.md").read_text()))
     assert named
     assert named <= known
+
+
+@pytest.mark.parametrize(
+    ("younger", "overtaken"),
+    [
+        pytest.param({(1, 60): [28.0]}, True, id="one of its lane that was stored late goes first"),
+        pytest.param({(1, 60): [31.0]}, False, id="it goes after"),
+        pytest.param({(1, 60): []}, False, id="it never goes"),
+        pytest.param({(1, 40): [28.0]}, False, id="it was stored before what was left could be noticed"),
+        pytest.param({(2, 60): [28.0]}, False, id="another lane"),
+    ],
+)
+def test_what_a_kill_left_is_late_if_younger_ones_go_before_it(
+    younger: dict[tuple[int, int], list[float]], overtaken: bool
+) -> None:
+    loss = crash.Loss(at=0.0, key=(1, 10), claim="a1", soon=50)
+    assert crash.is_overtaken(loss, 30.0, {loss.key: [-1.0, 30.0], **younger}) is overtaken

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,18 +12,21 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from tests.conftest import KEY
-from tests.stored import NOW, add_webhook, attempts, delivery, emit, new_event, until
-from webhook_ui import board, outbox
+from tests.stored import NOW, OPERATOR, RULES, add_webhook, attempts, change, delivery, emit, new_event, until
+from webhook_ui import board, flights, outbox, seats, webhooks
 from webhook_ui import dispatcher as dispatcher_module
 from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.database import Database
 from webhook_ui.dispatcher import Dispatcher
 from webhook_ui.guard import Policy
+from webhook_ui.models import Delivery, table
 from webhook_ui.outbound import Sender
-from webhook_ui.outbox import Claims
+from webhook_ui.outbox import Claimed, Claims
 from webhook_ui.schedule import Clock
 from webhook_ui.sealing import FernetSealer
 from webhook_ui.settings import Settings
+
+_CLAIMED = sa.select(sa.func.count()).select_from(table(Delivery)).where(table(Delivery).c.claim.is_not(None))
 
 
 @pytest.fixture
@@ -146,6 +149,123 @@ async def test_after_lanes_in_which_nothing_is_due_those_behind_them_are_looked_
             await until(lambda: sent)
             await dispatcher.stop(grace=5)
             await running
+
+
+async def test_claims_of_a_turn_that_waited_too_long_are_given_back(
+    database: Database, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their leases have run since the turn began: they may end while the attempt is under way."""
+    monkeypatch.setattr(dispatcher_module, "STALE_SECONDS", -1.0)  # each has waited longer
+    webhook_id = add_webhook(database)
+    event_id = emit(database)
+    dispatcher, sender = make(database, sent)
+    returned, give_back = threading.Event(), outbox.give_back
+
+    def note(session: Session, claimed: Sequence[Claimed], **how: Any) -> None:
+        give_back(session, claimed, **how)
+        if claimed:
+            returned.set()
+
+    monkeypatch.setattr(outbox, "give_back", note)
+    async with sender:
+        running = asyncio.create_task(dispatcher.run())
+        assert await asyncio.to_thread(returned.wait, 10)
+        assert sent == []
+        monkeypatch.setattr(dispatcher_module, "STALE_SECONDS", 5.0)
+        await until(lambda: delivery(database, webhook_id, event_id).closed == "sent")
+        await dispatcher.stop(grace=5)
+        await running
+    assert [one.round for one in attempts(database, webhook_id, event_id)] == [1]
+    assert delivery(database, webhook_id, event_id).tries == 1
+
+
+async def test_what_waits_for_a_seat_is_given_back_when_its_webhook_is_paused(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flights, "STOCK_SECONDS", 60.0)  # neither its age
+    monkeypatch.setattr(seats, "SLOW_SECONDS", 60.0)  # nor that its lane has become slow
+    arrived: list[str] = []
+    quick, held = 8, asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        arrived.append(request.headers["webhook-id"])
+        if len(arrived) > quick:
+            await held.wait()
+        return httpx.Response(200)
+
+    settings = Settings(_env_file=None, concurrency=4, concurrency_per_webhook=2)
+    sender = Sender(Policy(), connections=8, user_agent="test", transport=httpx.MockTransport(answer))
+    dispatcher = Dispatcher(database, sender, Clock(), settings, user_agent="test", schedules={})
+    webhook_id = add_webhook(database)
+    database.write_now(outbox.emit_each, [new_event() for _ in range(30)], now=NOW)
+
+    def claimed() -> int:
+        return database.read_now(lambda session: session.execute(_CLAIMED).scalar_one())
+
+    async with sender:
+        running = asyncio.create_task(dispatcher.run())
+        await until(lambda: len(arrived) == quick + 2 and claimed() > 2)
+        change(database, webhook_id, paused=True)
+        await until(lambda: claimed() == 2)  # what is under way is finished
+        held.set()
+        await until(lambda: claimed() == 0)
+        assert len(arrived) == quick + 2
+        await dispatcher.stop(grace=5)
+        await running
+
+
+@pytest.mark.parametrize("fails", ["the turn", "the commit"])
+async def test_what_was_read_in_a_transaction_that_failed_is_forgotten(
+    fails: str, sqlite_url: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address that was never committed is nobody's, and the next change of the webhook has the same version."""
+    urls: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        urls.append(str(request.url))
+        return httpx.Response(200)
+
+    with closing(Database(sqlite_url.render_as_string(), FernetSealer(KEY))) as database:
+        webhook_id = add_webhook(database)
+        sender = Sender(Policy(), connections=8, user_agent="test", transport=httpx.MockTransport(answer))
+        dispatcher = Dispatcher(database, sender, Clock(), Settings(_env_file=None), user_agent="test", schedules={})
+        claim, failing = outbox.claim, threading.Event()
+
+        def claim_in_vain(session: Session, wanted: Mapping[int, int], **how: Any) -> Claims:
+            if not wanted or failing.is_set():
+                return claim(session, wanted, **how)
+            values = {"url": "https://never.example.com/hook"}
+            webhooks.change(session, webhook_id, values, rules=RULES, actor=OPERATOR, now=NOW)
+            session.flush()
+            claims = claim(session, wanted, **how)
+            assert claims.deliveries[0].target.url == values["url"]
+            failing.set()
+            if fails == "the turn":
+                raise ValueError("it fails")
+            sa.event.listen(session.connection().engine, "commit", _refuse_once())
+            return claims
+
+        monkeypatch.setattr(outbox, "claim", claim_in_vain)
+        async with sender:
+            running = asyncio.create_task(dispatcher.run())
+            emit(database)
+            assert await asyncio.to_thread(failing.wait, 10)
+            change(database, webhook_id, url="https://second.example.com/hook")  # before the event loop goes on
+            emit(database)
+            await until(lambda: len(urls) == 2)
+            await dispatcher.stop(grace=5)
+            await running
+    assert set(urls) == {"https://second.example.com/hook"}
+
+
+def _refuse_once() -> Callable[[Any], None]:
+    left = [1]
+
+    def refuse(_: Any) -> None:
+        if left and left.pop():
+            raise sa.exc.OperationalError("COMMIT", {}, Exception("the disk is full"))
+
+    return refuse
 
 
 def test_a_subscriber_that_fails_keeps_nobody_else_from_the_news() -> None:

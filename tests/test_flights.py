@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import httpx
+import msgspec
 import pytest
 
 from tests.stored import NOW
@@ -17,7 +19,7 @@ from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed, Target
 from webhook_ui.seats import SLOW_SECONDS
-from webhook_ui.settings import Settings
+from webhook_ui.settings import LEASE_GRACE, Settings
 from webhook_ui.wire import ErrorClass
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -393,3 +395,21 @@ async def test_told_to_stop_it_sends_nothing_of_the_reserve(crowded: Flights, fa
     far.answer(11, 12)
     await ending
     assert (13 in far.arrived, unused(crowded), crowded.is_empty) == (False, [13], True)
+
+
+@pytest.mark.parametrize(("own", "given"), [(None, 10.0), (5.0, 5.0), (45.0, 45.0), (60.0, 50.0)])
+async def test_no_attempt_may_take_longer_than_the_lease_leaves_it(own: float | None, given: float) -> None:
+    """A webhook's own timeout was checked against the lease when it was saved; the lease may be shorter since."""
+    seen: list[float] = []
+
+    class Watching:
+        async def send(self, outgoing: Any) -> Any:
+            seen.append(outgoing.timeout)
+            raise RuntimeError("seen")
+
+    settings = Settings(_env_file=None, request_timeout=10.0, lease=50.0 + LEASE_GRACE)
+    air = Flights(cast(Any, Watching()), settings, composer=Composer(None, user_agent="test"), wake=lambda: None)
+    (claimed,) = claims(1)
+    air.send_off([msgspec.structs.replace(claimed, target=replace(claimed.target, timeout=own), narrow=True)])
+    await air.end(grace=5)
+    assert seen == [given]

@@ -495,6 +495,24 @@ async def test_held_lanes_keep_nobody_waiting_and_are_come_back_to(house: House)
     assert len(reopened(database, made["id"])) == 9
 
 
+async def test_lanes_that_take_nothing_do_not_hide_those_behind_them(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "LANES", 2)
+    database = sqlite_house.database
+    down = [add_webhook(database) for _ in range(5)]
+    free = add_webhook(database)
+    for webhook_id in down:
+        waiting, _ = store(database, webhook_id, 2)
+        update(database, [waiting], status="pending", closed=None, due_at=now_of(database))
+        set_lane(database, webhook_id, breaker="open", reason="it does not answer")
+    behind = store(database, free, 3)
+    async with sqlite_house.client() as client, feeding(database) as fed:
+        made = await plan(client)
+        await fed.when(lambda session: plans.get(session, made["id"]).done == 3)
+    assert reopened(database, made["id"]) == set(behind)
+
+
 async def test_while_sending_is_stopped_nothing_is_reopened(house: House) -> None:
     database = house.database
     store(database, add_webhook(database), 2)

@@ -298,7 +298,7 @@ class Dispatcher:
                 log.error("attempt.unrecordable", delivery=name, reason=str(error))
                 answers = ()
             self._careful = len(answers)
-        self._turns.forget()  # what was read may never have been committed
+        self._turns.forget()
         self._flights.answers = [*answers, *self._flights.answers]
         self._flights.unused = [*plan.unused, *self._flights.unused]
         self._board.call(plan.wanted)

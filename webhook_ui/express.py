@@ -69,6 +69,8 @@ class Express:
         self._served, self._thread = frozenset(due), get_ident()
 
     def land(self, *, committed: bool) -> None:
+        if not committed:
+            self._turns.forget_targets()  # of the turns in the same transaction, too
         if self._ride is None:
             return
         (outcome, began), self._ride = self._ride, None

@@ -81,6 +81,13 @@ class Turns:
 
     def take(self, session: Session, plan: Plan) -> Outcome:
         """One turn."""
+        try:
+            return self._take(session, plan)
+        except BaseException:
+            self.forget_targets()
+            raise
+
+    def _take(self, session: Session, plan: Plan) -> Outcome:
         now = moment(session)
         settled = self.settle(session, plan, now)
         outbox.give_back(session, plan.unused, now=now)
@@ -101,8 +108,15 @@ class Turns:
         self._latencies |= settled.latencies
 
     def forget(self) -> None:
-        """Reads anew what it knows of the database. Not to be called during a turn."""
-        self._targets, self._latencies = Targets(), {}
+        """Reads the minutes anew: a commit came to nothing, or its answer was lost. Not to be called during a turn."""
+        self._latencies = {}
+
+    def forget_targets(self) -> None:
+        """Reads webhooks anew: what was read in a transaction that came to nothing may be said nowhere.
+
+        To be called on the writing thread, before another transaction begins.
+        """
+        self._targets = Targets()
 
     def finish(self, session: Session, plan: Plan) -> Settled:
         """The last turn: settles and gives back, and claims nothing."""

@@ -42,7 +42,7 @@ class Rider(Protocol):
         ...
 
     def land(self, *, committed: bool) -> None:
-        """After each transaction that it took part in, before anybody hears of the changes."""
+        """After each transaction that it took part in or that came to nothing, before anybody hears of the changes."""
         ...
 
 
