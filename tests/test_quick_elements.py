@@ -1,50 +1,111 @@
-"""What is remembered of NiceGUI's handlers says the same as NiceGUI, and is asked."""
+"""What is changed in NiceGUI's elements does what NiceGUI does, and leaves nothing to the garbage collector."""
 
-from functools import partial
+import gc
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from nicegui import helpers
-from nicegui.helpers import functions
-from nicegui.observables import ObservableList
+from nicegui import Client, helpers, ui
+from nicegui.observables import ObservableCollection
+from nicegui.page import page
 
 from webhook_ui.ui import quick_elements
 
 
-class Handlers:
-    def none(self) -> None: ...
-    def one(self, event: object) -> None: ...
-    def optional(self, event: object = None) -> None: ...
-    def any_number(self, *events: object, **named: object) -> None: ...
-    @classmethod
-    def of_class(cls, event: object) -> None: ...
-    @staticmethod
-    def static(event: object) -> None: ...
-    def __call__(self, event: object) -> None: ...
-
-
-H = Handlers()
-
-
-METHODS = [H.none, H.one, H.optional, H.any_number, H.of_class, H.static, H.__call__]
-
-
-@pytest.mark.parametrize(
-    "handler", [*METHODS, H, partial(H.one, 1), print, [].append, lambda: None, lambda event: event]
-)
-def test_it_answers_as_nicegui_does(handler: Any) -> None:
-    expected = functions.expects_arguments(handler)
-    assert quick_elements.expects_arguments(handler) is expected
-    assert quick_elements.expects_arguments(handler) is expected, "and as before when it is asked again"
-
-
-def test_what_is_built_twice_is_asked_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers, "expects_arguments", helpers.expects_arguments)  # given back when the test is over
+@pytest.fixture
+def client() -> Iterator[Client]:
     quick_elements.install()
-    ObservableList([], on_change=H.none)
+    made = Client(page("/quick"), request=None)
+    with made:
+        yield made
+    if made.id in Client.instances:
+        made.delete()
 
-    def asked_again(_: object) -> None:
-        raise AssertionError("a method that is known was looked at again")
 
-    monkeypatch.setattr(functions, "signature", asked_again)
-    ObservableList([], on_change=Handlers().none)
+def change_classes(element: ui.element) -> None:
+    element.classes("wide", remove="narrow")
+
+
+def change_style(element: ui.element) -> None:
+    element.style("color: red")
+
+
+def change_props(element: ui.element) -> None:
+    element.props("dense")
+
+
+def set_a_prop(element: ui.element) -> None:
+    element.props["label"] = "Title"
+
+
+def change_within_a_prop(element: ui.element) -> None:
+    element.props["rows"].append({"id": 2})
+
+
+CHANGES = [change_classes, change_style, change_props, set_a_prop, change_within_a_prop]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_element_hears_of_each_change(change: Callable[[ui.element], None], client: Client) -> None:
+    heard: list[str] = []
+
+    class Watched(ui.element):
+        def update(self) -> None:
+            heard.append("update")
+            super().update()
+
+    element = Watched("div")
+    element.props["rows"] = [{"id": 1}]
+    others: list[Any] = []
+    for observed in (element.classes, element.style, element.props):
+        observed.on_change(lambda event: others.append(event.sender))
+    heard.clear()
+    change(element)
+    assert heard
+    assert len(others) == len(heard), "and who has asked for it"
+
+
+def test_changes_that_are_put_off_are_not_told(client: Client) -> None:
+    heard: list[str] = []
+
+    class Watched(ui.element):
+        def update(self) -> None:
+            heard.append("update")
+
+    element = Watched("div")
+    heard.clear()
+    with element.props.suspend_updates():
+        element.props["label"] = "Title"
+    assert heard == []
+
+
+def test_what_belongs_to_an_element_goes_with_it(client: Client) -> None:
+    element = ui.element("div").classes("wide").style("color: red").props("dense")
+    left = [weakref.ref(observed) for observed in (element.classes, element.style, element.props)]
+    gc.disable()
+    try:
+        element.delete()
+        del element
+        assert [reference() for reference in left] == [None] * 3
+    finally:
+        gc.enable()
+
+
+def test_no_handler_is_looked_at_where_each_element_has_the_same(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(handler: object) -> bool:
+        raise AssertionError(f"{handler} was looked at")
+
+    monkeypatch.setattr(helpers, "expects_arguments", look)
+    ui.element("div").classes("wide")
+    with pytest.raises(AssertionError):
+        ui.element("div").classes.on_change(print)
+
+
+def test_installing_twice_changes_nothing() -> None:
+    quick_elements.install()
+    made = ObservableCollection.__init__
+    quick_elements.install()
+    assert ObservableCollection.__init__ is made

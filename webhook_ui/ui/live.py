@@ -5,6 +5,7 @@ import contextlib
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from nicegui import background_tasks, ui
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 class _Follower:
     """A page that follows changes, as long as its element is on the screen."""
 
+    client_id: str
     element: ui.element
     look: Look
     busy: bool = False
@@ -45,7 +47,10 @@ class Live:
 
         A page that is still looking is not called again before it is done.
         """
-        self._followers.append(_Follower(element, look))
+        client = element.client
+        if all(follower.client_id != client.id for follower in self._followers):
+            client.on_delete(partial(self._let_go, client.id))
+        self._followers.append(_Follower(client.id, element, look))
 
     async def run(self) -> None:
         """Passes on what is announced, until it is cancelled."""
@@ -68,6 +73,10 @@ class Live:
                 await asyncio.sleep(PULSE_SECONDS)
         finally:
             quiet()
+
+    def _let_go(self, client_id: str) -> None:
+        """Its tab is closed, and it may be long until there are news."""
+        self._followers = [follower for follower in self._followers if follower.client_id != client_id]
 
     def _gather(self, changes: frozenset[Changed]) -> None:
         self._gathered |= changes

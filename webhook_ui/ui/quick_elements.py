@@ -1,31 +1,37 @@
-"""Makes NiceGUI's elements cheaper to build: what it asks of the same method thousands of times is remembered.
+"""Makes NiceGUI's elements cheaper to build and to let go.
 
-Each element registers three handlers, bound methods of its own class, and `inspect.signature` is asked about each of
-them: more than half of what a page costs. The answer depends on the function alone.
+The classes, the style and the props of each element are told of changes by a method of their own, which each of them
+holds: `inspect.signature` is asked about it, which is more than half of what a page costs, and whatever holds itself
+stays until the garbage collector comes, which then keeps everybody waiting. Here they know it without holding it.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from types import FunctionType, MethodType
 from typing import Any
 
-from nicegui import helpers
+from nicegui.classes import Classes
+from nicegui.observables import ObservableCollection
+from nicegui.props import Props
+from nicegui.style import Style
 
-_asked: Callable[[Callable[..., Any]], bool] = helpers.expects_arguments
+_Handlers = list[tuple[Callable[..., Any], bool]]
+_KINDS: tuple[type[Any], ...] = (Classes, Style, Props)
+
+_make = ObservableCollection.__init__
+_others: Callable[[Any], _Handlers] = vars(ObservableCollection)["_change_handlers_with_args"].fget
 
 
 def install() -> None:
     """Once a process, before the first page; a second time changes nothing."""
-    helpers.expects_arguments = expects_arguments
+    ObservableCollection.__init__ = _make_without_itself  # type: ignore[method-assign]
+    for kind in _KINDS:
+        kind._change_handlers_with_args = property(_handlers)
 
 
-def expects_arguments(func: Callable[..., Any]) -> bool:
-    """As NiceGUI's own, which says whether a handler takes arguments."""
-    if isinstance(func, MethodType) and isinstance(func.__func__, FunctionType):
-        return _method_expects(func.__func__)
-    return _asked(func)
+def _make_without_itself(self: Any, *, on_change: Callable[..., Any] | None, **others: Any) -> None:
+    own = isinstance(self, _KINDS) and getattr(on_change, "__self__", None) is self
+    _make(self, on_change=None if own else on_change, **others)
 
 
-@lru_cache(maxsize=1024)
-def _method_expects(function: FunctionType) -> bool:
-    return _asked(MethodType(function, object()))
+def _handlers(self: Any) -> _Handlers:
+    """Who hears of a change, each with whether it takes arguments: first the element, by way of this."""
+    return [(self._update, False), *_others(self)]
