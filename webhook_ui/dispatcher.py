@@ -98,6 +98,7 @@ class Dispatcher:
         backoff = 0.0
         try:
             while not self._stop.is_set():
+                await self._flights.gather(GATHER_SECONDS)
                 try:
                     await self._turn()
                 except Exception as error:  # whatever it is, what is due must still be delivered
@@ -126,6 +127,7 @@ class Dispatcher:
         To be called while `run` runs, or before; returns when both have ended.
         """
         self._stop.set()
+        self._flights.hurry()
         self.wake()
         await self._over.wait()  # a turn that is being written may still bring claims
         await self._flights.end(grace)

@@ -1,7 +1,8 @@
 """What a dispatcher has in the air: who sits on which seat, what waits for one, and the answers that have come back.
 
 Quick lanes get a stock: deliveries that are claimed already and take the seat that another of the same lane leaves,
-without waiting for a turn. Where more quick lanes have something due than there are seats, those left out get a place
+without waiting for a turn. There are twice as many of them as seats, so that a commit may take its time and a turn
+records many answers. Where more quick lanes have something due than there are seats, those left out get a place
 in the reserve instead: one delivery each, which takes the next seat that nobody of its own lane takes. Both are given
 back as soon as their lane fails, slows down, or leaves them lying.
 """
@@ -10,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -27,6 +29,7 @@ from webhook_ui.turn import Sent
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
 WATCHED = 50_000  # webhooks whose latest outcomes are remembered
+STOCK_WINDOWS = 2  # a lane's stock, in its windows; all stocks together, in seats
 STOCK_SECONDS = 5.0  # what has waited longer is given back: its lease must last for an attempt yet
 
 log = structlog.get_logger()
@@ -48,6 +51,8 @@ class Flights:
         self._in_flight: dict[asyncio.Task[None], Claimed] = {}
         self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
         self._reserve: dict[int, tuple[float, Claimed]] = {}  # by lane, the oldest first
+        self._stocked = 0  # deliveries in all stocks
+        self._short = asyncio.Event()
         self._left_out: set[int] = set()  # lanes of which the last `wanted` asked one for the reserve
         self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
         self._windows: dict[int, Window] = {}
@@ -69,7 +74,7 @@ class Flights:
         self._failed, self._gone = set(), set()
         self._shares = self.seats.shares(due, now, kept=kept)
         wanted = dict(self._shares)
-        room = max(self._settings.concurrency - self._waiting, 0)
+        room = max(STOCK_WINDOWS * self._settings.concurrency - self._waiting, 0)
         seated = self._shares.keys() | self._reserve.keys()
         left_out, all_of_them = self.seats.left_out(due, seated, now, room)
         self._left_out = set(left_out)
@@ -82,7 +87,7 @@ class Flights:
                 break
             if webhook_id in self._shares or self.seats.flying(webhook_id):
                 stock = len(self._stock.get(webhook_id, ()))
-                more = min(self.seats.quick_window(webhook_id, now) - stock, room)
+                more = min(STOCK_WINDOWS * self.seats.quick_window(webhook_id, now) - stock, room)
                 if more > 0:
                     wanted[webhook_id] = wanted.get(webhook_id, 0) + more
                     room -= more
@@ -91,7 +96,21 @@ class Flights:
     @property
     def _waiting(self) -> int:
         """How many are claimed and wait for a seat."""
-        return len(self._reserve) + sum(map(len, self._stock.values()))
+        return len(self._reserve) + self._stocked
+
+    async def gather(self, seconds: float) -> None:
+        """Waits up to `seconds` for more answers, while no seat is free, plenty waits for one, and nothing presses."""
+        seats = self._settings.concurrency
+        if self.seats.free or self._stocked < seats or len(self.answers) >= seats:
+            return
+        self._short.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._short.wait()
+
+    def hurry(self) -> None:
+        """Ends `gather`."""
+        self._short.set()
 
     def clear_out(self) -> None:
         """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
@@ -141,6 +160,7 @@ class Flights:
                 self._reserve[claimed.webhook_id] = now, claimed
             elif self.seats.flying(claimed.webhook_id):
                 self._stock.setdefault(claimed.webhook_id, deque()).append((now, claimed))
+                self._stocked += 1
             else:  # nobody of its lane is left whose seat it could take
                 self.unused.append(claimed)
 
@@ -188,6 +208,8 @@ class Flights:
             webhook_id = following.webhook_id
             sent = await self._deliver(following)
             self._wake()
+            if following.narrow or not sent:
+                self.hurry()  # its lane waits for it, or is to be judged
             if not sent:
                 self._failed.add(webhook_id)
                 self._return_stock(webhook_id)
@@ -210,6 +232,9 @@ class Flights:
             return None
         now = time.monotonic()
         claimed_at, claimed = stock.popleft()
+        self._stocked -= 1
+        if self._stocked < self._settings.concurrency:
+            self.hurry()
         if not stock:
             del self._stock[webhook_id]
         if now - claimed_at > STOCK_SECONDS:
@@ -221,10 +246,13 @@ class Flights:
 
     def _land(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
+        self.hurry()
         self._wake()
 
     def _return_stock(self, webhook_id: int) -> None:
-        self.unused += [claimed for _, claimed in self._stock.pop(webhook_id, ())]
+        stock = self._stock.pop(webhook_id, ())
+        self._stocked -= len(stock)
+        self.unused += [claimed for _, claimed in stock]
         if webhook_id in self._reserve:
             self.unused.append(self._reserve.pop(webhook_id)[1])
 
