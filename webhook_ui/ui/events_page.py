@@ -193,7 +193,10 @@ class EventsPage:
             row.count(seen.tallies.get(event_id, Tally()))
         if not seen.newer:
             return
-        if not question.cursor and await self._at_top():
+        may_move = not question.cursor and await self._at_top()
+        if question != self._question:
+            return  # gone on while the browser was asked
+        if may_move:
             known = self._newest
             self._place([row for row in seen.rows if row.id > known], seen.tallies)
             self._newest = max(self._rows)
