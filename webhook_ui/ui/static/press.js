@@ -2,7 +2,7 @@
    Else a press is lost whenever what is pressed is written anew, or moves, before it is let go. */
 "use strict";
 (() => {
-  const LONGEST_MS = 1000; // who holds longer drags or selects, and sees what is new
+  const LONGEST_MS = 3000; // who holds longer drags or selects, and sees what is new
   const CLICK_MS = 30; // a finger's click comes some time after it was lifted
   let waiting = null; // what was said since the press
   let timer = 0;
