@@ -116,3 +116,16 @@ def walk(page: Page) -> list[Any]:
             break
         stops.append(stop)
     return stops
+
+
+@browser_test
+def test_who_stands_in_what_is_renewed_stays_there(failing: int, site: Site, receiver: Receiver, enter: Enter) -> None:
+    one, all_of_them = enter(f"/webhooks/{failing}").page, enter(f"/deliveries?webhook_id={failing}").page
+    ways = one.get_by_role("link", name="Redeliver 1 failed"), all_of_them.get_by_role("link", name="Redeliver failed")
+    for way in ways:
+        way.focus()
+    site.emit()
+    receiver.wait_for("/hook", 2)
+    expect(one.get_by_role("link", name="Redeliver 2 failed")).to_be_focused()
+    expect(ways[1]).to_have_text("Redeliver failed (2)")
+    expect(ways[1]).to_be_focused()

@@ -35,7 +35,7 @@
   /* Space presses as a mouse does: what it does is done when it is let go */
   const isSpace = (event) => event.key === " " && event.target.matches?.("button, [role='button'], input[type='checkbox']");
 
-  addEventListener("pointerdown", hold, true);
+  addEventListener("pointerdown", (event) => event.button === 0 && hold(), true);
   addEventListener("pointerup", letGoSoon, true);
   addEventListener("pointercancel", letGo, true);
   addEventListener("keydown", (event) => isSpace(event) && !event.repeat && hold(), true);
