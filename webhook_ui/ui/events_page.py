@@ -43,8 +43,8 @@ class Seen:
 
 def look(session: Session, criteria: EventFilter, cursor: str, newest: int | None, shown: Sequence[int] = ()) -> Seen:
     """What the criteria leave; `newest` is the newest event that was known, None at first."""
-    page = list_events(session, criteria, limit=PAGE, cursor=cursor or None)
-    top = list_events(session, criteria, limit=PAGE).rows if cursor else page.rows
+    page = list_events(session, criteria, limit=PAGE, cursor=cursor or None, counted=False)
+    top = list_events(session, criteria, limit=PAGE, counted=False).rows if cursor else page.rows
     known = top[0].id if newest is None and top else newest or 0
     wanted = dict.fromkeys([*(row.id for row in page.rows), *shown])
     return Seen(
