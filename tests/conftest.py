@@ -22,6 +22,7 @@ SLOW = (
     *("many_webhooks", "parts", "guide", "plugins_exchanged", "benchmarks", "sources_crash", "readme", "mounting"),
     *("crashes", "faults_of_the_system", "deliveries_page", "filter_form", "cli", "main_job", "settings_page"),
     *("triggers_page", "events_page", "redeliveries", "alerts", "platform", "election", "random_walk", "main_line"),
+    *("feel", "presses"),
 )
 ALONE = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

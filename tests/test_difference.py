@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from tests.stored import NOW, Worker, add_webhook, answer, at, emit, set_lane, settlement
+from tests.stored import NOW, Worker, add_webhook, answer, at, emit, lane, set_lane, settlement
 from webhook_ui import ids, wire
 from webhook_ui.database import Database
 from webhook_ui.difference import LONGEST_VALUE, MOST_LISTED, Comparison, Side, compare
@@ -135,6 +135,18 @@ def test_what_failed_is_sought_from_its_event_on_however_late_it_was_attempted(d
         assert found.failed_from == (ids.moment(oldest) if oldest else None), since
     set_lane(database, webhook_id, failing_since=None)
     assert database.read_now(find_neighbours, last).failed_from is None, "nothing was good before, so from is left out"
+
+
+def test_what_was_under_way_when_others_began_to_fail_is_sought_too(database: Database) -> None:
+    webhook_id = add_webhook(database, retry_schedule=[86400])
+    slow, quick = emit(database, now=at(0)), emit(database, now=at(1))
+    worker = Worker(database)
+    claimed = {one.event_id: one for one in worker.claim(at(2)).deliveries}
+    for event_id, began, ended in ((quick, 3, 4), (slow, 2, 5)):
+        told = answer(503, now=at(began), duration_ms=1000 * (ended - began))
+        worker.settle(settlement(claimed[event_id], told, now=at(ended)), now=at(ended))
+    assert lane(database, webhook_id).failing_since == at(3)
+    assert database.read_now(find_neighbours, newest(database)).failed_from == ids.moment(slow)
 
 
 def around(database: Database, attempt: Attempt) -> tuple[Any, ...]:

@@ -98,6 +98,26 @@ class Failing:
         return await self._database.read(fn, *args, **kwargs)
 
 
+class Counting:
+    """A database that counts how often it is read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.reads = 0
+
+    async def read(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+        self.reads += 1
+        return await self._database.read(fn, *args, **kwargs)
+
+
+def scope_of(path: str) -> dict[str, Any]:
+    """A request for this file, as a server hands it on."""
+    return {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "asgi": {"spec_version": "2.4"}, "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("ending", ["csv", "ndjson"])
 async def test_an_export_that_breaks_off_says_so_and_does_not_end(database: Database, ending: str) -> None:
     fill(database)
@@ -110,11 +130,7 @@ async def test_an_export_that_breaks_off_says_so_and_does_not_end(database: Data
         sent.append(message)
 
     path = f"/export/deliveries.{ending}"
-    scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
-        "asgi": {"spec_version": "2.4"}, "scheme": "http", "server": ("127.0.0.1", 80), "root_path": "",
-    }  # fmt: skip
-    await Starlette(routes=export.routes(Failing(database, 3)))(scope, receive, send)  # type: ignore[arg-type]  # a stand-in
+    await Starlette(routes=export.routes(Failing(database, 3)))(scope_of(path), receive, send)  # type: ignore[arg-type]  # a stand-in
     assert sent[0]["status"] == 200
     assert b"The export broke off here and is not complete: The database did not answer." in sent[-1]["body"]
     assert all(message["more_body"] for message in sent[1:])
@@ -149,3 +165,22 @@ async def test_no_transaction_is_held_between_pages(database: Database) -> None:
     second = database.read_now(page, first.next_cursor)
     expected = [ids.event_text(one["event_id"]) for one in list(reversed(made))[7:14]]
     assert [one["event_id"] for one in second.records] == expected
+
+
+async def test_a_file_is_read_no_quicker_than_it_is_taken(database: Database) -> None:
+    """However many rows there are, no more than one page of them is in memory."""
+    fill(database)
+    counted = Counting(database)
+    portions: list[int] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def take(message: Any) -> None:
+        if message.get("body"):
+            portions.append(message["body"].count(b"\n"))
+            assert counted.reads == len(portions), "a page was read before the one before it was taken"
+
+    await Starlette(routes=export.routes(counted))(scope_of("/export/deliveries.ndjson"), receive, take)  # type: ignore[arg-type]  # a stand-in
+    assert max(portions) == export_lists.PER_PAGE
+    assert len(portions) == -(-sum(portions) // export_lists.PER_PAGE) > 3

@@ -31,10 +31,11 @@ from webhook_ui.errors import Invalid, NotFound
 from webhook_ui.history import deliveries, events, figures, paging
 from webhook_ui.history import webhooks as listed
 from webhook_ui.history.deliveries import DeliveryFilter
-from webhook_ui.history.events import EventFilter
+from webhook_ui.history.events import EventFilter, Firings
 from webhook_ui.history.figures import Health, Overview
 from webhook_ui.history.webhooks import Order, Sort, WebhookFilter
 from webhook_ui.models import Attempt, Delivery, Event, Statistics, table
+from webhook_ui.ui.trigger_panel import times_fired
 
 
 def found(database: Database, **criteria: Any) -> set[int]:
@@ -514,18 +515,25 @@ def test_events_are_listed_with_their_deliveries(database: Database) -> None:
     assert listing(criteria=EventFilter(trigger="user.created")) == [(first, 2)]
     page = database.read_now(events.list_events, EventFilter(), limit=2)
     assert listing(limit=2, cursor=page.next_cursor) == [(first, 2)]
+    assert listing(counted=False) == [(third, 0), (second, 0), (first, 0)]
     assert database.read_now(events.get_event, first).deliveries == 2
     with pytest.raises(NotFound, match="no event evt_"):
         database.read_now(events.get_event, 5)
 
 
-def test_how_often_a_trigger_fires(database: Database) -> None:
+def test_how_often_a_trigger_fires(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     store_event(database, at(-86_401), 1, [])
     store_event(database, at(-86_400), 1, [])
     store_event(database, at(-60), 1, [])
     told = database.read_now(events.firings, ["user.created", "order.paid"], now=NOW)
-    assert (told["user.created"].count, told["user.created"].last_at) == (2, at(-60))
-    assert (told["order.paid"].count, told["order.paid"].last_at) == (0, None)
+    assert told["user.created"] == Firings(last_at=at(-60), count=2)
+    assert told["order.paid"] == Firings(last_at=None, count=0)
+    monkeypatch.setattr(events, "FIRED", 2)
+    assert not database.read_now(events.firings, ["user.created"], now=NOW)["user.created"].more
+    store_event(database, at(-30), 1, [])
+    more = database.read_now(events.firings, ["user.created"], now=NOW)["user.created"]
+    assert more == Firings(last_at=at(-30), count=2, more=True)
+    assert times_fired(more) == "2+"
 
 
 # --- figures

@@ -1,19 +1,98 @@
-"""Pages that follow changes: who is gone is let go. What open pages show of changes is seen in the browser's tests."""
+"""How open pages hear of what has changed: together, seldom, and only while somebody looks; who is gone is let go."""
 
+import asyncio
 import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
-from nicegui import Client, ui
-from nicegui.page import page
+import pytest
+from nicegui import Client, core, ui
+from nicegui.page import page as address
 
-from webhook_ui.changes import Announcer, Changed
-from webhook_ui.ui.live import Live
+from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui.live import PULSE_SECONDS, Live
+
+
+class Page:
+    """What of a page's element is asked; hears what it is told, and when."""
+
+    is_deleted = False
+
+    def __init__(self) -> None:
+        self.client = SimpleNamespace(id=str(id(self)), has_socket_connection=True, on_delete=lambda _: None)
+        self.heard: asyncio.Queue[tuple[float, frozenset[Changed]]] = asyncio.Queue()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def look(self, changes: frozenset[Changed]) -> None:
+        self.heard.put_nowait((asyncio.get_running_loop().time(), changes))
+
+
+@pytest.fixture
+async def announcer(monkeypatch: pytest.MonkeyPatch) -> Announcer:
+    monkeypatch.setattr(core, "loop", asyncio.get_running_loop())  # in which NiceGUI begins what runs beside
+    return Announcer()
+
+
+@contextmanager
+def running(live: Live) -> Iterator[None]:
+    task = asyncio.get_running_loop().create_task(live.run())
+    yield
+    task.cancel()
+
+
+async def test_a_page_is_told_twice_a_second_at_most_and_of_everything(announcer: Announcer) -> None:
+    live, page = Live(announcer), Page()
+    live.follow(page, page.look)  # type: ignore[arg-type]  # a stand-in for an element
+    told: list[tuple[float, Any]] = []
+    with running(live):
+        for number in range(3):
+            flood = asyncio.create_task(announce(announcer, first=1000 * number))
+            told.append(await asyncio.wait_for(page.heard.get(), 10))
+            flood.cancel()
+            with suppress(asyncio.CancelledError):
+                await flood
+        told.append(await asyncio.wait_for(page.heard.get(), 10))
+    gaps = [later[0] - earlier[0] for earlier, later in pairwise(told)]
+    assert all(gap >= PULSE_SECONDS * 0.98 for gap in gaps), gaps
+    heard = {change.webhook_id for _, changes in told for change in changes}
+    assert {0, 1000, 2000} <= heard
+
+
+async def announce(announcer: Announcer, *, first: int) -> None:
+    """One change after the other, without an end."""
+    number = first
+    while True:
+        announcer.announce([Changed(Kind.delivery, webhook_id=number)])
+        number += 1
+        await asyncio.sleep(0)
+
+
+async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announcer) -> None:
+    live, page = Live(announcer), Page()
+    page.client.has_socket_connection = False
+    live.follow(page, page.look)  # type: ignore[arg-type]  # a stand-in for an element
+    seen = Page()
+    live.follow(seen, seen.look)  # type: ignore[arg-type]  # a stand-in for an element
+    with running(live):
+        await asyncio.sleep(0)
+        announcer.announce([Changed(Kind.webhook, webhook_id=7)])
+        await asyncio.wait_for(seen.heard.get(), 10)
+        assert page.heard.empty()
+        page.client.has_socket_connection = True
+        _, changes = await asyncio.wait_for(page.heard.get(), 10)
+    assert {change.webhook_id for change in changes} == {7}
 
 
 def open_tab(live: Live) -> tuple[Client, Callable[[], object]]:
     """A tab with two places that follow; whether anything of the second is still known."""
-    client = Client(page("/followed"), request=None)
+    client = Client(address("/followed"), request=None)
 
     def look(_: frozenset[Changed]) -> None: ...
 

@@ -86,6 +86,25 @@ def test_what_is_ticked_is_changed_together_and_taken_back_together(empty: Site,
     assert empty.database.read_now(lambda session: session.execute(who).scalars().all()) == [EMAILS[Role.admin]]
 
 
+def test_each_step_has_a_way_back(empty: Site, enter: Enter) -> None:
+    _, off, held = add_all(empty, "Plain", "Off", "Held")
+    empty.change(off, enabled=False)
+    empty.change(held, paused=True)
+    page = enter("/").page
+    for title, step, after, before in (
+        ("Plain", "Pause", "Paused", "Enabled"),
+        ("Plain", "Disable", "Disabled", "Enabled"),
+        ("Off", "Enable", "Enabled", "Disabled"),
+        ("Held", "Resume", "Enabled", "Paused"),
+    ):
+        tick(page, title).click()
+        bar(page).get_by_role("button", name=step, exact=True).click()
+        expect(card(page, title).get_by_text(after, exact=True)).to_be_visible()
+        messages(page).get_by_role("button", name="Undo").last.click()
+        expect(card(page, title).get_by_text(before, exact=True)).to_be_visible()
+        tick(page, title).click()
+
+
 def test_several_are_resumed_on_terms_where_something_waits(empty: Site, enter: Enter, receiver: Receiver) -> None:
     ids = add_all(empty, "Alpha", "Bravo", "Charlie")
     for webhook_id in ids[:2]:

@@ -698,7 +698,7 @@ def test_it_can_be_read_by_everybody_and_on_every_screen(
     receiver.wait_for(path, 2)
     visitor = enter(f"/webhooks/{webhook_id}", scheme=scheme)
     page = visitor.page
-    expect(rows(page).first).to_contain_text("503", timeout=2500)
+    expect(rows(page).first).to_contain_text("503")
     views = {
         "webhook": f"/webhooks/{webhook_id}",
         "webhook-settings": f"/webhooks/{webhook_id}?tab=settings",

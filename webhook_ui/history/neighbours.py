@@ -4,7 +4,7 @@ Both look at no more than a bounded number of attempts, newest first, along the 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,17 +83,20 @@ def find_last_good(session: Session, attempt: Attempt, trigger: str) -> GoodAtte
 
 
 def oldest_failed(session: Session, webhook_id: int, since: datetime) -> datetime | None:
-    """When the oldest event happened among those of the first attempts since then that failed."""
+    """When the oldest event happened among those of the first attempts that ended since then and failed.
+
+    What was under way then is one of them, although it began before.
+    """
     first = (
-        sa.select(_attempt.c.event_id, _attempt.c.status, _attempt.c.at)
+        sa.select(*(_attempt.c[name] for name in ("event_id", "status", "at", "duration_ms")))
         .where(_attempt.c.webhook_id == webhook_id, _attempt.c.id >= ids.floor(since))
         .order_by(_attempt.c.id)
         .limit(LOOKED_BACK)
         .subquery()
     )
-    failed = sa.select(sa.func.min(first.c.event_id)).where(first.c.status == "error", first.c.at >= since)
-    oldest = session.scalar(failed)
-    return None if oldest is None else ids.moment(oldest)
+    failed = session.execute(sa.select(first).where(first.c.status == "error").order_by(first.c.event_id))
+    oldest = next((row for row in failed if row.at + timedelta(milliseconds=row.duration_ms) >= since), None)
+    return None if oldest is None else ids.moment(oldest.event_id)
 
 
 def _before(attempt: Attempt, limit: int, bound: int) -> sa.Select[Any]:

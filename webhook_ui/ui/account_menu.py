@@ -11,8 +11,8 @@ from nicegui import ui
 from webhook_ui.actors import Role
 from webhook_ui.languages import LANGUAGES, language, mark, tr
 from webhook_ui.ui import formats, icons
-from webhook_ui.ui.controls import popup
 from webhook_ui.ui.parts import box, foreign, symbol, text
+from webhook_ui.ui.popup import Popup, menu_entry
 
 ROLES = {Role.admin: mark("Admin"), Role.operator: mark("Operator"), Role.viewer: mark("Viewer")}
 THEMES = (("system", mark("As the system")), ("light", mark("Light")), ("dark", mark("Dark")))
@@ -59,7 +59,7 @@ class AccountMenu:
             entry.props["aria-checked"] = "true" if name == theme else "false"
 
     def _build_menu(self, actions: AccountActions) -> None:
-        with popup(tr("Account")).props('anchor="top left" self="bottom left"'):
+        with Popup(tr("Account")).props('anchor="top left" self="bottom left"'):
             if actions.on_theme:
                 with _group(tr("Theme")):
                     for name, label in THEMES:
@@ -87,9 +87,7 @@ def _group(title: str) -> Iterator[None]:
 
 
 def _entry(label: str, on_click: Callable[[], Any], *, icon: str = "", check: bool = False) -> ui.menu_item:
-    with ui.menu_item(on_click=lambda _: on_click()).classes("w-menu-item") as entry:
+    with menu_entry(on_click, "menuitemradio" if check else "menuitem") as entry:
         symbol(icons.CHECK, "w-menu-check") if check else symbol(icon)
         text(label)
-    entry.props["role"] = "menuitemradio" if check else "menuitem"
-    entry.props["tabindex"] = "-1"
     return entry

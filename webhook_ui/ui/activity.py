@@ -3,6 +3,7 @@
 One webhook's, or that of all of them.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -45,6 +46,7 @@ class Activity:
         self._tab, self._address, self._webhook = tab, log, webhook
         self._go, self._path, self._reading = go, path, reading
         self._counted_at: datetime | None = None
+        self._waits = False  # to look at the figures
         criteria = self._criteria()
         self._histogram = Histogram(
             log.span or "24h", self._zone(), on_pick=self._pick_window, on_scale=lambda span: self._ask(span=span)
@@ -92,10 +94,20 @@ class Activity:
             self._tab.begin(self._complete(), name="figures of a log")
 
     async def refresh(self) -> None:
-        """Looks again at the rows; at the figures only now and then."""
+        """Looks again at the rows; at the figures only now and then, but once more after the last news."""
         await self._rows.refresh()
         now = times.utcnow()
-        if self._counted_at is None or (now - self._counted_at).total_seconds() >= PICTURE_SECONDS:
+        age = (now - self._counted_at).total_seconds() if self._counted_at else PICTURE_SECONDS
+        if age >= PICTURE_SECONDS:
+            await self._complete()
+        elif not self._waits:
+            self._waits = True
+            self._tab.begin(self._complete_after(PICTURE_SECONDS - age), name="figures of a log")
+
+    async def _complete_after(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._waits = False
+        if not self._histogram.element.is_deleted:
             await self._complete()
 
     def say_nothing(self, log: LogAddress) -> None:

@@ -10,6 +10,7 @@ from nicegui import ui
 from webhook_ui.languages import mark, tr
 from webhook_ui.ui import icons, markup
 from webhook_ui.ui.parts import Text, box, dress, link, mono, symbol, text
+from webhook_ui.ui.popup import Popup, menu_entry
 from webhook_ui.ui.written import Written
 
 Kind = Literal["plain", "primary", "quiet", "danger"]
@@ -172,7 +173,7 @@ class SortMenu:
         self._entries: dict[str, ui.menu_item] = {}
         self.button = button(tr("Sort"), icon=icons.SORT)
         self.button.props["aria-haspopup"] = "menu"
-        with self.button, popup(tr("Sort")):
+        with self.button, Popup(tr("Sort")):
             text(tr("Sort by"), "w-menu-head").props["role"] = "presentation"
             with box("div", label=tr("Sort by")) as group:
                 group.props["role"] = "group"
@@ -207,7 +208,7 @@ class SortMenu:
     def _entry(
         self, key: str, label: str, on_click: Callable[[], Any], *, hint: str = "", icon: str | None = None
     ) -> ui.element:
-        with ui.menu_item(on_click=lambda _: on_click()).classes("w-menu-item") as entry:
+        with menu_entry(on_click, "menuitemradio") as entry:
             symbol(icons.CHECK, "w-menu-check")
             if icon:
                 symbol(icon)
@@ -215,8 +216,6 @@ class SortMenu:
             if hint:
                 # a hint beside the name, not a part of it
                 text(hint, "w-meta w-end").props["aria-hidden"] = "true"
-        entry.props["role"] = "menuitemradio"
-        entry.props["tabindex"] = "-1"
         self._entries[key] = entry
         return entry
 
@@ -250,7 +249,7 @@ def more_menu(
         dress(made, type="button", title=name, data_more="true", aria_haspopup="menu")
         Written("span", markup.symbol(icons.MORE), "w-contents")
         if not callable(actions):
-            with popup(name):
+            with Popup(name):
                 _entries(actions)
     if callable(actions):
         made.on("click", lambda _: _toggle_menu(made, name, actions))
@@ -260,25 +259,25 @@ def more_menu(
 def with_menu(opener: ui.button, name: str, actions: Sequence[Action]) -> ui.button:
     """A button that opens a menu."""
     opener.props["aria-haspopup"] = "menu"
-    with opener, popup(name):
+    with opener, Popup(name):
         _entries(actions)
     return opener
 
 
 def _toggle_menu(opener: ui.element, name: str, offer: Callable[[], Sequence[Action]]) -> None:
-    for known in [element for element in opener.default_slot.children if isinstance(element, ui.menu)]:
+    for known in [element for element in opener.default_slot.children if isinstance(element, Popup)]:
         if known.value:
-            known.close()
+            known.hide()
             return
         known.delete()  # on its way out
-    with opener, popup(name) as menu:
+    with opener, Popup(name) as menu:
         _entries(offer())
     menu.props("no-parent-event")
     menu.on("hide", lambda _: _discard(menu))
-    menu.open()
+    menu.show()
 
 
-def _discard(menu: ui.menu) -> None:
+def _discard(menu: Popup) -> None:
     """Gone when it has closed, so that a page of many cards stays light."""
     if not menu.is_deleted:
         menu.delete()
@@ -286,21 +285,11 @@ def _discard(menu: ui.menu) -> None:
 
 def _entries(actions: Sequence[Action]) -> None:
     for action in actions:
-        # the default binds this turn's action
-        with ui.menu_item(on_click=lambda _, act=action: act.on_click()).classes("w-menu-item") as entry:
+        with menu_entry(action.on_click) as entry:
             if action.icon:
                 symbol(action.icon)
             text(action.label)
-        entry.props["role"] = "menuitem"
-        entry.props["tabindex"] = "-1"
         if action.danger:
             entry.classes("w-danger")
         if action.copy:
             entry.props["data-copy"] = action.copy
-
-
-def popup(name: str) -> ui.menu:
-    """An empty menu for the element it stands in; arrow keys come from `static/app.js`."""
-    menu = ui.menu().classes("w-menu").props('anchor="bottom right" self="top right" :offset="[0, 4]"')
-    menu.props["aria-label"] = name
-    return menu

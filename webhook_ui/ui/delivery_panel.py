@@ -23,7 +23,7 @@ from webhook_ui.ui.explainer import LastStep, show_notice
 from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.panel_address import Choice
 from webhook_ui.ui.panel_look import NEWEST, Look, look
-from webhook_ui.ui.parts import Part, box, text
+from webhook_ui.ui.parts import Part, box, dress, text
 from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.states import notice
 from webhook_ui.ui.tested import TestedBox
@@ -54,6 +54,7 @@ class DeliveryPanel:
         with self._frame.tools:
             icon_button(icons.UP, tr("Newer delivery"), lambda: on_step(STEPS_UP))
             icon_button(icons.DOWN, tr("Older delivery"), lambda: on_step(STEPS_DOWN))
+        dress(self._frame.body, data_part="true")  # what stands in it is built anew
         with self._frame.body:
             self._actions = Actions(tab, on_redeliver=self._order_redelivery, on_cancel=self._order_end)
             self._notice = box("div", "w-holder")

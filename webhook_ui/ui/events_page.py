@@ -43,8 +43,8 @@ class Seen:
 
 def look(session: Session, criteria: EventFilter, cursor: str, newest: int | None, shown: Sequence[int] = ()) -> Seen:
     """What the criteria leave; `newest` is the newest event that was known, None at first."""
-    page = list_events(session, criteria, limit=PAGE, cursor=cursor or None)
-    top = list_events(session, criteria, limit=PAGE).rows if cursor else page.rows
+    page = list_events(session, criteria, limit=PAGE, cursor=cursor or None, counted=False)
+    top = list_events(session, criteria, limit=PAGE, counted=False).rows if cursor else page.rows
     known = top[0].id if newest is None and top else newest or 0
     wanted = dict.fromkeys([*(row.id for row in page.rows), *shown])
     return Seen(
@@ -193,7 +193,10 @@ class EventsPage:
             row.count(seen.tallies.get(event_id, Tally()))
         if not seen.newer:
             return
-        if not question.cursor and await self._at_top():
+        may_move = not question.cursor and await self._at_top()
+        if question != self._question:
+            return  # gone on while the browser was asked
+        if may_move:
             known = self._newest
             self._place([row for row in seen.rows if row.id > known], seen.tallies)
             self._newest = max(self._rows)

@@ -8,11 +8,14 @@ from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.controls import button, icon_button, way_button
+from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.log_address import LogAddress, attempts_in_words, scope_query, write
 from webhook_ui.ui.log_look import Doable, doable
-from webhook_ui.ui.parts import box, text
+from webhook_ui.ui.parts import box, link, symbol, text
+from webhook_ui.ui.root import whole
+
+PLANS = "/redeliveries"
 
 
 class LogBar:
@@ -34,12 +37,15 @@ class LogBar:
             self._clear = button(tr("Clear filters"), clear, kind="quiet", small=True)
             text(tr("Times in {zone}", zone=tab.zone.key), "w-meta w-log-zone")
             with box("div", "w-acts"):
-                self._orders = box("div", "w-row w-log-orders")
+                with box("div", "w-row w-log-orders"):
+                    self._hint = text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
+                    self._redeliver, self._cancel = _Order(icons.REDELIVER), _Order(icons.CLOSE)
                 export_menu("deliveries", self._export_query)
             with box("span", "w-window") as self._plan:
                 self._plan_words = text("")
                 icon_button(icons.CLOSE, tr("Show all again"), lambda: self._ask(redelivery=""))
             self._plan.move(target_index=1)
+        self._hint.set_visibility(False)
         self._plan.set_visibility(False)
         self._window.set_visibility(False)
         self._clear.set_visibility(False)
@@ -60,28 +66,21 @@ class LogBar:
             return
         criteria = self._criteria
         found = await self._tab.read(doable, criteria)
-        if criteria == self._criteria and not self._orders.is_deleted:
-            self._orders.clear()
-            with self._orders:
-                self._offer(found)
+        if criteria == self._criteria and not self._hint.is_deleted:
+            self._offer(found)
 
     def _offer(self, found: Doable) -> None:
-        if self._criteria.by_attempts:
-            text(tr("To redeliver or cancel many, choose From and To"), "w-meta")
-        if found.failed and (self._log.narrowed or not self._offered()):
-            query = scope_query(self._criteria, new="redeliver", status="error")
-            way_button(
-                tr("Redeliver failed ({count})", count=_count(found.failed, found)),
-                icons.REDELIVER,
-                write("/redeliveries", query),
-            )
-        if found.waiting:
-            state = {"status": self._criteria.status} if self._criteria.status else {}
-            way_button(
-                tr("Cancel waiting ({count})", count=_count(found.waiting, found)),
-                icons.CLOSE,
-                write("/redeliveries", scope_query(self._criteria, new="cancel", **state)),
-            )
+        self._hint.set_visibility(self._criteria.by_attempts)
+        redelivers = found.failed and (self._log.narrowed or not self._offered())
+        self._redeliver.show(
+            tr("Redeliver failed ({count})", count=_count(found.failed, found)) if redelivers else "",
+            scope_query(self._criteria, new="redeliver", status="error"),
+        )
+        state = {"status": self._criteria.status} if self._criteria.status else {}
+        self._cancel.show(
+            tr("Cancel waiting ({count})", count=_count(found.waiting, found)) if found.waiting else "",
+            scope_query(self._criteria, new="cancel", **state),
+        )
 
     def _export_query(self) -> dict[str, str]:
         """The filters alone: a file begins at the top; one webhook's log names it."""
@@ -95,6 +94,21 @@ class LogBar:
             "redelivery_id": log.redelivery,
         }
         return {**scope, **{name: value for name, value in more.items() if value}}
+
+
+class _Order:
+    """The way to an order, if there is something to order; its count changes in place, and who stands on it stays."""
+
+    def __init__(self, icon: str) -> None:
+        with link("", PLANS, "w-btn w-way") as self._way:
+            symbol(icon)
+            self._words = text("")
+        self._way.set_visibility(False)
+
+    def show(self, words: str, query: dict[str, str]) -> None:
+        self._words.set_text(words)
+        self._way.props["href"] = whole(write(PLANS, query))
+        self._way.set_visibility(bool(words))
 
 
 def _count(number: int, found: Doable) -> str:

@@ -90,6 +90,7 @@ class Part:
 
     def __init__(self, element: ui.element, build: Callable[..., Any]) -> None:
         self.element = element
+        dress(element, data_part="true")  # `static/focus.js` keeps the focus in it
         self._build = build
         self._shown: tuple[Any, ...] | None = None
 

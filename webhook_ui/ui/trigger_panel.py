@@ -95,9 +95,14 @@ class TriggerPanel:
             with box("dd"):
                 if fired.last_at:
                     time_text(fired.last_at, self._tab.zone)
-                    text(tr(", {count} in the last 24 hours", count=formats.count(fired.count)))
+                    text(tr(", {count} in the last 24 hours", count=times_fired(fired)))
                 else:
                     text(tr("never"), "w-muted")
+
+
+def times_fired(fired: Firings) -> str:
+    """'1,204', or '10,000+' where no more are counted."""
+    return f"{formats.count(fired.count)}+" if fired.more else formats.count(fired.count)
 
 
 def _show_json(title: str, body: str) -> None:

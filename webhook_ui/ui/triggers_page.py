@@ -29,7 +29,7 @@ from webhook_ui.ui.plugins_list import PluginList
 from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import Step, empty_state, nothing_found
 from webhook_ui.ui.tables import TRIGGERS, Row, Table
-from webhook_ui.ui.trigger_panel import TriggerPanel
+from webhook_ui.ui.trigger_panel import TriggerPanel, times_fired
 from webhook_ui.vitals import Errand
 
 FOLLOWED = frozenset({Kind.event, Kind.webhook, Kind.anything})
@@ -172,7 +172,7 @@ class _Page:
             row,
             Part(row.cell("listeners"), lambda count: _show_listeners(trigger.name, count)),
             Part(row.cell("fired"), self._show_fired),
-            Part(row.cell("count"), lambda count: text(formats.count(count))),
+            Part(row.cell("count"), text),
         )
         if self._tab.may_write:
             with row.cell("action"):
@@ -220,7 +220,7 @@ class _Page:
             _, heard, fired, count = self._rows[name]
             heard.show(use.listeners)
             fired.show(use.fired)
-            count.show(use.fired.count)
+            count.show(times_fired(use.fired))
 
     def _find(self, words: str) -> None:
         self._words = words

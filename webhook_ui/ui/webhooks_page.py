@@ -110,8 +110,8 @@ class WebhooksPage:
                 self._frame.show("failed", str(error))
                 return
             self._full_look = time.monotonic() + SHARE * seen.took
-            if self.root.is_deleted:
-                return
+            if self.root.is_deleted or question != self._question():
+                return  # somebody has chosen otherwise meanwhile, and is shown that next
             with self.root:
                 if seen.everything == 0:
                     self._list = None

@@ -134,23 +134,8 @@
     head?.querySelector(`.w-btn[aria-label="${say("close")}"]`)?.click();
   }
 
-  /* while a delivery is open, arrow keys go through the list beside it, unless something under them has its own use */
-  function stepByArrow(event) {
-    const name = { ArrowUp: say("newer"), ArrowDown: say("older") }[event.key];
-    if (!name || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-    const panel = document.querySelector(".w-panel");
-    const button = panel?.querySelector(`.w-btn[aria-label="${name}"]`);
-    if (!button || document.querySelector(".w-dialog, .q-menu")) return;
-    const own = 'input, textarea, select, pre, [contenteditable], [role="tab"], [role="combobox"], [role="slider"], [role="menu"]';
-    const at = event.target;
-    if (at.closest?.(own) || !(at === document.body || at.closest?.(".w-panel, .q-dialog, .w-table-log"))) return;
-    event.preventDefault();
-    button.click();
-  }
-
   document.addEventListener("keydown", moveInMenu);
   document.addEventListener("keydown", moveInPlot);
-  document.addEventListener("keydown", stepByArrow);
   document.addEventListener("keydown", closeByEscape);
   document.addEventListener("click", openByTitle);
   document.addEventListener("click", copy);

@@ -106,7 +106,8 @@
   function stepPanel(event) {
     const name = { ArrowUp: webhookUi.say("newer"), ArrowDown: webhookUi.say("older") }[event.key];
     if (!name || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.defaultPrevented) return;
-    const busy = 'input, textarea, select, pre, [contenteditable], [role="menu"], [role="listbox"], [role="tablist"]';
+    const busy =
+      'input, textarea, select, pre, [contenteditable], [role="menu"], [role="listbox"], [role="combobox"], [role="tablist"]';
     if (event.target.closest?.(busy) || document.querySelector(".w-dialog, .q-menu")) return;
     const button = document.querySelector(`.w-panel .w-btn[aria-label="${name}"]`);
     if (!button) return;

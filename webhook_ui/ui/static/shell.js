@@ -178,7 +178,8 @@
 
   /* what a toast or the bar at the top would cover is brought out from under it */
   function uncover(event) {
-    if (event.target.closest?.(".w-toasts, dialog, .q-dialog, .q-menu")) return;
+    // what a pointer has reached is not covered, and must not move away from under it
+    if (!event.target.matches?.(":focus-visible") || event.target.closest(".w-toasts, dialog, .q-dialog, .q-menu")) return;
     const focus = event.target.getBoundingClientRect?.();
     if (!focus) return;
     for (const toast of document.querySelectorAll(".w-toast")) {

@@ -1,0 +1,131 @@
+"""How pages feel in a real browser: nothing jumps while they come, and whoever goes by keyboard sees where he is."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import Enter, Receiver, Site
+
+pytest_plugins = ["tests.browser"]
+
+browser_test = pytest.mark.browser
+STEADY = 0.02  # a tenth counts as good; this is what a line of text costs that comes at the very bottom
+SHIFTS = """
+window.shifts = []
+new PerformanceObserver(list => shifts.push(...list.getEntries().map(shift => [
+    shift.value, shift.sources.map(source => String(source.node?.className ?? source.node?.nodeName))
+]))).observe({ type: "layout-shift", buffered: true })
+"""
+# page, and what stands there once all of it has come
+PAGES = {
+    "/": "Partner",
+    "/?view=list": "Partner",
+    "/webhooks/{id}": "Redeliver 1 failed",
+    "/webhooks/{id}?tab=health": "503 Service Unavailable",
+    "/webhooks/{id}?tab=settings": "Timeout",
+    "/webhooks/{id}?tab=history": "Created",
+    "/deliveries": "Redeliver failed",
+    "/events": "1 error",
+    "/redeliveries": "No redeliveries",
+    "/triggers": "nobody listens",
+    "/settings": "Database",
+}
+# the focus of the page: by which rule it is seen, if by any
+RING = """() => {
+    const at = document.activeElement
+    if (!at || at === document.body) return null
+    const style = element => getComputedStyle(element)
+    const isRinged = element => (style(element).outlineStyle !== "none" && parseFloat(style(element).outlineWidth) > 0)
+        || style(element).boxShadow !== "none"
+    const field = at.closest(".q-field")?.querySelector(".q-field__control")
+    const isFramed = field && ["::before", "::after"].some(
+        part => parseFloat(getComputedStyle(field, part).borderTopWidth) >= 2)
+    const hint = at.querySelector(".w-plot-hint")
+    const isDrawn = hint && style(hint).stroke !== "none"
+    const place = at.getBoundingClientRect()
+    at.dataset.stop ??= String(document.querySelectorAll("[data-stop]").length)
+    return {
+        stop: at.dataset.stop,
+        name: (at.getAttribute("aria-label") || at.textContent || "").trim().slice(0, 60),
+        shown: Boolean(isRinged(at) || isFramed || isDrawn),
+        inside: place.bottom > 0 && place.top < innerHeight,
+    }
+}"""
+# what can be pressed and was never reached; of groups with one stop only that stop counts
+UNREACHED = """() => [...document.querySelectorAll(
+    "a[href], button, input, select, textarea, [tabindex='0'], [role=switch], [role=combobox]"
+)].filter(one => one.tabIndex >= 0 && !one.disabled && !one.dataset.stop
+    && one.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
+  .map(one => one.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture
+def failing(site: Site, receiver: Receiver) -> int:
+    """A webhook whose one delivery has failed, among others that have none; its id."""
+    site.clear()
+    receiver.status = 503
+    for number in range(8):
+        site.add(f"Partner {number}", triggers=["order.*"], now=datetime(2026, 11, 1 + number, tzinfo=UTC))
+    webhook = site.add("Billing", url=receiver.url + "/hook", retry_schedule=[3600] * 9)
+    site.emit()
+    receiver.wait_for("/hook")
+    return int(webhook.id or 0)
+
+
+@browser_test
+@pytest.mark.parametrize("width", [400, 1440])
+def test_nothing_jumps_while_a_page_comes(failing: int, enter: Enter, width: int) -> None:
+    visitor = enter(None, width=width)
+    page = visitor.page
+    page.add_init_script(SHIFTS)
+    for path, sign in PAGES.items():
+        visitor.open(path.format(id=failing))
+        check_steadiness(page, path, sign)
+    for path, sign in PAGES.items():  # and once more from page to page, as links and tabs lead
+        page.evaluate("path => { shifts.length = 0; emitEvent('sub_pages_navigate', path) }", path.format(id=failing))
+        check_steadiness(page, path, sign)
+
+
+def check_steadiness(page: Page, path: str, sign: str) -> None:
+    """All of the page has come, and nothing that was seen before has moved."""
+    expect(page.locator(".w-content").get_by_text(sign).first).to_be_attached()
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    shifts: list[Any] = page.evaluate("shifts")
+    assert sum(value for value, _ in shifts) < STEADY, (path, shifts)
+
+
+@browser_test
+@pytest.mark.parametrize("path", PAGES)
+def test_the_keyboard_reaches_everything_and_is_seen_there(failing: int, enter: Enter, path: str) -> None:
+    page = enter(path.format(id=failing)).page
+    expect(page.locator(".w-content").get_by_text(PAGES[path]).first).to_be_attached()
+    stops = walk(page)
+    assert [stop for stop in stops if not stop["shown"] or not stop["inside"]] == []
+    assert page.evaluate(UNREACHED) == []
+
+
+def walk(page: Page) -> list[Any]:
+    """Every place at which the Tab key stops, until it leaves the page or begins anew."""
+    stops: list[Any] = []
+    while len(stops) < 300:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(RING)
+        if stop is None or (stops and stop["stop"] == stops[0]["stop"]):
+            break
+        stops.append(stop)
+    return stops
+
+
+@browser_test
+def test_who_stands_in_what_is_renewed_stays_there(failing: int, site: Site, receiver: Receiver, enter: Enter) -> None:
+    one, all_of_them = enter(f"/webhooks/{failing}").page, enter(f"/deliveries?webhook_id={failing}").page
+    ways = one.get_by_role("link", name="Redeliver 1 failed"), all_of_them.get_by_role("link", name="Redeliver failed")
+    for way in ways:
+        way.focus()
+    site.emit()
+    receiver.wait_for("/hook", 2)
+    expect(one.get_by_role("link", name="Redeliver 2 failed")).to_be_focused()
+    expect(ways[1]).to_have_text("Redeliver failed (2)")
+    expect(ways[1]).to_be_focused()

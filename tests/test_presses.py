@@ -1,0 +1,153 @@
+"""Presses in a real browser: none is lost, however late the server answers and whatever it says meanwhile."""
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from tests.browser import Enter, Receiver, Site
+from tests.test_events_page import fire, rows, store_events
+from webhook_ui import outbox, times
+from webhook_ui.actors import CLI
+
+pytest_plugins = ["tests.browser"]
+
+browser_test = pytest.mark.browser
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+class Line:
+    """What the server says to a page, which can be kept back. To be there before the page is opened."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._kept: list[str | bytes] | None = None
+        page.route_web_socket(re.compile("/_nicegui_ws/"), self._join)
+
+    def _join(self, browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+        self._browser = browser
+        server.on_message(lambda message: browser.send(message) if self._kept is None else self._kept.append(message))
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """What is said inside comes at its end."""
+        self._kept = []
+        yield
+        kept, self._kept = self._kept, None
+        for message in kept:
+            self._browser.send(message)
+
+    def wait_for(self, *words: str) -> None:
+        """Until all this stands in one message of those that are kept back."""
+        end = time.monotonic() + 10
+        while not any(all(word in str(message) for word in words) for message in self._kept or ()):
+            assert time.monotonic() < end, f"the server did not say {words}"
+            self._page.evaluate(PAINTED)  # what comes is heard meanwhile
+
+
+def press_mouse(page: Page, goal: Locator) -> None:
+    """Holds the mouse down on it, where it stands now."""
+    goal.scroll_into_view_if_needed()
+    place = goal.bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.mouse.down()
+
+
+@browser_test
+def test_a_menu_opens_and_closes_before_the_server_answers(site: Site, enter: Enter) -> None:
+    for number, title in enumerate(("Bravo", "Alpha")):
+        site.add(title, now=datetime(2026, 11, 1 + number, 12, tzinfo=UTC))
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open("/")
+    expect(page.locator(".w-card-title")).to_have_text(["Alpha", "Bravo"])
+    sort, menu = page.get_by_role("button", name="Sort"), page.get_by_role("menu", name="Sort")
+    with line.silence():
+        sort.click()
+        menu.get_by_role("menuitemradio", name="Smart sorting").click()
+        expect(menu).to_be_hidden()
+        sort.click()
+        menu.get_by_role("menuitemradio", name="Ascending").click()
+        expect(menu).to_be_hidden()
+    page.wait_for_url("**/?view=card&sort=id&order=asc")
+    expect(page.locator(".w-card-title")).to_have_text(["Bravo", "Alpha"])
+    more = page.get_by_role("button", name="More: Alpha")
+    more.click()
+    edit = page.get_by_role("menuitem", name="Edit")
+    expect(edit).to_be_visible()
+    with line.silence():
+        edit.click()
+        expect(page.get_by_role("menu")).to_be_hidden()
+    expect(page.get_by_role("dialog", name="Edit webhook")).to_be_visible()
+
+
+@browser_test
+def test_what_is_pressed_does_not_move_away(site: Site, enter: Enter) -> None:
+    tenant = uuid.uuid4().hex  # a second try counts events of its own
+    site.database.write_now(store_events, 60, tenant)
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(f"/events?trigger=order.refunded&tenant={tenant}")
+    page.get_by_role("button", name="Next page").click()
+    expect(rows(page)).to_have_count(10)
+    with line.silence():
+        fire(site, {"id": 1}, "order.refunded", tenant=tenant)
+        line.wait_for("1 new event")
+        press_mouse(page, page.get_by_role("button", name="Previous page"))
+    page.evaluate(PAINTED)  # by now the line about the new event would have pushed all else down
+    page.mouse.up()
+    expect(rows(page)).to_have_count(50)
+
+
+@browser_test
+@pytest.mark.parametrize("key", ["mouse", "Space"])
+def test_what_is_pressed_is_not_written_anew(site: Site, receiver: Receiver, enter: Enter, key: str) -> None:
+    receiver.status = 500
+    webhook = site.add("Billing", url=f"{receiver.url}/{key}", retry_schedule=[3600] * 9)
+    event_id = site.emit().event_id
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(f"/deliveries?webhook_id={webhook.id}")
+    row = page.get_by_role("table", name="Deliveries").get_by_role("row").filter(has_text="1 of 10")
+    redeliver = row.get_by_role("button", name="Redeliver")
+    expect(redeliver).to_be_visible()
+    with line.silence():
+        again = partial(outbox.redeliver, actor=CLI, now=times.utcnow())
+        site.database.write_now(again, int(webhook.id or 0), event_id)
+        line.wait_for("2 of 10", "data-do")  # it has failed once more, and can be sent again
+        receiver.status = 200
+        if key == "mouse":
+            press_mouse(page, redeliver)
+        else:
+            redeliver.focus()
+            page.keyboard.down(key)
+    page.evaluate(PAINTED)  # by now the row would have been written anew
+    page.mouse.up() if key == "mouse" else page.keyboard.up(key)
+    receiver.wait_for(f"/{key}", 3)
+    expect(page.get_by_role("row").filter(has_text="200 OK")).to_be_visible()
+
+
+@browser_test
+def test_who_goes_on_meanwhile_is_not_given_the_news_of_the_first_page(site: Site, enter: Enter) -> None:
+    tenant = uuid.uuid4().hex
+    site.database.write_now(store_events, 60, tenant)
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(f"/events?trigger=order.refunded&tenant={tenant}")
+    expect(rows(page)).to_have_count(50)
+    with line.silence():
+        fire(site, {"id": 1}, "order.refunded", tenant=tenant)
+        line.wait_for("getBoundingClientRect")  # the server asks whether the list may move
+        page.get_by_role("button", name="Next page").click()
+        line.wait_for("start=51")
+    fire(site, {"id": 2}, "order.refunded", tenant=tenant)
+    expect(page.get_by_role("button", name="1 new event")).to_be_visible()
+    expect(rows(page)).to_have_count(10)

@@ -1,0 +1,36 @@
+/* Webhook UI: whoever stands in a part of the page that is filled anew (`Part`, data-part) stays there. */
+"use strict";
+(() => {
+  const STOPS = "a[href], button, input, textarea, [tabindex='0']";
+  let at = null; // where the focus is: the element, its part, and its name there
+
+  /* figures in it may have become others */
+  const nameOf = (element) => (element.getAttribute("aria-label") || element.textContent).replace(/\d[\d\s.,+]*/g, "#");
+
+  function remember(event) {
+    const part = event.target.closest?.("[data-part]");
+    at = part && { element: event.target, part, name: nameOf(event.target) };
+  }
+
+  /* by a click beside it; what was taken away is not in the page any more */
+  function forget(event) {
+    const left = event.target;
+    queueMicrotask(() => {
+      if (at?.element === left && left.isConnected && document.activeElement !== left) at = null;
+    });
+  }
+
+  function stay() {
+    if (!at || at.element.isConnected || document.activeElement !== document.body) return;
+    const { part, name } = at;
+    at = null;
+    if (!part.isConnected) return;
+    [...part.querySelectorAll(STOPS)].find((one) => nameOf(one) === name)?.focus({ preventScroll: true });
+  }
+
+  document.addEventListener("focusin", remember);
+  document.addEventListener("focusout", forget);
+  document.addEventListener("DOMContentLoaded", () => {
+    new MutationObserver(stay).observe(document.body, { childList: true, subtree: true });
+  });
+})();
