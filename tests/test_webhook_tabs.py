@@ -171,8 +171,11 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
     expect(lane).to_contain_text("in 9 min")
     expect(lane).to_contain_text("3 probes failed so far")
     expect(lane).to_contain_text("unless something arrives before")
+    way = codes.get_by_role("link", name=re.compile("503"))
+    of_a_day = str(way.get_attribute("href"))
     page.get_by_role("button", name="7 days").click()
     page.wait_for_url("**?tab=health&period=7d")
+    expect(way).not_to_have_attribute("href", of_a_day)  # the same attempts, in another window
     expect(page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")
     shown = page.get_by_role("table", name="Sent and errors").get_by_role("row")
     expect(shown.nth(12)).to_have_count(0)  # 36 hours in spans of 4
