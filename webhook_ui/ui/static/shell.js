@@ -168,6 +168,18 @@
     }
   }
 
+  /* Ctrl Enter, wherever one is in a form, does what its first button does */
+  function finish(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    const form = event.target.closest?.(".w-dialog, .w-panel");
+    const button = form?.querySelector(":scope > :is(.w-dialog-foot, .w-panel-foot) .w-primary:not(.disabled)");
+    if (!button) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // whatever has the focus would be pressed, too
+    button.focus(); // what was typed last is taken over when its field is left
+    button.click();
+  }
+
   /* --- the theme, and what lies over the focus --- */
 
   function theme(name) {
@@ -189,6 +201,7 @@
   }
 
   document.addEventListener("keydown", pressed);
+  document.addEventListener("keydown", finish, true); // before a button hears it
   document.addEventListener("click", closeOver);
   document.addEventListener("click", openOver);
   document.addEventListener("focusin", uncover);
