@@ -87,9 +87,11 @@ class HistorySection:
                 foreign(change_words.who(change), "w-strong", cut=False)
                 text(f" {change_words.deed(change)}")
             with box("span", "w-meta"):
-                time_text(change.at, zone, now=now)
-                text(f" · {formats.absolute(change.at, zone)}")
-                if change.origin:
+                if now - change.at < formats.RELATIVE_FOR:
+                    time_text(change.at, zone, now=now)
+                    text(" · ")
+                text(formats.absolute(change.at, zone))
+                if change.origin and change.actor_kind != "system":
                     origin = change.origin
                     text(" · ")
                     sentence(tr("from {address}"), address=lambda: foreign(origin, cut=False))
