@@ -113,6 +113,20 @@ def test_arrows_lead_through_all_causes_and_each_is_explained(
     page.wait_for_url(f"**delivery={first}")
 
 
+def test_keys_of_lists_serve_the_panel_while_one_is_in_it(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = hook(site, receiver.url + "/keys")
+    older = fire(site, webhook_id)
+    newer = fire(site, webhook_id)
+    page = enter(newer).page
+    panel(page).get_by_role("button", name="Close").focus()
+    page.keyboard.press("j")
+    page.wait_for_url(site.url + older)
+    page.keyboard.press("k")
+    page.wait_for_url(site.url + newer)
+    page.keyboard.press(".")
+    expect(page.get_by_role("menu", name="More about this delivery")).to_be_visible()
+
+
 def test_escape_gives_the_focus_back(site: Site, receiver: Receiver, enter: Enter) -> None:
     webhook_id = hook(site, receiver.url + "/focus")
     fire(site, webhook_id)

@@ -114,7 +114,11 @@
     return Boolean(goal);
   }
 
+  const inPanel = () => document.activeElement?.closest(".w-panel");
+
   function move(step) {
+    const next = inPanel()?.querySelector(`.w-btn[aria-label="${webhookUi.say(step > 0 ? "older" : "newer")}"]`);
+    if (next) return next.click();
     const rows = [...document.querySelectorAll(ROWS)].filter(visible);
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     if (at < 0) return focusIn(rows[step > 0 ? 0 : rows.length - 1]);
@@ -124,7 +128,8 @@
   function menu() {
     const row = document.activeElement?.closest(ROWS);
     const openers = '[aria-haspopup="menu"][data-more]';
-    (row?.querySelector(openers) || document.querySelector(`.w-content .w-acts ${openers}`))?.click();
+    const near = row?.querySelector(openers) || inPanel()?.querySelector(openers);
+    (near || document.querySelector(`.w-content .w-acts ${openers}`))?.click();
   }
 
   const acts = {
