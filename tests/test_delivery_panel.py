@@ -168,6 +168,9 @@ def test_attempts_stand_in_the_address_and_are_compared(site: Site, receiver: Re
         ["Bodydata.idLast good7This one8", "Bodydata.oldLast goodtrueThis onenot there",
          "AnswerLast good200 OKThis one422 Unprocessable Entity"]
     )  # fmt: skip
+    headings = panel(page).get_by_role("table", name="Differences").get_by_role("columnheader")
+    edge = "elements => elements.map(element => element.getBoundingClientRect().left)"
+    assert headings.evaluate_all(edge)[1:] == rows.first.locator("td").evaluate_all(edge), "each above its values"
     page.reload()
     expect(rows).to_have_count(3)
     settled(page)

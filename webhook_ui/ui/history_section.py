@@ -99,7 +99,7 @@ class HistorySection:
                 button(tr("Undo"), partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
         found = change_words.differences(change)
         if found:
-            with box("dl", "w-diff"):
+            with box("dl", "w-change-fields"):
                 for difference in found:
                     _show_difference(difference)
 
@@ -149,7 +149,7 @@ def _show_difference(difference: Difference) -> None:
     with box("dd"):
         if difference.before is not None:
             text(tr("before: "), "w-hidden")
-            write(difference.before, "w-break w-diff-before")
+            write(difference.before, "w-break w-change-before")
             symbol(icons.ARROW, "w-muted")
             text(tr("after: "), "w-hidden")
-        write(difference.after, "w-break w-diff-after")
+        write(difference.after, "w-break")
