@@ -415,6 +415,23 @@ def test_titles_and_results_have_room_beside_the_navigation(site: Site, enter: E
 
 
 @browser_test
+def test_on_a_tablet_rows_take_two_lines_and_a_title_has_its_own(site: Site, enter: Enter) -> None:
+    webhook = site.add(LONG)
+    site.emit()
+    visitor = enter(None, width=768)
+    for path, table in (("/?view=list", "Webhooks"), ("/deliveries", "Deliveries")):
+        row = visitor.open(path).get_by_role("table", name=table).locator("tbody tr").first
+        expect(row).to_be_visible()
+        height = row.evaluate("element => element.getBoundingClientRect().height")
+        assert height <= 80, f"{height} px in {path}"
+    page = visitor.open(f"/webhooks/{webhook.id}")
+    check_width(page)
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_be_visible()
+    assert title.evaluate("element => element.getBoundingClientRect().width") >= 400
+
+
+@browser_test
 def test_the_theme_that_was_chosen_is_there_before_the_first_paint(site: Site, enter: Enter) -> None:
     visitor = enter("/", scheme="dark")
     page = visitor.page
