@@ -403,7 +403,7 @@ def test_a_trigger_opens_with_its_example_and_schema(site: Site, enter: Enter, s
     expect(panel.get_by_role("region", name="Example")).to_contain_text('"big": 12345678901234567890')
     expect(panel.get_by_role("region", name="JSON Schema")).to_contain_text("A number no browser could keep")
     expect(panel).to_contain_text("nobody")
-    expect(panel).to_contain_text("10 attempts within 3 d 3 h, then given up (default)")
+    expect(panel).to_contain_text("10 attempts within 3 d 3 h, then given up; default")
     site.add(triggers=["strange.*"])
     expect(panel.get_by_role("link", name="1 webhook")).to_be_visible(timeout=2500)
     page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")
