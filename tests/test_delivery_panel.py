@@ -113,6 +113,20 @@ def test_arrows_lead_through_all_causes_and_each_is_explained(
     page.wait_for_url(f"**delivery={first}")
 
 
+def test_keys_of_lists_serve_the_panel_while_one_is_in_it(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = hook(site, receiver.url + "/keys")
+    older = fire(site, webhook_id)
+    newer = fire(site, webhook_id)
+    page = enter(newer).page
+    panel(page).get_by_role("button", name="Close").focus()
+    page.keyboard.press("j")
+    page.wait_for_url(site.url + older)
+    page.keyboard.press("k")
+    page.wait_for_url(site.url + newer)
+    page.keyboard.press(".")
+    expect(page.get_by_role("menu", name="More about this delivery")).to_be_visible()
+
+
 def test_escape_gives_the_focus_back(site: Site, receiver: Receiver, enter: Enter) -> None:
     webhook_id = hook(site, receiver.url + "/focus")
     fire(site, webhook_id)
@@ -154,6 +168,9 @@ def test_attempts_stand_in_the_address_and_are_compared(site: Site, receiver: Re
         ["Bodydata.idLast good7This one8", "Bodydata.oldLast goodtrueThis onenot there",
          "AnswerLast good200 OKThis one422 Unprocessable Entity"]
     )  # fmt: skip
+    headings = panel(page).get_by_role("table", name="Differences").get_by_role("columnheader")
+    edge = "elements => elements.map(element => element.getBoundingClientRect().left)"
+    assert headings.evaluate_all(edge)[1:] == rows.first.locator("td").evaluate_all(edge), "each above its values"
     page.reload()
     expect(rows).to_have_count(3)
     settled(page)
@@ -200,6 +217,10 @@ def test_of_many_attempts_the_newest_are_shown_and_cancelling_asks_first(
     expect(panel(page)).to_contain_text("About attempt 1 of 46.")
     page.reload()
     expect(panel(page).get_by_role("heading", name="Attempt 1")).to_be_visible()
+    chosen = panel(page).get_by_role("list", name="Chosen attempt").get_by_role("listitem")
+    expect(chosen).to_contain_text("#1")
+    expect(chosen).to_have_attribute("aria-current", "true")
+    expect(past).to_have_count(20)
     asked = page.get_by_role("alertdialog", name="Cancel the retries of this delivery?")
     panel(page).get_by_role("button", name="Cancel retries").click()
     check_rules(page)

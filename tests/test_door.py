@@ -388,6 +388,14 @@ def test_the_api_is_refused_with_a_problem(one_database: Database) -> None:
         assert "evil.example" in problem["detail"]
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/events", "/api/v2/events", "/api/v1events"])
+def test_an_address_beside_the_api_is_none(one_database: Database, path: str) -> None:
+    with serve(Site(one_database, settings())) as site, site.browser() as browser:
+        for answer in (browser.get(path), browser.post(path, json={})):
+            assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+            assert "/api/v1/docs" in answer.json()["detail"]
+
+
 def test_what_another_site_sends_is_refused(site: Site) -> None:
     with site.signed_in() as browser:
         for origin in ("https://evil.example", "null", f"{site.url}.evil.example", "http://127.0.0.1", "file://"):

@@ -473,16 +473,19 @@ def test_of_many_attempts_the_newest_are_read_and_more_when_asked(database: Data
 
     database.write_now(make_many)
 
-    def codes(**asked: Any) -> tuple[int, list[int | None]]:
+    def codes(**asked: Any) -> tuple[int, list[int | str | None]]:
         detail = database.read_now(deliveries.get_delivery, webhook_id, event_id, now=at(9), **asked)
         assert detail.count == 6
-        return detail.earlier, [one.response_status for one in detail.attempts]
+        apart = [f"#{detail.apart[0]}: {detail.apart[1].response_status}"] if detail.apart else []
+        assert all(detail.attempt(number) is one for number, one in enumerate(detail.attempts, detail.earlier + 1))
+        return detail.earlier, [*apart, *(one.response_status for one in detail.attempts)]
 
     assert codes() == (0, [500, 501, 502, 503, 504, 505])
     assert codes(newest=2) == (4, [504, 505])
-    assert codes(newest=2, down_to=5) == (4, [504, 505]), "it is there already"
-    assert codes(newest=2, down_to=4) == (3, [503, 504, 505])
-    assert codes(newest=2, down_to=99) == (4, [504, 505])
+    assert codes(newest=2, also=5) == (4, [504, 505]), "it is there already"
+    assert codes(newest=2, also=4) == (4, ["#4: 503", 504, 505])
+    assert codes(newest=2, also=1) == (4, ["#1: 500", 504, 505]), "not all in between"
+    assert codes(newest=2, also=99) == (4, [504, 505])
     assert codes(newest=6) == codes(newest=50) == codes()
 
 

@@ -172,7 +172,7 @@ def test_a_browser_that_wants_spanish_gets_it_everywhere(site: Site, enter: Ente
     site.emit()  # heard of, not asked for: in the language of this tab all the same
     expect(card).to_contain_text("Enviada")
     check_rules(page)
-    for width in (400, 1024):
+    for width in (400, 1024, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         check_width(page)
     page.set_viewport_size({"width": 1440, "height": 900})

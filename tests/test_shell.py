@@ -389,6 +389,49 @@ def test_an_address_that_is_none_gets_a_page_of_ours(site: Site, enter: Enter) -
 
 
 @browser_test
+def test_narrow_pages_begin_right_below_the_top_bar(site: Site, enter: Enter) -> None:
+    site.add("Billing ledger")
+    visitor = enter(None, width=400)
+    for path, first in (("/deliveries", ".w-hist"), ("/events", ".w-filters"), ("/settings", ".q-tabs")):
+        place = visitor.open(path).locator(first).first
+        expect(place).to_be_visible()
+        top = place.evaluate("element => element.getBoundingClientRect().top")
+        assert 56 <= top <= 68, f"{path} begins at {top} px"
+    export = visitor.open("/events").get_by_role("button", name="Export")
+    assert export.evaluate("element => element.getBoundingClientRect().bottom") <= 56
+
+
+@browser_test
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_titles_and_results_have_room_beside_the_navigation(site: Site, enter: Enter, width: int) -> None:
+    site.add("Billing ledger")
+    site.emit()
+    visitor = enter(None, width=width)
+    for path, column in (("/?view=list", "Title and URL"), ("/deliveries", "Result")):
+        heading = visitor.open(path).get_by_role("columnheader", name=column, exact=True)
+        expect(heading).to_be_visible()
+        room = heading.evaluate("element => element.getBoundingClientRect().width")
+        assert room >= 180, f"{column} has {room} px"
+
+
+@browser_test
+def test_on_a_tablet_rows_take_two_lines_and_a_title_has_its_own(site: Site, enter: Enter) -> None:
+    webhook = site.add(LONG)
+    site.emit()
+    visitor = enter(None, width=768)
+    for path, table in (("/?view=list", "Webhooks"), ("/deliveries", "Deliveries")):
+        row = visitor.open(path).get_by_role("table", name=table).locator("tbody tr").first
+        expect(row).to_be_visible()
+        height = row.evaluate("element => element.getBoundingClientRect().height")
+        assert height <= 80, f"{height} px in {path}"
+    page = visitor.open(f"/webhooks/{webhook.id}")
+    check_width(page)
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_be_visible()
+    assert title.evaluate("element => element.getBoundingClientRect().width") >= 400
+
+
+@browser_test
 def test_the_theme_that_was_chosen_is_there_before_the_first_paint(site: Site, enter: Enter) -> None:
     visitor = enter("/", scheme="dark")
     page = visitor.page

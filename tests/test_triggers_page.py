@@ -241,6 +241,25 @@ def test_firing_by_hand_is_seen_as_sent(site: Site, receiver: Receiver, enter: E
 
 
 @pytest.mark.browser
+def test_firing_takes_no_mouse(site: Site, receiver: Receiver, enter: Enter) -> None:
+    site.add("CRM sync", url=receiver.url + "/keys")
+    page = enter("/triggers").page
+    opener = line(page, "user.created").get_by_role("button", name="Fire")
+    dialog = page.get_by_role("dialog", name="Fire")
+    opener.press("Enter")
+    expect(dialog.get_by_role("textbox", name="id", exact=True)).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("42")
+    page.keyboard.press("Control+Enter")
+    assert receiver.wait_for("/keys")[0].data["data"]["id"] == 42
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+    opener.press("Enter")
+    dialog.get_by_role("button", name="Cancel").press("Control+Enter")  # which is not pressed
+    assert len(receiver.wait_for("/keys", 2)) == 2
+
+
+@pytest.mark.browser
 def test_the_page_says_who_listens_and_what_could_not_be_loaded(site: Site, enter: Enter) -> None:
     page = enter("/triggers?q=order").page
     expect(page.get_by_text("8 from 4 plugins")).to_be_visible()
@@ -384,7 +403,7 @@ def test_a_trigger_opens_with_its_example_and_schema(site: Site, enter: Enter, s
     expect(panel.get_by_role("region", name="Example")).to_contain_text('"big": 12345678901234567890')
     expect(panel.get_by_role("region", name="JSON Schema")).to_contain_text("A number no browser could keep")
     expect(panel).to_contain_text("nobody")
-    expect(panel).to_contain_text("10 attempts within 3 d 3 h, then given up (default)")
+    expect(panel).to_contain_text("10 attempts within 3 d 3 h, then given up; default")
     site.add(triggers=["strange.*"])
     expect(panel.get_by_role("link", name="1 webhook")).to_be_visible(timeout=2500)
     page.wait_for_function("!document.querySelector('.q-dialog[class*=transition]')")

@@ -14,7 +14,7 @@ from tests.browser import Enter, Receiver, Site, check_rules, check_width, pictu
 from tests.stored import set_lane
 from webhook_ui import times, webhooks
 from webhook_ui.actors import CLI, Role
-from webhook_ui.models import Change, Statistics, table
+from webhook_ui.models import Change, Statistics, Webhook, table
 from webhook_ui.outbox.statistics import BUCKETS
 from webhook_ui.ui import change_words, plots, schedule_view
 from webhook_ui.ui.webhook_page_address import Address
@@ -39,6 +39,19 @@ def test_labels_at_the_ends_of_lines_do_not_lie_on_one_another() -> None:
     for together in ([(152.0, "p50"), (152.0, "p95"), (152.0, "p99")], [(0.0, "p50"), (1.0, "p95"), (3.0, "p99")]):
         heights = [y for y, _ in plots.spread(together)]
         assert all(below - above >= plots.APART for above, below in pairwise(heights))
+
+
+def test_what_stands_alone_on_a_line_is_a_dot() -> None:
+    assert plots.line_and_dots([None, 1.0, None, 2.0, 3.0, None, 4.0], 10) == (
+        "M35.0 2.0L45.0 3.0",
+        "M15.0 1.0h.01M65.0 4.0h.01",
+    )
+
+
+def test_each_field_of_a_webhook_has_a_name_in_its_history() -> None:
+    kept_apart = {"id", "uid", "version", "created_at", "updated_at", "deleted_at"}
+    never_kept = {"secret", "old_secret", "old_secret_until"}
+    assert set(Webhook.model_fields) - kept_apart - never_kept <= set(change_words.FIELDS)
 
 
 def test_a_schedule_is_said_in_words() -> None:
@@ -171,8 +184,11 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
     expect(lane).to_contain_text("in 9 min")
     expect(lane).to_contain_text("3 probes failed so far")
     expect(lane).to_contain_text("unless something arrives before")
+    way = codes.get_by_role("link", name=re.compile("503"))
+    of_a_day = str(way.get_attribute("href"))
     page.get_by_role("button", name="7 days").click()
     page.wait_for_url("**?tab=health&period=7d")
+    expect(way).not_to_have_attribute("href", of_a_day)  # the same attempts, in another window
     expect(page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")
     shown = page.get_by_role("table", name="Sent and errors").get_by_role("row")
     expect(shown.nth(12)).to_have_count(0)  # 36 hours in spans of 4

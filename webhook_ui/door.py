@@ -23,6 +23,7 @@ from webhook_ui.settings import Settings
 
 HEALTH = ("/healthz", "/readyz")  # asked by machines, under any name; they tell strangers nothing
 METRICS = "/metrics"  # for a program with a token, or who is signed in
+API = "/api/v1"
 PLUGINS = "/plugins/"  # plugins' routes: who may come in is said at each of them
 OPEN = ("/login", "/logout")  # who is not signed in may come here
 ASSETS = re.compile(r"/_static/|/_nicegui/\d[^/]*/|/favicon\.ico$")  # the same for everybody
@@ -87,6 +88,8 @@ class Door:
             if not ASSETS.match(path):
                 actor = await self._who(scope, headers)
         scope["state"] = {**scope.get("state", {}), "actor": actor}
+        if _is_api(path) and not (path == API or path.startswith(f"{API}/")):
+            raise Refusal(404, f"There is nothing at this address. {API}/docs lists the calls there are.")
         if actor is None and path == METRICS:
             message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."
             raise Refusal(401, message, {"www-authenticate": "Bearer"})

@@ -45,7 +45,7 @@ class _Plugins:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
         else:
-            await PlainTextResponse("Not Found", 404)(scope, receive, send)
+            await PlainTextResponse("No plugin of this name has routes.\n", 404)(scope, receive, send)
 
     def _serve(self, name: str, router: APIRouter) -> ASGIApp:
         known = self._served.get(name)

@@ -77,18 +77,28 @@ class DeliveryPage:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryDetail:
-    """One delivery, the event it brings, and its attempts, oldest first, less the `earlier` ones left out."""
+    """One delivery, the event it brings, and its attempts, oldest first, less the `earlier` ones left out.
+
+    `apart` is the one of those that was asked for, with its number.
+    """
 
     row: DeliveryRow
     webhook: Webhook
     event: Event
     attempts: Sequence[Attempt]
     earlier: int = 0
+    apart: tuple[int, Attempt] | None = None
 
     @property
     def count(self) -> int:
         """Of all its attempts."""
         return self.earlier + len(self.attempts)
+
+    def attempt(self, number: int) -> Attempt:
+        """The one with this number, counted from 1; it must have been read."""
+        if self.apart and self.apart[0] == number:
+            return self.apart[1]
+        return self.attempts[number - 1 - self.earlier]
 
 
 def list_deliveries(
@@ -127,20 +137,20 @@ def deliveries_of(
 
 
 def get_delivery(
-    session: Session, webhook_id: int, event_id: int, *, now: datetime, newest: int | None = None, down_to: int = 0
+    session: Session, webhook_id: int, event_id: int, *, now: datetime, newest: int | None = None, also: int = 0
 ) -> DeliveryDetail:
-    """One delivery with its attempts, or only its `newest` and those from number `down_to` on. Raises NotFound."""
+    """One delivery with its attempts, or only its `newest` and the one with the number `also`. Raises NotFound."""
     here = (_delivery.c.webhook_id == webhook_id, _delivery.c.event_id == event_id)
     found = session.execute(_ROWS.where(*here), {"now": now}).one_or_none()
     if found is None:
         raise NotFound(tr("There is no delivery {id}.", id=ids.delivery_text(webhook_id, event_id)))
     made = (_attempt.c.webhook_id == webhook_id, _attempt.c.event_id == event_id)
-    attempts, earlier = sa.select(Attempt).where(*made).order_by(_attempt.c.id), 0
+    attempts, earlier, apart = sa.select(Attempt).where(*made).order_by(_attempt.c.id), 0, None
     if newest is not None:
         total = session.scalar(sa.select(sa.func.count()).select_from(_attempt).where(*made)) or 0
         earlier = max(total - newest, 0)
-        if 0 < down_to <= earlier:
-            earlier = down_to - 1
+        if 0 < also <= earlier:
+            apart = also, session.execute(attempts.offset(also - 1).limit(1)).scalar_one()
         attempts = attempts.offset(earlier)
     return DeliveryDetail(
         row=_row(found, now),
@@ -148,6 +158,7 @@ def get_delivery(
         event=session.get_one(Event, event_id),
         attempts=list(session.execute(attempts).scalars()),
         earlier=earlier,
+        apart=apart,
     )
 
 

@@ -1,6 +1,6 @@
 """One attempt with its request and response, and the attempts that are still to come."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,8 +25,8 @@ MOST_PLANNED = 12
 VIEWS = {"messages": mark("Request and response"), "difference": mark("Difference from last good")}
 
 
-def past_attempts(detail: DeliveryDetail, chosen: int, now: datetime, zone: ZoneInfo) -> list[Moment]:
-    """Those that were made, for the time line."""
+def past_attempts(numbered: Iterable[tuple[int, Attempt]], chosen: int, now: datetime, zone: ZoneInfo) -> list[Moment]:
+    """Some of those that were made, each with its number, for the time line."""
     return [
         Moment(
             state="sent" if attempt.status == "sent" else "error",
@@ -37,7 +37,7 @@ def past_attempts(detail: DeliveryDetail, chosen: int, now: datetime, zone: Zone
             note=formats.duration(attempt.duration_ms),
             chosen=number == chosen,
         )
-        for number, attempt in enumerate(detail.attempts, start=detail.earlier + 1)
+        for number, attempt in numbered
     ]
 
 

@@ -25,6 +25,7 @@ FIELDS = {
     "tenant": mark("Tenant"),
     "ordered": mark("Ordered"),
     "rate_limit": mark("Rate limit"),
+    "signer": mark("Signature"),
     "timeout": mark("Timeout"),
     "retry_schedule": mark("Retry schedule"),
     "rate": mark("Rate while it catches up"),

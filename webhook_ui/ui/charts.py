@@ -132,9 +132,11 @@ _MARKS = {"sent": icons.SENT, "error": icons.ERROR, "pending": icons.PENDING, "p
 _WORDS = {"sent": mark("Sent"), "error": mark("Error"), "pending": mark("Pending"), "planned": mark("Planned")}
 
 
-def time_line(moments: Sequence[Moment], on_choose: Callable[[int], Any] | None = None) -> ui.element:
+def time_line(
+    moments: Sequence[Moment], on_choose: Callable[[int], Any] | None = None, *, name: str = ""
+) -> ui.element:
     """Past attempts with icon, result and duration; planned ones hollow, on a dashed line."""
-    with box("ol", "w-line", label=tr("Attempts")) as listing:
+    with box("ol", "w-line", label=name or tr("Attempts")) as listing:
         for moment in moments:
             with box("li", f"w-line-{moment.state}") as item:
                 if moment.chosen:

@@ -85,8 +85,11 @@ class DateField:
         props["role"] = "dialog"
         props["aria-label"] = name
         self.control.on("click", js_handler=f"() => getElement({self._menu.id}).show()")
-        # the button is for the keyboard: it brings the focus into the calendar
-        opener.on("click", js_handler=f"() => setTimeout(() => getElement({self._menu.id}).focus(), 50)")
+        # only the button brings the focus into the calendar, for the keyboard
+        menu = f"getElement({self._menu.id})"
+        opener.on("click", js_handler=f"() => {{ {menu}.toggle(); setTimeout(() => {menu}.focus(), 50) }}")
+        back = f"getHtmlElement({opener.id}).focus()"
+        self._menu.on("hide", js_handler=f"() => document.activeElement === document.body && {back}")
 
     def _picked(self, chosen: str | None) -> None:
         if chosen and chosen != self.control.value:

@@ -34,7 +34,9 @@ def show_title(row: DeliveryRow, retries: int, tab: Tab) -> None:
     with box("p", "w-meta"):
         event = ids.event_text(row.event_id)
         sentence(
-            tr("Event {event} · fired {time} · {number} of {count} attempts"),
+            tr("Event {event} · fired {time} · {number} of {count} attempts").replace(
+                " ·", "\u00a0·"
+            ),  # no line begins so
             event=lambda: link(event, f"/events/{event}", "w-mono"),
             time=lambda: time_text(
                 row.created_at, tab.zone, shown=delivery_words.short_time(row.created_at, now, tab.zone)

@@ -5,6 +5,7 @@ Pages open it by `show` each time their address changes; which attempt is chosen
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from nicegui import ui
@@ -15,7 +16,7 @@ from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, icons, panel_address, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import past_attempts, planned_attempts, show_attempt, show_what_will_be_sent
-from webhook_ui.ui.charts import time_line
+from webhook_ui.ui.charts import Moment, time_line
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.delivery_head import CANCELLING, Actions, cancel_words, show_title
@@ -138,17 +139,21 @@ class DeliveryPanel:
             show_notice(found, now, zone, self._last_step)
         self._line.clear()
         with self._line:
-            past = past_attempts(found.detail, found.number, now, zone)
-            coming = planned_attempts(found.detail, retries, now, zone)
-            earlier = found.detail.earlier
-            if earlier:
-                words = trn("Show {n} earlier", "Show {n} earlier", min(earlier, MORE))
-                button(words, self._show_earlier, icon=icons.UP, kind="quiet", small=True)
-            if past or coming:
-                time_line([*past, *coming], self._choose)
-            else:
-                text(tr("None was made."), "w-muted w-line-none", tag="p")
+            self._fill_line(found, planned_attempts(found.detail, retries, now, zone), now)
         self._attempt.show(row.id, found.number, found.choice.view)
+
+    def _fill_line(self, found: Look, coming: Sequence[Moment], now: datetime) -> None:
+        detail, zone = found.detail, self._tab.zone
+        if detail.apart:
+            time_line(past_attempts([detail.apart], found.number, now, zone), self._choose, name=tr("Chosen attempt"))
+        if detail.earlier:
+            words = trn("Show {n} earlier", "Show {n} earlier", min(detail.earlier, MORE))
+            button(words, self._show_earlier, icon=icons.UP, kind="quiet", small=True)
+        past = past_attempts(enumerate(detail.attempts, start=detail.earlier + 1), found.number, now, zone)
+        if past or coming:
+            time_line([*past, *coming], self._choose)
+        else:
+            text(tr("None was made."), "w-muted w-line-none", tag="p")
 
     def _show_missing(self) -> None:
         self._shown = None

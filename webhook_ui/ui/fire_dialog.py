@@ -93,6 +93,7 @@ class FireDialog:
             self._payload = PayloadForm(trigger)
             if payload is not None:
                 self._payload.put(payload)
+            self._payload.fields[0].control.props["autofocus"] = True
             self._hearers = Part(box("div", "w-stack"), _show_hearers)
         self._frame.body.props["data-draft-form"] = f"fire {trigger.name}"
         self._payload.let_browser_keep()

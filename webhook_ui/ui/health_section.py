@@ -59,6 +59,22 @@ class Seen:
     has_succeeded: bool  # ever
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Way:
+    """To the webhook's log with these filters, and of what was attempted since then.
+
+    It is a value: what leads there is written anew when its window has moved on, and only then.
+    """
+
+    webhook_id: int
+    since: datetime | None = None
+
+    def __call__(self, **part: Any) -> str:
+        if self.since:
+            part["attempted_first"] = times.to_text(self.since)
+        return Address(webhook_id=self.webhook_id, log=LogAddress(**part)).text()
+
+
 def look(
     session: Session, webhook_id: int, period: Period, known: Sequence[Span], now: datetime, *, usual_timeout: float
 ) -> Seen:
@@ -81,7 +97,6 @@ class HealthSection:
     def __init__(self, tab: Tab, row: WebhookRow, address: Address, *, go: Callable[[Address], Any]) -> None:
         self._tab, self._row, self._address, self._go = tab, row, address, go
         self._spans: Sequence[Span] = ()
-        self._since: datetime | None = None
         self._looking = asyncio.Lock()
         self._refused = box("div", "w-holder")
         with box("div", "w-health") as self._body:
@@ -153,23 +168,15 @@ class HealthSection:
             tally.add(span.tally.sent, span.tally.error, span.tally.latency)
             tally.longest = span.tally.longest or tally.longest
         self._lane.show(_signs(self._row.lane), self._row.webhook.enabled, self._row.held, seen.has_succeeded)
-        self._attempts.show(seen.spans, zone, self._way_then, note=tr("times in {zone}", zone=zone.key))
+        self._attempts.show(seen.spans, zone, _Way(webhook_id=self._row.id), note=tr("times in {zone}", zone=zone.key))
         self._latency.show(seen.spans, zone, note=tr("all attempts"))
         looked_at = seen.outcomes
         of = "" if looked_at.complete else _of_the_last(looked_at.attempts)
         firsts = (looked_at.firsts_sent, looked_at.firsts - looked_at.firsts_sent, of)
         self._figures.show(tally, seen.before, period, self._row.failing_since, firsts)
-        self._since = seen.spans[0].since if seen.spans else None
-        self._causes.show(looked_at, self._way, note=of)
-        self._codes.show(looked_at, self._way, note=of)
-
-    def _way_then(self, **part: Any) -> str:
-        """To the log with these filters."""
-        return Address(webhook_id=self._row.id, log=LogAddress(**part)).text()
-
-    def _way(self, **part: Any) -> str:
-        """The same, of what was attempted in the time that is shown."""
-        return self._way_then(attempted_first=times.to_text(self._since) if self._since else "", **part)
+        way = _Way(webhook_id=self._row.id, since=seen.spans[0].since if seen.spans else None)
+        self._causes.show(looked_at, way, note=of)
+        self._codes.show(looked_at, way, note=of)
 
     def _choose(self, key: str) -> Any:
         return self._go(replace(self._address, period="" if key == PERIODS[0] else key))

@@ -87,9 +87,11 @@ class HistorySection:
                 foreign(change_words.who(change), "w-strong", cut=False)
                 text(f" {change_words.deed(change)}")
             with box("span", "w-meta"):
-                time_text(change.at, zone, now=now)
-                text(f" · {formats.absolute(change.at, zone)}")
-                if change.origin:
+                if now - change.at < formats.RELATIVE_FOR:
+                    time_text(change.at, zone, now=now)
+                    text(" · ")
+                text(formats.absolute(change.at, zone))
+                if change.origin and change.actor_kind != "system":
                     origin = change.origin
                     text(" · ")
                     sentence(tr("from {address}"), address=lambda: foreign(origin, cut=False))
@@ -97,7 +99,7 @@ class HistorySection:
                 button(tr("Undo"), partial(self._ask, change), icon=icons.UNDO, small=True).classes("w-end")
         found = change_words.differences(change)
         if found:
-            with box("dl", "w-diff"):
+            with box("dl", "w-change-fields"):
                 for difference in found:
                     _show_difference(difference)
 
@@ -147,7 +149,7 @@ def _show_difference(difference: Difference) -> None:
     with box("dd"):
         if difference.before is not None:
             text(tr("before: "), "w-hidden")
-            write(difference.before, "w-break w-diff-before")
+            write(difference.before, "w-break w-change-before")
             symbol(icons.ARROW, "w-muted")
             text(tr("after: "), "w-hidden")
-        write(difference.after, "w-break w-diff-after")
+        write(difference.after, "w-break")

@@ -41,7 +41,7 @@ class Look:
 
     @property
     def attempt(self) -> Attempt | None:
-        return self.detail.attempts[self.number - 1 - self.detail.earlier] if self.number else None
+        return self.detail.attempt(self.number) if self.number else None
 
     @property
     def envelope(self) -> str:
@@ -58,7 +58,7 @@ def look(
     session: Session, webhook_id: int, event_id: int, choice: Choice, *, now: datetime, newest: int = NEWEST
 ) -> Look:
     """With the `newest` attempts and the chosen one. Raises NotFound. One that does not exist means the latest."""
-    detail = get_delivery(session, webhook_id, event_id, now=now, newest=newest, down_to=choice.attempt or 0)
+    detail = get_delivery(session, webhook_id, event_id, now=now, newest=newest, also=choice.attempt or 0)
     count = detail.count
     number = choice.attempt if choice.attempt and choice.attempt <= count else count
     found = Look(detail=detail, choice=choice, number=number, neighbours=None, compared=None)

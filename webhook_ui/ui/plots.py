@@ -74,8 +74,9 @@ def lines_over_time(
     ends: list[tuple[float, str]] = []
     for line in lines:
         known = [value for value in line.values if value is not None]
-        path = _path([None if value is None else y(value) for value in line.values], step)
+        path, dots = line_and_dots([None if value is None else y(value) for value in line.values], step)
         drawn.append(f'<path class="w-plot-line {line.look}" d="{path}"/>')
+        drawn.append(f'<path class="w-plot-line w-plot-dots {line.look}" d="{dots}"/>' if dots else "")
         ends += [(y(known[-1]), line.name)] if known else []
     labels = [(0.0, write(top)), (HEIGHT / 2, write(top / 2)), (float(HEIGHT), "0")]
     return _plot("".join(drawn) + _hints(hints), labels, ticks, spread(ends), name)
@@ -104,6 +105,19 @@ def spread(ends: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
     return [(y, name) for y, (_, name) in zip(heights, placed, strict=True)]
 
 
+def line_and_dots(heights: Sequence[float | None], step: float) -> tuple[str, str]:
+    """Through the middle of each span; apart from that, a dot for each that stands alone."""
+    line: list[str] = []
+    dots: list[str] = []
+    for index, (before, height, after) in enumerate(zip([None, *heights], heights, [*heights[1:], None], strict=False)):
+        place = f"{(index + 0.5) * step:.1f} {height:.1f}" if height is not None else ""
+        if place and before is None and after is None:
+            dots.append(f"M{place}h.01")
+        elif place:
+            line.append(f"M{place}" if before is None else f"L{place}")
+    return "".join(line), "".join(dots)
+
+
 def _share(tallest: float, deepest: float) -> float:
     """How many pixels from the top the line lies: one scale for both sides, unless one of them would vanish."""
     if not deepest:
@@ -120,20 +134,6 @@ def _bar(look: str, x: float, line: float, wide: float, tall: float) -> str:
 
 def _level(y: float) -> str:
     return f'<path class="w-plot-level" d="M0 {y:.1f}H{WIDTH}"/>'
-
-
-def _path(heights: Sequence[float | None], step: float) -> str:
-    """Through the middle of each span; one that stands alone is a dot."""
-    pieces: list[str] = []
-    drawing = False
-    for index, height in enumerate(heights):
-        if height is None:
-            drawing = False
-            continue
-        x = (index + 0.5) * step
-        pieces.append(f"L{x:.1f} {height:.1f}" if drawing else f"M{x:.1f} {height:.1f}h.01")
-        drawing = True
-    return "".join(pieces)
 
 
 def _hints(hints: Sequence[str], ways: Sequence[str] = ()) -> str:

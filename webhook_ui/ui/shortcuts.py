@@ -56,6 +56,7 @@ SHORTCUTS = (
     Shortcut(keys=("Enter",), does=mark("Open the row"), group=LISTS),
 )
 PALETTE_KEYS = ("Ctrl", "K")
+FINISH_KEYS = ("Ctrl", "Enter")
 _SHOWN = {"ArrowDown": "↓", "ArrowUp": "↑", "Escape": mark("Esc")}
 
 
@@ -110,6 +111,7 @@ def _show_group(group: str, some: Sequence[Shortcut]) -> None:
         rows = [_row(one.keys, one.also, tr(one.does)) for one in some]
         if group == ANYWHERE:
             rows.insert(0, _row(PALETTE_KEYS, "", tr("Find anything, do anything")))
+            rows.insert(-1, _row(FINISH_KEYS, "", tr("Save, fire: the form's first action")))
         # plain markup of our own words: as elements these lines alone cost every page a sixth of its time
         ui.html("".join(rows), sanitize=False, tag="dl")
 

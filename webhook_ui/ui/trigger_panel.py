@@ -73,7 +73,7 @@ class TriggerPanel:
                 source = source_text(settings, "retry_schedule") if own is None else tr("set by the trigger")
                 text(
                     tr(
-                        "{schedule} ({source}), unless a webhook has its own",
+                        "{schedule}; {source}, unless a webhook has its own",
                         schedule=in_words(schedule),
                         source=source,
                     )

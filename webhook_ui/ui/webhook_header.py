@@ -61,7 +61,7 @@ class WebhookHeader:
             self._url = Part(box("div", "w-row w-url"), _show_url)
             self._wants = Part(box("div", "w-row w-wrap w-wants"), _show_wants)
         self._tested = TestedBox(tab)
-        self._notice = Part(box("div", "w-holder"), lambda *_: self._show_notice())
+        self._notice = Part(box("div", "w-holder w-note-lines"), lambda *_: self._show_notice())
         self.show(row, seen.trouble)
 
     def show(self, row: WebhookRow, trouble: Trouble) -> None:

@@ -114,7 +114,11 @@
     return Boolean(goal);
   }
 
+  const inPanel = () => document.activeElement?.closest(".w-panel");
+
   function move(step) {
+    const next = inPanel()?.querySelector(`.w-btn[aria-label="${webhookUi.say(step > 0 ? "older" : "newer")}"]`);
+    if (next) return next.click();
     const rows = [...document.querySelectorAll(ROWS)].filter(visible);
     const at = rows.findIndex((row) => row.contains(document.activeElement));
     if (at < 0) return focusIn(rows[step > 0 ? 0 : rows.length - 1]);
@@ -124,7 +128,8 @@
   function menu() {
     const row = document.activeElement?.closest(ROWS);
     const openers = '[aria-haspopup="menu"][data-more]';
-    (row?.querySelector(openers) || document.querySelector(`.w-content .w-acts ${openers}`))?.click();
+    const near = row?.querySelector(openers) || inPanel()?.querySelector(openers);
+    (near || document.querySelector(`.w-content .w-acts ${openers}`))?.click();
   }
 
   const acts = {
@@ -168,6 +173,18 @@
     }
   }
 
+  /* Ctrl Enter, wherever one is in a form, does what its first button does */
+  function finish(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing) return;
+    const form = event.target.closest?.(".w-dialog, .w-panel");
+    const button = form?.querySelector(":scope > :is(.w-dialog-foot, .w-panel-foot) .w-primary:not(.disabled)");
+    if (!button) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // whatever has the focus would be pressed, too
+    button.focus(); // what was typed last is taken over when its field is left
+    button.click();
+  }
+
   /* --- the theme, and what lies over the focus --- */
 
   function theme(name) {
@@ -190,6 +207,7 @@
   }
 
   document.addEventListener("keydown", pressed);
+  document.addEventListener("keydown", finish, true); // before a button hears it
   document.addEventListener("click", closeOver);
   document.addEventListener("click", openOver);
   document.addEventListener("focusin", uncover);
