@@ -155,7 +155,7 @@ async def test_a_stock_is_claimed_only_for_lanes_that_were_quick(air: Flights, f
     await send(air, far, claims(1))
     far.answer(1)
     await let_fly()
-    assert air.wanted([1]) == {1: 2 + 2}
+    assert air.wanted([1]) == {1: 2 + 2 * 2}
 
 
 async def test_a_lane_without_a_seat_comes_before_anybodys_stock(far: Far, clock: Clock) -> None:
@@ -166,9 +166,66 @@ async def test_a_lane_without_a_seat_comes_before_anybodys_stock(far: Far, clock
         far.answer(1)
         await let_fly()
         await send(air, far, claims(2, 3))
-        assert air.wanted([1]) == {1: 2}
+        assert air.wanted([1]) == {1: 2 * 2}
         assert air.wanted([1, 2]) == {}, "both seats are taken, and the second lane waits for one"
         await air.end(grace=0)
+
+
+# --- turns that wait for more answers
+
+
+@pytest.fixture
+async def full(far: Far, clock: Clock) -> AsyncIterator[Flights]:
+    """Two seats, both taken, and a stock of four."""
+    transport = httpx.MockTransport(far.receive)
+    async with Sender(Policy(), connections=8, user_agent="test", transport=transport) as sender:
+        made = fly(sender, seats=2)
+        await send(made, far, claims(1))
+        far.answer(1)
+        await let_fly()
+        made.answers.clear()
+        made.wanted([1])
+        await send(made, far, claims(2, 3, 4, 5, 6, 7))
+        yield made
+        await made.end(grace=0)
+
+
+async def test_with_plenty_in_stock_a_turn_waits_for_answers(full: Flights, far: Far) -> None:
+    gathering = asyncio.create_task(full.gather(60))
+    await let_fly()
+    assert not gathering.done()
+    far.answer(2)
+    await let_fly(lambda: 4 in far.arrived)
+    assert not gathering.done(), "three are left for two seats"
+    far.answer(3, 4)
+    await let_fly(lambda: 6 in far.arrived)
+    await asyncio.wait_for(gathering, 5)  # one is left: more must be claimed
+    assert len(full.answers) >= 2
+
+
+async def test_with_many_answers_no_turn_waits(full: Flights, far: Far) -> None:
+    far.answer(2, 3)
+    await let_fly(lambda: 5 in far.arrived)
+    assert full._stocked == 2, "enough"
+    await asyncio.wait_for(full.gather(60), 5)
+
+
+@pytest.mark.parametrize("kind", ["a failure", "a change", "a stop"])
+async def test_what_presses_ends_the_wait_for_answers(full: Flights, far: Far, kind: str) -> None:
+    gathering = asyncio.create_task(full.gather(60))
+    await let_fly()
+    if kind == "a failure":
+        far.answer(2, status=500)
+    elif kind == "a change":
+        full.return_stock(1)
+    else:
+        full.hurry()
+    await asyncio.wait_for(gathering, 5)
+
+
+async def test_where_a_seat_is_free_no_turn_waits(air: Flights, far: Far) -> None:
+    await send(air, far, claims(1, 2, 3))
+    await asyncio.wait_for(air.gather(60), 5)
 
 
 # --- a stock that is given back
@@ -367,7 +424,7 @@ async def test_a_lane_without_a_seat_takes_the_next_one_that_becomes_free(
 
 async def test_who_is_left_out_and_unknown_gets_no_place_and_nobody_a_stock(crowded: Flights) -> None:
     assert crowded.wanted([1, 4]) == {}
-    assert crowded.wanted([1, 3]) == {3: 1, 1: 1}, "what the reserve leaves free is for stocks"
+    assert crowded.wanted([1, 3]) == {3: 1, 1: 3}, "what the reserve leaves free is for stocks"
 
 
 async def test_the_reserve_is_given_back_when_it_lies_too_long_or_its_webhook_is_changed(

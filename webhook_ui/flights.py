@@ -208,8 +208,8 @@ class Flights:
             webhook_id = following.webhook_id
             sent = await self._deliver(following)
             self._wake()
-            if following.narrow or not sent:
-                self.hurry()  # its lane waits for it, or is to be judged
+            if following.narrow:
+                self.hurry()  # its lane waits for it
             if not sent:
                 self._failed.add(webhook_id)
                 self._return_stock(webhook_id)
@@ -253,6 +253,7 @@ class Flights:
         stock = self._stock.pop(webhook_id, ())
         self._stocked -= len(stock)
         self.unused += [claimed for _, claimed in stock]
+        self.hurry()
         if webhook_id in self._reserve:
             self.unused.append(self._reserve.pop(webhook_id)[1])
 
