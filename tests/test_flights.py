@@ -231,6 +231,20 @@ async def test_where_a_seat_is_free_no_turn_waits(air: Flights, far: Far) -> Non
 # --- a stock that is given back
 
 
+@pytest.mark.parametrize("changed", [1, None])
+async def test_what_was_claimed_while_its_webhook_was_changed_is_given_back(
+    air: Flights, far: Far, changed: int | None
+) -> None:
+    air.wanted([1, 2])
+    air.return_stock(changed)  # a turn has claimed already, and says so after that
+    air.send_off([*claims(1, 2), *claims(3, webhook_id=2)])
+    await let_fly(lambda: far.arrived)
+    assert unused(air) == ([1, 2] if changed else [1, 2, 3])
+    air.wanted([1])
+    await send(air, far, claims(4, 5))
+    assert far.arrived[-2:] == [4, 5], "as it is now"
+
+
 @pytest.mark.parametrize("status", [500, 410, 429])
 async def test_the_stock_of_a_lane_that_fails_is_given_back(air: Flights, far: Far, status: int) -> None:
     await send(air, far, claims(1, 2, 3, 4, 5))

@@ -58,6 +58,7 @@ class Flights:
         self._windows: dict[int, Window] = {}
         self._failed: set[int] = set()  # lanes in which something failed since the last `wanted`
         self._gone: set[int] = set()  # those of them whose receiver wants no more
+        self._changed: set[int | None] = set()  # webhooks that were changed since the last `wanted`; None: all
         self._is_ending = False
 
     @property
@@ -71,7 +72,7 @@ class Flights:
         `kept` seats are not given out: something else may be on its way to them.
         """
         now = time.monotonic()
-        self._failed, self._gone = set(), set()
+        self._failed, self._gone, self._changed = set(), set(), set()
         self._shares = self.seats.shares(due, now, kept=kept)
         wanted = dict(self._shares)
         room = max(STOCK_WINDOWS * self._settings.concurrency - self._waiting, 0)
@@ -124,6 +125,7 @@ class Flights:
 
     def return_stock(self, webhook_id: int | None) -> None:
         """Somebody has changed this webhook, or all: what is not in flight yet is claimed again as it is now."""
+        self._changed.add(webhook_id)
         for one in [webhook_id] if webhook_id is not None else [*self._stock, *self._reserve]:
             self._return_stock(one)
 
@@ -144,7 +146,7 @@ class Flights:
         more: list[Claimed] = []
         for claimed in deliveries:
             share = shares.get(claimed.webhook_id, 0)
-            if claimed.webhook_id in self._gone:
+            if claimed.webhook_id in self._gone or not self._changed.isdisjoint((claimed.webhook_id, None)):
                 self.unused.append(claimed)
             elif share or claimed.narrow:
                 shares[claimed.webhook_id] = max(share - 1, 0)
