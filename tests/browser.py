@@ -217,6 +217,42 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
+@dataclass(frozen=True)
+class Profile:
+    """What a browser keeps for one person at a time: cookies, cache, and the process that draws the windows.
+
+    A window that another one opens is drawn by the same process, which has read and compiled the scripts before. So
+    an empty page stays open to open the others.
+    """
+
+    zone: str
+    locale: str
+    context: BrowserContext
+    opener: Page
+
+    @classmethod
+    def of(cls, browser: Browser, site: Site, zone: str, locale: str) -> "Profile":
+        context = browser.new_context(timezone_id=zone, locale=locale)
+        context.set_default_timeout(10_000)
+        opener = context.new_page()
+        opener.goto(f"{site.url}/healthz")
+        return cls(zone, locale, context, opener)
+
+    def new_window(self) -> Page:
+        """An empty one that knows nothing of the one that opened it."""
+        with self.context.expect_page() as opened:
+            self.opener.evaluate("() => { open('about:blank').opener = null }")
+        return opened.value
+
+    def clean(self) -> None:
+        """Closes all windows. The next one who comes here is a stranger."""
+        for page in self.context.pages:
+            if page != self.opener:
+                page.close()
+        self.context.clear_cookies()
+        self.context.clear_permissions()
+
+
 @dataclass
 class Visitor:
     """One browser window of somebody; what it asks and complains about is looked at when the test is over."""
@@ -244,37 +280,32 @@ class Visitor:
         self.asked.append(request.url)
 
     def leave(self) -> None:
-        """Closes the window and what was opened from it. The next one who comes here is a stranger."""
-        for page in self.context.pages:
-            page.close()
+        """Looks at what was noted."""
         self.context.remove_listener("request", self._note)
-        self.context.clear_cookies()
-        self.context.clear_permissions()
         outside = [url for url in self.asked if not url.startswith((self.site.url, "data:", "blob:"))]
         assert (outside, self.complaints) == ([], [])
 
 
 Enter = Callable[..., Visitor]
-Contexts = dict[tuple[str, str], list[BrowserContext]]
+Profiles = dict[tuple[str, str], list[Profile]]
 
 
 @pytest.fixture(scope="module")
-def contexts(chromium: Browser) -> Contexts:
-    """Nobody's profiles, by zone and locale: they keep nothing but the cache, from which a page comes in half the time.
+def profiles(chromium: Browser) -> Profiles:
+    """Nobody's profiles, by zone and locale.
 
-    All else that is kept is a window's (as what a page has in sessionStorage), or taken away when it is left.
+    What is kept beside the cache is a window's (as what a page has in sessionStorage), or taken away by `clean`.
     """
     return defaultdict(list)
 
 
 @pytest.fixture
-def enter(chromium: Browser, site: Site, contexts: Contexts) -> Iterator[Enter]:
-    """`enter(path, role=…, width=…, scheme=…, zone=…, locale=…)` opens one more window.
+def enter(chromium: Browser, site: Site, profiles: Profiles) -> Iterator[Enter]:
+    """`enter(path, role=…, width=…, scheme=…, zone=…, locale=…, motion=…)` opens one more window.
 
-    It is signed in unless `role=None`.
+    It is signed in unless `role=None`. Nothing moves unless `motion=True`: what moves is drawn again and again.
     """
-    visitors: list[Visitor] = []
-    taken: list[tuple[tuple[str, str], BrowserContext]] = []
+    visitors: list[tuple[Profile, Visitor]] = []
 
     def enter(
         path: str | None = "/",
@@ -285,28 +316,27 @@ def enter(chromium: Browser, site: Site, contexts: Contexts) -> Iterator[Enter]:
         scheme: str = "light",
         zone: str = ZONE,
         locale: str = "en-GB",
+        motion: bool = False,
     ) -> Visitor:
-        idle = contexts[zone, locale]
-        context = idle.pop() if idle else chromium.new_context(timezone_id=zone, locale=locale)
-        taken.append(((zone, locale), context))
-        context.set_default_timeout(10_000)
+        idle = profiles[zone, locale]
+        profile = idle.pop() if idle else Profile.of(chromium, site, zone, locale)
         if role is not None:
-            site.let_in(context, role)
-            context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
-        visitor = Visitor(site, context, context.new_page())
+            site.let_in(profile.context, role)
+            profile.context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
+        visitor = Visitor(site, profile.context, profile.new_window())
         visitor.page.set_viewport_size({"width": width, "height": height})
-        visitor.page.emulate_media(color_scheme=scheme)
+        visitor.page.emulate_media(color_scheme=scheme, reduced_motion="no-preference" if motion else "reduce")
         visitor.watch()
-        visitors.append(visitor)
+        visitors.append((profile, visitor))
         if path is not None:
             visitor.open(path)
         return visitor
 
     yield enter
-    for visitor in visitors:
+    for profile, visitor in visitors:
+        profile.clean()
         visitor.leave()
-    for key, context in taken:
-        contexts[key].append(context)
+        profiles[profile.zone, profile.locale].append(profile)
 
 
 @pytest.fixture
