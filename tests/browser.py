@@ -453,6 +453,19 @@ def check_rules(page: Page) -> None:
     assert [(rule["id"], [node["html"][:200] for node in rule["nodes"]]) for rule in find_violations(page)] == []
 
 
+def both_schemes(page: Page) -> Iterator[str]:
+    """Light, then dark: the page follows the system while it is open, so one story serves both."""
+    for scheme in ("light", "dark"):
+        _follow(page, scheme)
+        yield scheme
+    _follow(page, "light")
+
+
+def _follow(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.body.classList.contains('body--{scheme}')")
+
+
 def check_width(page: Page) -> None:
     """Nothing sticks out at the right."""
     too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from tests.passwords import hash_cheaply
 from webhook_ui import migrations
 from webhook_ui.database import Database
 from webhook_ui.models import metadata
@@ -49,6 +50,7 @@ def keep_in_memory(folder: str = "/dev/shm", needed: int = 2 << 30) -> None:
 
 
 keep_in_memory()
+hash_cheaply()
 
 # what a test provokes is told as the product tells it: structlog's own tracebacks show all variables, and take seconds
 structlog.configure(

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests import zygote
-from tests.browser import CHROMIUM, FLAGS, Profile, find_violations
+from tests.browser import CHROMIUM, FLAGS, Profile, both_schemes, find_violations
 from webhook_ui.ui import formats
 from webhook_ui.ui.parts import link
 from webhook_ui.ui.trigger_field import Group, Offer, with_missing
@@ -107,9 +107,7 @@ def tab(request: pytest.FixtureRequest, profile: Profile, gallery: str) -> Itera
 
 
 def check_rules(page: Page) -> None:
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(f"document.body.classList.contains('body--{scheme}')")
+    for scheme in both_schemes(page):
         assert [
             (scheme, rule["id"], [(node["html"][:200], node["failureSummary"]) for node in rule["nodes"]])
             for rule in find_violations(page)
