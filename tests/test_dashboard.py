@@ -134,7 +134,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 @browser_test
 def test_the_first_minute(empty: Site, enter: Enter, receiver: Receiver) -> None:
-    visitor = enter(None, role=None)
+    visitor = enter(None, role=None, motion=True)
     empty.sign_in(visitor.page)
     page = visitor.page
     expect(page.get_by_role("heading", name="Tell another system when something happens")).to_be_visible()
