@@ -185,15 +185,14 @@ def serve(
     """
     installation = Installation(folder, **settings)
     (folder / "plugins" / "orders.py").write_text(ORDERS)
-    admin = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
     seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
+    plugins = plugin_loader.load(folder / "plugins")
     try:
-        installation.run(*admin, stdin=PASSWORD).check_returncode()
-        process, url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
         with contextlib.closing(storage.open_database(seen)) as database:
-            yield Site(
-                url=url, installation=installation, database=database, plugins=plugin_loader.load(folder / "plugins")
-            )
+            site = Site(url="", installation=installation, database=database, plugins=plugins)
+            site.account(Role.admin)
+            process, site.url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
+            yield site
         process.stop()
     finally:
         installation.end()
