@@ -149,10 +149,16 @@ class View:
             )
         return found
 
-    def end_leases(self) -> int:
-        """Lets the time of every lease pass, so that nobody has to wait for it; returns how many there were."""
+    def end_leases(self, first: Callable[[], object] = lambda: None) -> int:
+        """Lets the time of every lease pass, so that nobody has to wait for it; returns how many there were.
+
+        `first` is called before, on SQLite while nobody else can write.
+        """
         ended = _delivery.update().where(_delivery.c.claim.is_not(None)).values(due_at=times.utcnow())
         with self._engine.begin() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            first()
             count: int = connection.execute(ended).rowcount
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_notify(CHANNEL, "leases end")))

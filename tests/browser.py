@@ -39,6 +39,7 @@ from webhook_ui.settings import Settings
 from webhook_ui.webhook_fields import Rules
 
 SCREENSHOTS = ROOT / "screenshots"
+FINDINGS = (Path(__file__).parent / "findings.js").read_text()
 # the same engine without a window around it takes a third of the time; where it is not installed, the whole browser
 CHROMIUM = next(filter(os.path.exists, ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"]), None)
 FLAGS = [
@@ -184,15 +185,14 @@ def serve(
     """
     installation = Installation(folder, **settings)
     (folder / "plugins" / "orders.py").write_text(ORDERS)
-    admin = ("user", "create", EMAILS[Role.admin], "--role", "admin", "--password-stdin")
     seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
+    plugins = plugin_loader.load(folder / "plugins")
     try:
-        installation.run(*admin, stdin=PASSWORD).check_returncode()
-        process, url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
         with contextlib.closing(storage.open_database(seen)) as database:
-            yield Site(
-                url=url, installation=installation, database=database, plugins=plugin_loader.load(folder / "plugins")
-            )
+            site = Site(url="", installation=installation, database=database, plugins=plugins)
+            site.account(Role.admin)
+            process, site.url = installation.serve(*(["--allow-loopback"] if loopback else []), *options)
+            yield site
         process.stop()
     finally:
         installation.end()
@@ -215,6 +215,42 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One server a module."""
     with serve(tmp_path_factory.mktemp("site")) as made:
         yield made
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a browser keeps for one person at a time: cookies, cache, and the process that draws the windows.
+
+    A window that another one opens is drawn by the same process, which has read and compiled the scripts before. So
+    an empty page stays open to open the others.
+    """
+
+    zone: str
+    locale: str
+    context: BrowserContext
+    opener: Page
+
+    @classmethod
+    def of(cls, browser: Browser, server: str, *, zone: str = ZONE, locale: str = "en-GB") -> "Profile":
+        context = browser.new_context(timezone_id=zone, locale=locale)
+        context.set_default_timeout(10_000)
+        opener = context.new_page()
+        opener.goto(f"{server}/healthz")
+        return cls(zone, locale, context, opener)
+
+    def new_window(self) -> Page:
+        """An empty one that knows nothing of the one that opened it."""
+        with self.context.expect_page() as opened:
+            self.opener.evaluate("() => { open('about:blank').opener = null }")
+        return opened.value
+
+    def clean(self) -> None:
+        """Closes all windows. The next one who comes here is a stranger."""
+        for page in self.context.pages:
+            if page != self.opener:
+                page.close()
+        self.context.clear_cookies()
+        self.context.clear_permissions()
 
 
 @dataclass
@@ -244,37 +280,32 @@ class Visitor:
         self.asked.append(request.url)
 
     def leave(self) -> None:
-        """Closes the window and what was opened from it. The next one who comes here is a stranger."""
-        for page in self.context.pages:
-            page.close()
+        """Looks at what was noted."""
         self.context.remove_listener("request", self._note)
-        self.context.clear_cookies()
-        self.context.clear_permissions()
         outside = [url for url in self.asked if not url.startswith((self.site.url, "data:", "blob:"))]
         assert (outside, self.complaints) == ([], [])
 
 
 Enter = Callable[..., Visitor]
-Contexts = dict[tuple[str, str], list[BrowserContext]]
+Profiles = dict[tuple[str, str], list[Profile]]
 
 
 @pytest.fixture(scope="module")
-def contexts(chromium: Browser) -> Contexts:
-    """Nobody's profiles, by zone and locale: they keep nothing but the cache, from which a page comes in half the time.
+def profiles(chromium: Browser) -> Profiles:
+    """Nobody's profiles, by zone and locale.
 
-    All else that is kept is a window's (as what a page has in sessionStorage), or taken away when it is left.
+    What is kept beside the cache is a window's (as what a page has in sessionStorage), or taken away by `clean`.
     """
     return defaultdict(list)
 
 
 @pytest.fixture
-def enter(chromium: Browser, site: Site, contexts: Contexts) -> Iterator[Enter]:
-    """`enter(path, role=…, width=…, scheme=…, zone=…, locale=…)` opens one more window.
+def enter(chromium: Browser, site: Site, profiles: Profiles) -> Iterator[Enter]:
+    """`enter(path, role=…, width=…, scheme=…, zone=…, locale=…, motion=…)` opens one more window.
 
-    It is signed in unless `role=None`.
+    It is signed in unless `role=None`. Nothing moves unless `motion=True`: what moves is drawn again and again.
     """
-    visitors: list[Visitor] = []
-    taken: list[tuple[tuple[str, str], BrowserContext]] = []
+    visitors: list[tuple[Profile, Visitor]] = []
 
     def enter(
         path: str | None = "/",
@@ -285,28 +316,27 @@ def enter(chromium: Browser, site: Site, contexts: Contexts) -> Iterator[Enter]:
         scheme: str = "light",
         zone: str = ZONE,
         locale: str = "en-GB",
+        motion: bool = False,
     ) -> Visitor:
-        idle = contexts[zone, locale]
-        context = idle.pop() if idle else chromium.new_context(timezone_id=zone, locale=locale)
-        taken.append(((zone, locale), context))
-        context.set_default_timeout(10_000)
+        idle = profiles[zone, locale]
+        profile = idle.pop() if idle else Profile.of(chromium, site.url, zone=zone, locale=locale)
         if role is not None:
-            site.let_in(context, role)
-            context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
-        visitor = Visitor(site, context, context.new_page())
+            site.let_in(profile.context, role)
+            profile.context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
+        visitor = Visitor(site, profile.context, profile.new_window())
         visitor.page.set_viewport_size({"width": width, "height": height})
-        visitor.page.emulate_media(color_scheme=scheme)
+        visitor.page.emulate_media(color_scheme=scheme, reduced_motion="no-preference" if motion else "reduce")
         visitor.watch()
-        visitors.append(visitor)
+        visitors.append((profile, visitor))
         if path is not None:
             visitor.open(path)
         return visitor
 
     yield enter
-    for visitor in visitors:
+    for profile, visitor in visitors:
+        profile.clean()
         visitor.leave()
-    for key, context in taken:
-        contexts[key].append(context)
+        profiles[profile.zone, profile.locale].append(profile)
 
 
 @pytest.fixture
@@ -409,19 +439,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 def find_violations(page: Page) -> list[dict[str, Any]]:
-    """Serious and critical findings of axe. Rules whose findings never are (by their own impact) are left out.
-
-    That saves a third of the time, which is a second a page.
-    """
+    """Serious and critical findings of axe."""
     if not page.evaluate("!!window.axe"):
         page.evaluate(AXE)
-    found: list[dict[str, Any]] = page.evaluate(
-        """async () => {
-            const minor = axe._audit.rules.filter(rule => ["minor", "moderate"].includes(rule.impact))
-            const rules = Object.fromEntries(minor.map(rule => [rule.id, { enabled: false }]))
-            return (await axe.run({ resultTypes: ["violations"], rules })).violations
-        }"""
-    )
+    found: list[dict[str, Any]] = page.evaluate(FINDINGS)
     return [rule for rule in found if rule["impact"] in {"serious", "critical"}]
 
 
@@ -429,6 +450,19 @@ def check_rules(page: Page) -> None:
     """No serious or critical finding of axe. What is fading in or out has no contrast yet, or no more."""
     page.wait_for_function("!document.querySelector('[class*=-enter-active], [class*=-leave-active]')")
     assert [(rule["id"], [node["html"][:200] for node in rule["nodes"]]) for rule in find_violations(page)] == []
+
+
+def both_schemes(page: Page) -> Iterator[str]:
+    """Light, then dark: the page follows the system while it is open, so one story serves both."""
+    for scheme in ("light", "dark"):
+        _follow(page, scheme)
+        yield scheme
+    _follow(page, "light")
+
+
+def _follow(page: Page, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(f"document.body.classList.contains('body--{scheme}')")
 
 
 def check_width(page: Page) -> None:

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
+from tests.passwords import hash_cheaply
 from webhook_ui import migrations
 from webhook_ui.database import Database
 from webhook_ui.models import metadata
@@ -18,11 +19,11 @@ from webhook_ui.sealing import FernetSealer
 
 KEY = "a key that only tests use"
 SLOW = (
-    *("dashboard", "shell", "webhook_page", "delivery_panel", "languages", "webhook_tabs", "redeliveries_page"),
-    *("many_webhooks", "parts", "guide", "plugins_exchanged", "benchmarks", "sources_crash", "readme", "mounting"),
-    *("crashes", "faults_of_the_system", "deliveries_page", "filter_form", "cli", "main_job", "settings_page"),
-    *("triggers_page", "events_page", "redeliveries", "alerts", "platform", "election", "random_walk", "main_line"),
-    *("feel", "presses"),
+    *("webhook_page", "faults_of_the_system", "dashboard", "shell", "crashes", "delivery_panel", "webhook_tabs"),
+    *("languages", "redeliveries_page", "many_webhooks", "parts", "guide", "plugins_exchanged", "benchmarks"),
+    *("sources_crash", "readme", "mounting", "history", "deliveries_page", "filter_form", "cli", "main_job"),
+    *("settings_page", "triggers_page", "events_page", "redeliveries", "delivery_search", "door", "alerts", "platform"),
+    *("api_schemathesis", "election", "random_walk", "main_line", "feel", "presses"),
 )
 ALONE = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
@@ -50,6 +51,7 @@ def keep_in_memory(folder: str = "/dev/shm", needed: int = 2 << 30) -> None:
 
 
 keep_in_memory()
+hash_cheaply()
 
 # what a test provokes is told as the product tells it: structlog's own tracebacks show all variables, and take seconds
 structlog.configure(

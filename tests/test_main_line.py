@@ -30,7 +30,7 @@ def test_from_a_failing_webhook_to_an_arrived_delivery(site: Site, receiver: Rec
     number = site.add("Billing ledger", url=receiver.url + "/billing", retry_schedule=[3600] * 4).id
     site.emit()
     receiver.wait_for("/billing")
-    page = enter("/").page
+    page = enter("/", motion=True).page
     hook = page.locator(".w-content").get_by_role("link", name="Billing ledger")
     expect(page.get_by_text("503 Service Unavailable").first).to_be_visible()
     page.keyboard.press("j")

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests import zygote
-from tests.browser import CHROMIUM, FLAGS, find_violations
+from tests.browser import CHROMIUM, FLAGS, Profile, both_schemes, find_violations
 from webhook_ui.ui import formats
 from webhook_ui.ui.parts import link
 from webhook_ui.ui.trigger_field import Group, Offer, with_missing
@@ -64,24 +64,24 @@ def wait_for(port: int, server: zygote.Child) -> None:
 
 
 @pytest.fixture(scope="module")
-def profile() -> Iterator[BrowserContext]:
+def profile(gallery: str) -> Iterator[Profile]:
     """One for all, as the gallery keeps nothing in it: a page comes from its cache in half the time."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_context(reduced_motion="reduce")
+        yield Profile.of(browser, gallery)
         browser.close()
 
 
 class Tab:
     """A browser tab that remembers what it asked for and complained about."""
 
-    def __init__(self, context: BrowserContext, base: str, width: int, scheme: str) -> None:
+    def __init__(self, profile: Profile, base: str, width: int, scheme: str) -> None:
         self.base = base
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.page: Page = context.new_page()
+        self.page: Page = profile.new_window()
         self.page.set_viewport_size({"width": width, "height": 820})
-        self.page.emulate_media(color_scheme=scheme)
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -99,7 +99,7 @@ class Tab:
 
 
 @pytest.fixture(params=[1440], ids=["wide"])
-def tab(request: pytest.FixtureRequest, profile: BrowserContext, gallery: str) -> Iterator[Tab]:
+def tab(request: pytest.FixtureRequest, profile: Profile, gallery: str) -> Iterator[Tab]:
     width, scheme = request.param if isinstance(request.param, tuple) else (request.param, "light")
     made = Tab(profile, gallery, width, scheme)
     yield made
@@ -107,9 +107,7 @@ def tab(request: pytest.FixtureRequest, profile: BrowserContext, gallery: str) -
 
 
 def check_rules(page: Page) -> None:
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.wait_for_function(f"document.body.classList.contains('body--{scheme}')")
+    for scheme in both_schemes(page):
         assert [
             (scheme, rule["id"], [(node["html"][:200], node["failureSummary"]) for node in rule["nodes"]])
             for rule in find_violations(page)
@@ -126,6 +124,18 @@ def test_every_page_fits_and_is_usable_by_everyone(tab: Tab, path: str) -> None:
         page.set_viewport_size({"width": width, "height": 820})
         too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert too_wide <= 0, f"{path} is {too_wide} px too wide at {width}"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("style", "found"), [("", []), ("p { color: #bbb }", [3]), ("p:nth-child(2) { color: #bbb }", [1])]
+)
+def test_what_is_too_pale_is_found_among_much_that_is_alike(tab: Tab, style: str, found: list[int]) -> None:
+    texts = "<p>Billing</p>" * 7
+    tab.page.set_content(f"<html lang=en><title>Log</title><style>{style}</style><main><h1>Log</h1><div>{texts}</div>")
+    violations = find_violations(tab.page)
+    assert [len(rule["nodes"]) for rule in violations if rule["id"] == "color-contrast"] == found
+    assert len(violations) == len(found)
 
 
 @pytest.mark.browser

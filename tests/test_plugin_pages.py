@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import Enter, Site, check_rules, check_width, picture, serve
+from tests.browser import Enter, Site, both_schemes, check_rules, check_width, picture, serve
 from webhook_ui.actors import Role
 
 pytest_plugins = ["tests.browser"]
@@ -51,19 +51,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_of_plugins_stand_in_the_navigation(enter: Enter, scheme: str) -> None:
-    page = enter("/", scheme=scheme, role=Role.viewer).page
+def test_pages_of_plugins_stand_in_the_navigation(enter: Enter) -> None:
+    page = enter("/", role=Role.viewer).page
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Odd board").click()
     expect(page.get_by_role("heading", name="Odd board")).to_be_visible()
     expect(page.get_by_text("Tally of the day: 7")).to_be_visible()
     assert page.url.endswith("/pages/odd/board")
-    picture(page, f"plugin-page-{scheme}")
+    for scheme in both_schemes(page):
+        picture(page, f"plugin-page-{scheme}")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Odd broken").click()
     expect(page.get_by_role("alert")).to_contain_text("The plugin odd raised LookupError: no figures.")
     expect(page.get_by_text("half of it")).to_have_count(0)
-    check_rules(page)
-    picture(page, f"plugin-page-broken-{scheme}")
+    for scheme in both_schemes(page):
+        check_rules(page)
+        picture(page, f"plugin-page-broken-{scheme}")
 
 
 @pytest.mark.browser

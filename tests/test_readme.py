@@ -44,6 +44,7 @@ def stranger(tmp_path: Path) -> Installation:
         (commands / name).write_text(f"#!/bin/sh\n{line}\n")
         (commands / name).chmod(0o755)
     made.environment["PATH"] = f"{commands}:{os.environ['PATH']}"
+    made.environment["PYTEST_ADDOPTS"] = "-p no:schemathesis -p no:hypothesispytest"  # which a stranger does not have
     return made
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlmodel import Session
 
-from tests.browser import Enter, Receiver, Site, check_rules, check_width, picture
+from tests.browser import Enter, Receiver, Site, both_schemes, check_rules, check_width, picture
 from tests.stored import set_lane
 from webhook_ui import times, webhooks
 from webhook_ui.actors import CLI, Role
@@ -131,15 +131,14 @@ def chart(page: Page, title: str) -> Locator:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, enter: Enter, scheme: str) -> None:
-    path = f"/health-{scheme}"
+def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, enter: Enter) -> None:
+    path = "/health"
     webhook_id = int(site.add("Billing ledger", url=receiver.url + path, retry_schedule=[3600]).id or 0)
     count_attempts(site, webhook_id)
     receiver.status = 503
     site.emit()
     receiver.wait_for(path)
-    page = enter(f"/webhooks/{webhook_id}?tab=health", scheme=scheme).page
+    page = enter(f"/webhooks/{webhook_id}?tab=health").page
     causes, codes = chart(page, "Error causes"), chart(page, "Response codes")
     expect(codes).to_contain_text("503 Service Unavailable")
     expect(causes).to_contain_text("Answered with an error")
@@ -151,32 +150,33 @@ def test_health_shows_what_fails_and_follows_it(site: Site, receiver: Receiver, 
     expect(codes).to_contain_text("200 OK")
     for label in ("p50", "p95", "p99"):
         expect(chart(page, "Latency").get_by_text(label, exact=True)).to_be_visible()
-    check_rules(page)
-    picture(page, f"health-{scheme}")
+    for scheme in both_schemes(page):
+        check_rules(page)
+        picture(page, f"health-{scheme}")
     for title, column in (("Sent and errors", "Sent"), ("Latency", "p95"), ("Error causes", "Class")):
         page.get_by_role("button", name=f"Table: {title}").click()
         shown = page.get_by_role("table", name=title)
         expect(shown.get_by_role("columnheader", name=column, exact=True)).to_be_visible()
     expect(page.get_by_role("table", name="Error causes").get_by_role("row").nth(1)).to_contain_text("http")
-    check_rules(page)
+    for _ in both_schemes(page):
+        check_rules(page)
     now = times.utcnow()
     down = {"breaker": "open", "reason": HOSTILE, "opened_at": now, "probe_at": now + timedelta(minutes=9, seconds=50)}
     set_lane(site.database, webhook_id, **down, probes=3, failing_since=now, disable_at=now + timedelta(days=4))
     site.change(webhook_id, description="so that the page looks again")
     page.get_by_role("button", name="Table: Error causes").click()
-    ways = over_time.get_by_role("link") if scheme == "light" else None
+    ways = over_time.get_by_role("link")
     for place, expected in ((causes, "error_class=http&"), (codes, "response_status=503&")):
         place.get_by_role("link", name=re.compile("503|error")).press("Enter")
         page.wait_for_url(re.compile(rf"/webhooks/{webhook_id}\?{expected}attempted_from="))
         expect(page.get_by_role("table", name="Deliveries").locator("tbody tr")).to_have_count(1)
         page.go_back()
-    if ways:
-        ways.first.focus()
-        page.keyboard.press("ArrowRight")
-        expect(ways.nth(1)).to_be_focused()
-        page.keyboard.press("Enter")
-        page.wait_for_url(re.compile(rf"/webhooks/{webhook_id}\?status=error&attempted_from=.*&attempted_to="))
-        page.go_back()
+    ways.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(ways.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(rf"/webhooks/{webhook_id}\?status=error&attempted_from=.*&attempted_to="))
+    page.go_back()
     for title in ("Sent and errors", "Latency", "Error causes"):
         page.get_by_role("button", name=f"Table: {title}").click()
     lane = chart(page, "Receiver")
@@ -248,11 +248,10 @@ def test_a_hidden_secret_is_copied_without_being_shown(site: Site, enter: Enter)
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_history_tells_who_changed_what_and_takes_it_back(site: Site, enter: Enter, scheme: str) -> None:
+def test_history_tells_who_changed_what_and_takes_it_back(site: Site, enter: Enter) -> None:
     webhook_id = int(site.add(headers={"x-key": "s3cret"}).id or 0)
     site.change(webhook_id, title=HOSTILE, url="http://127.0.0.1:9/other", headers={"x-key": "other s3cret"})
-    page = enter(f"/webhooks/{webhook_id}?tab=history", scheme=scheme).page
+    page = enter(f"/webhooks/{webhook_id}?tab=history").page
     lines = page.get_by_role("list", name="Changes").get_by_role("listitem")
     expect(lines).to_have_count(2)
     expect(lines.first).to_contain_text("The command line changed Title and URL")
@@ -264,8 +263,9 @@ def test_history_tells_who_changed_what_and_takes_it_back(site: Site, enter: Ent
     site.change(webhook_id, paused=True)
     expect(lines).to_have_count(3, timeout=2500)
     expect(lines.first).to_contain_text("paused the webhook")
-    check_rules(page)
-    picture(page, f"history-{scheme}")
+    for scheme in both_schemes(page):
+        check_rules(page)
+        picture(page, f"history-{scheme}")
     lines.nth(1).get_by_role("button", name="Undo").click()
     asked = page.get_by_role("alertdialog", name="Undo this change?")
     expect(asked).to_contain_text("Title and URL will be as before")
@@ -281,7 +281,8 @@ def test_history_tells_who_changed_what_and_takes_it_back(site: Site, enter: Ent
     for width in (1024, 400):
         page.set_viewport_size({"width": width, "height": 900})
         check_width(page)
-        picture(page, f"history-{width}-{scheme}")
+        for scheme in both_schemes(page):
+            picture(page, f"history-{width}-{scheme}")
 
 
 @pytest.mark.browser

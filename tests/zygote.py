@@ -5,9 +5,10 @@ So each process of pytest keeps one that has imported all of it and does nothing
 folder, environment and standard streams of its own, and runs the module as `python -m` does. It is a process like any
 other: it has a number, takes signals, and kill -9 ends it.
 
-What a fork cannot show is the start itself: the time it takes, what is imported, the interpreter's own options and how
-the command is found. The tests of that start the real thing (`Installation.run(..., really=True)` in test_cli, the
-shell's commands in test_readme and test_guide, the wheel in test_cli, the workers that `serve` starts itself).
+What a fork cannot show is the start itself (the time it takes, what is imported, the interpreter's own options, how the
+command is found) and what a password costs. The tests of that start the real thing (`Installation.run(...,
+really=True)` in test_cli, the shell's commands in test_readme and test_guide, the wheel in test_cli, the workers that
+`serve` starts itself).
 
     python -m tests.zygote FD    # as the tests start it: requests arrive at a socket, one after the other
 """
@@ -31,6 +32,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
+
+from tests.passwords import hash_cheaply
 
 ROOT = Path(__file__).parent.parent
 Stream = IO[Any] | int
@@ -191,6 +194,7 @@ def _become(request: bytes, streams: Sequence[int]) -> None:
 def _import_all() -> None:
     for name in ("psycopg", "uvicorn", "webhook_ui.app", "webhook_ui.cli"):
         importlib.import_module(name)
+    hash_cheaply()
 
 
 if __name__ == "__main__":
