@@ -570,6 +570,7 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
 def check_short_cut(page: Page) -> None:
     """A connection that comes back soon: the page goes on, nothing is loaded anew."""
     page.evaluate("window.here = true")
+    expect(page.get_by_role("button", name="Add webhook").first).to_be_visible()  # the page is there as a whole
     page.context.set_offline(True)
     page.evaluate("socket.io.engine.close()")
     expect(page.get_by_text("No connection to the server")).to_be_visible()
