@@ -93,9 +93,12 @@ class Activity:
         if (before.span, before.part) != (log.span, log.part):
             self._tab.begin(self._complete(), name="figures of a log")
 
-    async def refresh(self) -> None:
-        """Looks again at the rows; at the figures only now and then, but once more after the last news."""
-        await self._rows.refresh()
+    async def refresh(self, *, fresh: bool = True) -> None:
+        """Looks again at the rows; at the figures only now and then, but once more after the last news.
+
+        If not `fresh`, with what another tab has found after the same news.
+        """
+        await self._rows.refresh(fresh=fresh)
         now = times.utcnow()
         age = (now - self._counted_at).total_seconds() if self._counted_at else PICTURE_SECONDS
         if age >= PICTURE_SECONDS:

@@ -56,7 +56,7 @@ class DeliveriesPage:
     async def hear(self, changes: frozenset[Changed]) -> None:
         """Shows what has changed."""
         if any(change.kind in SHOWN for change in changes):
-            await self._activity.refresh()
+            await self._activity.refresh(fresh=False)
             await self._panel.refresh()
 
     def _moved(self, address: str) -> None:

@@ -109,14 +109,21 @@ class DeliveryLog:
         self._announce(0)
         self._frame(found)
 
-    async def refresh(self) -> None:
-        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts."""
+    async def refresh(self, *, fresh: bool = True) -> None:
+        """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts.
+
+        If not `fresh`, with what another tab has found after the same news.
+        """
         log, criteria, known = self._log, self._criteria, self._known
         if known is None:
             return
         shown = list(self._rows)
         first_page = not log.cursor
-        news = await self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page)
+        news = await self._tab.share(
+            ("log", criteria, tuple(shown), known, first_page),
+            lambda: self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page),
+            fresh=fresh,
+        )
         if log.part != self._log.part:
             return
         for row in news.shown:
@@ -124,18 +131,18 @@ class DeliveryLog:
         if not self._unknown(news.fresh):
             return
         may_move = first_page and not self._around.is_reading() and await self._at_top()
-        fresh = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
-        if not fresh or log.part != self._log.part:
+        rows = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
+        if not rows or log.part != self._log.part:
             return
         if may_move:
-            if self._place(fresh):  # the next page begins behind what is the last row now
+            if self._place(rows):  # the next page begins behind what is the last row now
                 self._next = paging.encode(min(self._rows))
                 self._say_searched(None)
             self._known = max(self._rows)
             self._announce(0)
             self._count_rows(more=self._next is not None)
         else:
-            self._announce(len(fresh))
+            self._announce(len(rows))
 
     def _unknown(self, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
         return [row for row in rows if key_of(row) not in self._rows]

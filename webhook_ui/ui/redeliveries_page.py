@@ -52,7 +52,7 @@ async def count_in(shell: Shell, tab: Tab) -> None:
 
     async def look(changes: frozenset[Changed]) -> None:
         if any(change.kind in (Kind.redelivery, Kind.anything) for change in changes):
-            count = await tab.read(history.count_at_work)
+            count = await tab.share("redeliveries counted", lambda: tab.read(history.count_at_work))
             shell.set_count(PATH, count or None)
 
     tab.follow(shell.content, look)

@@ -66,7 +66,7 @@ class StopBar:
     async def _look(self, changes: frozenset[Changed]) -> None:
         many = any(change.kind is Kind.webhook and change.webhook_id is None for change in changes)
         if many or any(change.kind is Kind.anything for change in changes):
-            state = await self._tab.read(sending.state)
+            state = await self._tab.share("sending", lambda: self._tab.read(sending.state))
             if state != self._state:
                 await self._refresh()
 

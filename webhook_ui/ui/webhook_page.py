@@ -69,7 +69,9 @@ class _View:
         """Shows what has changed, if anything of this webhook has."""
         if not any(self._concerns(change) for change in changes):
             return
-        seen = await self._tab.read(look, self._webhook_id)
+        seen = await self._tab.share(
+            ("webhook", self._webhook_id, self._tab.language), lambda: self._tab.read(look, self._webhook_id)
+        )
         alive = seen is not None and seen.row.webhook.deleted_at is None
         if alive != (self._page is not None):
             await self.build(seen, f"/webhooks/{self._webhook_id}")
@@ -192,7 +194,7 @@ class _Page:
         self._header.show(row, seen.trouble)
         if self._activity:
             self._activity.know(row.webhook)
-            await self._activity.refresh()
+            await self._activity.refresh(fresh=False)
         await self._panel.refresh()
         if self._section:
             await self._section.renew(row)
