@@ -130,6 +130,27 @@ async def test_answers_wait_for_others_but_not_where_a_lane_waits_for_them(
         await running
 
 
+async def test_an_event_loop_that_rings_early_leaves_no_answer_lying(
+    database: Database, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is not ours, and uvloop's counts whole milliseconds."""
+    monkeypatch.setattr(dispatcher_module, "GATHER_SECONDS", 0.2)
+    monkeypatch.setattr(dispatcher_module, "TICK_SECONDS", 3600.0)
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+    webhook_id = add_webhook(database)
+    dispatcher, sender = make(database, sent)
+    async with sender:
+        running = asyncio.create_task(dispatcher.run())
+        due = frozenset({Changed(Kind.delivery, webhook_id)})
+        await until(lambda: database.writing.rider is not None and database.writing.rider.wants(due))
+        monkeypatch.setattr(loop, "call_later", lambda delay, *what: call_later(delay * 0.9, *what))
+        event_id = await asyncio.to_thread(emit, database)
+        await until(lambda: delivery(database, webhook_id, event_id).closed == "sent")
+        await dispatcher.stop(grace=5)
+        await running
+
+
 async def test_after_lanes_in_which_nothing_is_due_those_behind_them_are_looked_at(
     sqlite_url: sa.URL, sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from tests.conftest import KEY
@@ -17,6 +18,12 @@ from webhook_ui.election import Election
 from webhook_ui.outage import Outage
 from webhook_ui.sealing import FernetSealer
 from webhook_ui.watch import Watch
+
+
+@pytest.fixture(autouse=True)
+def lines_can_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that has logged something keeps to where it did."""
+    monkeypatch.setattr(outage, "log", structlog.get_logger())
 
 
 def test_it_is_said_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:

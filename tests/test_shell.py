@@ -539,6 +539,7 @@ def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> N
         dialog.get_by_role("button", name="More: headers").click()
         dialog.get_by_role("combobox", name="Signature").click()
         page.get_by_role("option", name="ed25519").click()
+        expect(dialog.locator("[data-draft=signer]")).to_contain_text("ed25519")  # chosen is what the server has heard
 
         site.installation.running[-1].kill()
         banner = page.get_by_text("No connection to the server. What you typed is kept")

@@ -71,7 +71,7 @@ class Dispatcher:
         self._apart = False  # what is in flight are suspects
         self._careful = 0  # so many answers are settled one by one
         self._discover, self._discovered_at = True, float("-inf")
-        self._turned_at = self._gathered_since = float("-inf")
+        self._turned_at, self._gathering = float("-inf"), False
         self._moment: tuple[datetime, float] | None = None  # the database's time, and when that was
         self._woken, self._stop, self._over = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tally = Tally()
@@ -281,10 +281,14 @@ class Dispatcher:
         in_haste = self._stop.is_set() or self._careful or any(one.claimed.narrow for one in answers)
         if left <= 0 or in_haste or len(answers) > self._settings.concurrency // 4:
             return False
-        if self._loop is not None and self._gathered_since != self._turned_at:
-            self._gathered_since = self._turned_at
-            self._loop.call_later(left, self.wake)
+        if self._loop is not None and not self._gathering:
+            self._gathering = True
+            self._loop.call_later(left, self._end_gathering)
         return True
+
+    def _end_gathering(self) -> None:
+        self._gathering = False  # an event loop may ring a little early, by a clock of its own: then it is set again
+        self.wake()
 
     def _take_back(self, plan: Plan, error: BaseException) -> None:
         """The turn failed: what it was to record is still to be recorded.
