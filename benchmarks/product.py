@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from benchmarks import gauges
-from webhook_ui import accounts, app, settings, webhooks, workers
+from webhook_ui import accounts, app, collector, settings, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.app import Core
 from webhook_ui.host import MAX_BATCH, Emission
@@ -86,7 +86,7 @@ class Installation:
         with (self.folder / "log").open("a") as log:
             with redirect_stderr(log):  # where the product's logging is bound to when it is set up
                 core = app.build(settings.load(**self.settings))
-            workers.settle_in()  # as every server does
+            collector.settle_in()  # as every server does
             try:
                 yield core
             finally:

@@ -21,6 +21,7 @@ from webhook_ui import (
     accounts,
     api,
     builtin,
+    collector,
     door,
     duties,
     logs,
@@ -255,7 +256,7 @@ def serve(settings: Settings, *, beside: int | None, watching: bool = False) -> 
         _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
-        workers.settle_in()
+        collector.settle_in()
         with workers.beside(settings, beside or 0, [RELOAD] if watching else []):
             config = uvicorn.Config(
                 app,
@@ -275,7 +276,7 @@ def work(settings: Settings, *, attached: bool = False, watching: bool = False) 
     if attached:
         workers.follow_parent()
     core = build(settings, watching=watching)
-    workers.settle_in()
+    collector.settle_in()
     try:
         asyncio.run(_work(core))
     finally:

@@ -1,6 +1,5 @@
 """Dispatcher processes beside the web process: kept alive, told to stop, and never left behind."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -18,7 +17,6 @@ from webhook_ui.settings import PREFIX, Settings
 STOP_GRACE = 10.0  # seconds that attempts in flight get when a process is asked to stop
 RECORD_GRACE = 5.0  # seconds more to record what came of them; then it is ended
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds before a worker that died is started again
-SWITCH_SECONDS = 0.001
 STEADY = 60.0  # seconds after which a worker counts as having started well
 
 log = structlog.get_logger()
@@ -37,19 +35,6 @@ def on_stop(stop: Callable[[], object]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, first)
-
-
-def settle_in() -> None:
-    """What a process has built up to now stays to its end: the garbage collector need not look through it again.
-
-    That, and looking less often, saves a tenth of a dispatcher's time. What is young is looked through in small
-    portions, and all that is open in the dashboard seldom: meanwhile everything stands still. And whoever waits for the
-    interpreter gets it after a millisecond, not five: the writing thread has to ask for it again after each statement.
-    """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 3, 30)
 
 
 def leave(_number: int = 0, _frame: FrameType | None = None) -> None:

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
-from webhook_ui import languages
+from webhook_ui import collector, languages
 from webhook_ui.changes import Changed
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.languages import tr
@@ -47,6 +47,7 @@ WHY = ("What is wrong", "/triggers")
 log = structlog.get_logger()
 
 RECONNECT_SECONDS = 45.0
+BUILT_SECONDS = 1.0  # until a page is there, with what comes after its frame
 RESPONSE_SECONDS = 30.0  # building takes tenths of a second; on a machine that has no time for it, slow is not broken
 FRAME_SECONDS = 0.5  # how long the frame waits for what the database says before it is sent without
 
@@ -136,6 +137,7 @@ async def _root(services: Services) -> None:
             show_404=True,
         )
         _follow_plugins(tab, shell, commands, pages)
+    asyncio.get_running_loop().call_later(BUILT_SECONDS, collector.page_built)
     joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
     await asyncio.wait([joining], timeout=FRAME_SECONDS)
 
