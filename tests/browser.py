@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT as AXE
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Request, expect, sync_playwright
 from sqlmodel import Session
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
@@ -238,8 +238,13 @@ class Profile:
         opener.goto(f"{server}/healthz")
         return cls(zone, locale, context, opener)
 
-    def new_window(self) -> Page:
-        """An empty one that knows nothing of the one that opened it."""
+    def new_window(self) -> Page | None:
+        """An empty one that knows nothing of the one that opened it; None if the process is gone, and all with it."""
+        try:
+            self.opener.evaluate("1")
+        except Error:
+            self.context.close()
+            return None
         with self.context.expect_page() as opened:
             self.opener.evaluate("() => { open('about:blank').opener = null }")
         return opened.value
@@ -319,11 +324,14 @@ def enter(chromium: Browser, site: Site, profiles: Profiles) -> Iterator[Enter]:
         motion: bool = False,
     ) -> Visitor:
         idle = profiles[zone, locale]
-        profile = idle.pop() if idle else Profile.of(chromium, site.url, zone=zone, locale=locale)
+        window: Page | None = None
+        while window is None:  # a process that draws may have crashed since it was used
+            profile = idle.pop() if idle else Profile.of(chromium, site.url, zone=zone, locale=locale)
+            window = profile.new_window()
         if role is not None:
             site.let_in(profile.context, role)
             profile.context.add_cookies([{"name": "webhook_ui_tz", "value": zone, "url": site.url}])
-        visitor = Visitor(site, profile.context, profile.new_window())
+        visitor = Visitor(site, profile.context, window)
         visitor.page.set_viewport_size({"width": width, "height": height})
         visitor.page.emulate_media(color_scheme=scheme, reduced_motion="no-preference" if motion else "reduce")
         visitor.watch()

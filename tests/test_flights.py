@@ -206,7 +206,6 @@ async def test_with_plenty_in_stock_a_turn_waits_for_answers(full: Flights, far:
 async def test_with_many_answers_no_turn_waits(full: Flights, far: Far) -> None:
     far.answer(2, 3)
     await let_fly(lambda: 5 in far.arrived)
-    assert full._stocked == 2, "enough"
     await asyncio.wait_for(full.gather(60), 5)
 
 

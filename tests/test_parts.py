@@ -79,7 +79,9 @@ class Tab:
         self.base = base
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.page: Page = profile.new_window()
+        window = profile.new_window()
+        assert window is not None, "the process that draws has crashed"
+        self.page: Page = window
         self.page.set_viewport_size({"width": width, "height": 820})
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         self.page.on("request", lambda request: self.asked.append(request.url))
