@@ -1,5 +1,6 @@
 """Takes the README's pictures from a running server with sample webhooks: `python docs/take_pictures.py`."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 from tests.processes import Installation, add_webhook, payload, receiver  # noqa: E402 - found by the line above
 
 CHROMIUM = {
-    "executable_path": "/usr/bin/chromium",
+    "executable_path": shutil.which("chromium") or shutil.which("chromium-headless-shell"),
     "args": ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
 }
 EMAIL, PASSWORD = "dana@acme.example", "correct horse battery"
