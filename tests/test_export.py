@@ -130,7 +130,8 @@ async def test_an_export_that_breaks_off_says_so_and_does_not_end(database: Data
         sent.append(message)
 
     path = f"/export/deliveries.{ending}"
-    await Starlette(routes=export.routes(Failing(database, 3)))(scope_of(path), receive, send)  # type: ignore[arg-type]  # a stand-in
+    failing: Any = Failing(database, 3)
+    await Starlette(routes=export.routes(failing))(scope_of(path), receive, send)
     assert sent[0]["status"] == 200
     assert b"The export broke off here and is not complete: The database did not answer." in sent[-1]["body"]
     assert all(message["more_body"] for message in sent[1:])
@@ -170,7 +171,7 @@ async def test_no_transaction_is_held_between_pages(database: Database) -> None:
 async def test_a_file_is_read_no_quicker_than_it_is_taken(database: Database) -> None:
     """However many rows there are, no more than one page of them is in memory."""
     fill(database)
-    counted = Counting(database)
+    counted: Any = Counting(database)
     portions: list[int] = []
 
     async def receive() -> Any:
@@ -181,6 +182,6 @@ async def test_a_file_is_read_no_quicker_than_it_is_taken(database: Database) ->
             portions.append(message["body"].count(b"\n"))
             assert counted.reads == len(portions), "a page was read before the one before it was taken"
 
-    await Starlette(routes=export.routes(counted))(scope_of("/export/deliveries.ndjson"), receive, take)  # type: ignore[arg-type]  # a stand-in
+    await Starlette(routes=export.routes(counted))(scope_of("/export/deliveries.ndjson"), receive, take)
     assert max(portions) == export_lists.PER_PAGE
     assert len(portions) == -(-sum(portions) // export_lists.PER_PAGE) > 3

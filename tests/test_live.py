@@ -48,8 +48,9 @@ def running(live: Live) -> Iterator[None]:
 
 
 async def test_a_page_is_told_twice_a_second_at_most_and_of_everything(announcer: Announcer) -> None:
-    live, page = Live(announcer), Page()
-    live.follow(page, page.look)  # type: ignore[arg-type]  # a stand-in for an element
+    live = Live(announcer)
+    page: Any = Page()
+    live.follow(page, page.look)
     told: list[tuple[float, Any]] = []
     with running(live):
         for number in range(3):
@@ -75,11 +76,12 @@ async def announce(announcer: Announcer, *, first: int) -> None:
 
 
 async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announcer) -> None:
-    live, page = Live(announcer), Page()
+    live = Live(announcer)
+    page: Any = Page()
     page.client.has_socket_connection = False
-    live.follow(page, page.look)  # type: ignore[arg-type]  # a stand-in for an element
-    seen = Page()
-    live.follow(seen, seen.look)  # type: ignore[arg-type]  # a stand-in for an element
+    live.follow(page, page.look)
+    seen: Any = Page()
+    live.follow(seen, seen.look)
     with running(live):
         await asyncio.sleep(0)
         announcer.announce([Changed(Kind.webhook, webhook_id=7)])

@@ -693,7 +693,7 @@ def test_it_can_be_read_by_everybody_and_on_every_screen(site: Site, receiver: R
     receiver.wait_for(path, 2)
     visitor = enter(f"/webhooks/{webhook_id}")
     page = visitor.page
-    expect(rows(page).first).to_contain_text("503")
+    expect(rows(page).first).to_contain_text("503", timeout=2500)
     views = {
         "webhook": f"/webhooks/{webhook_id}",
         "webhook-settings": f"/webhooks/{webhook_id}?tab=settings",

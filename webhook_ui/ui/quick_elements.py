@@ -15,14 +15,15 @@ from nicegui.style import Style
 
 _Handlers = list[tuple[Callable[..., Any], bool]]
 _KINDS: tuple[type[Any], ...] = (Classes, Style, Props)
+_collection: type[Any] = ObservableCollection
 
-_make = ObservableCollection.__init__
-_others: Callable[[Any], _Handlers] = vars(ObservableCollection)["_change_handlers_with_args"].fget
+_make = _collection.__init__
+_others: Callable[[Any], _Handlers] = vars(_collection)["_change_handlers_with_args"].fget
 
 
 def install() -> None:
     """Once a process, before the first page; a second time changes nothing."""
-    ObservableCollection.__init__ = _make_without_itself  # type: ignore[method-assign]
+    _collection.__init__ = _make_without_itself
     for kind in _KINDS:
         kind._change_handlers_with_args = property(_handlers)
 
