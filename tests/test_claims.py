@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -109,10 +110,11 @@ def test_seats_are_shared_among_lanes(database: Database) -> None:
         emit(database)
     for trigger in ("user.deleted", "order.paid"):
         emit(database, trigger, now=at(1))
-    taken = Counter(one.webhook_id for one in Worker(database).claim(at(2), seats=12).deliveries)
+    worker = Worker(database)
+    taken = Counter(one.webhook_id for one in worker.claim(at(2), seats=12).deliveries)
     assert [taken[one] for one in quiet] == [1, 1]
     assert taken[loud] <= 10
-    assert Counter(one.webhook_id for one in Worker(database).claim(at(2), seats=64).deliveries) == {loud: 16}
+    assert Counter(one.webhook_id for one in worker.claim(at(2), seats=64).deliveries) == {loud: 16}
 
 
 def test_lanes_with_the_fewest_in_flight_come_first(database: Database) -> None:
@@ -247,7 +249,18 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
             worker.settle(*found, *(settlement(one, answer(200)) for one in late), now=at(123))
             assert worker.claim(at(200), seats=8, seats_per_webhook=1).deliveries
         plans = {text: plan(database, text) for text in statements}
-    for name in ("_CLAIM", "_CLAIM_ONES", "_HEAD", "_OLDEST", "_SETTLE", "_NEXT", "_NEXT_HEAD", "_EVENTS"):
+    for name in (
+        "_CLAIM",
+        "_CLAIM_ONES",
+        "_HEAD",
+        "_OLDEST",
+        "_MARKED",
+        "_HELD",
+        "_SETTLE",
+        "_NEXT",
+        "_NEXT_HEAD",
+        "_EVENTS",
+    ):
         statement = getattr(store_sqlite, name)
         assert any(as_pattern(statement).fullmatch(text) for text in statements), f"{name} was not looked at"
     assert sum("webhook_ui_delivery" in text for text in plans) > 12
@@ -256,6 +269,39 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
             # the index over what was lost holds next to nothing, so it may be read whole
             assert not GROWING.match(step) or "ix_webhook_ui_delivery_lost" in step, f"{step}: {text}"
             assert not step.endswith("USING PRIMARY KEY (webhook_id=?)"), f"reads what is over as well: {text}"
+
+
+def test_plans_that_postgresql_made_while_its_tables_were_empty_read_none_of_them_whole_later(
+    postgres_url: sa.URL,
+) -> None:
+    with closing(Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
+        add_webhook(database)
+        worker = Worker(database)
+        for _ in range(400):
+            emit(database)
+
+        def deliver() -> None:
+            found = [settlement(one, answer(200)) for one in worker.claim(at(1), seats=16).deliveries]
+            assert len(worker.settle(*found, now=at(2))) == 16
+
+        for _ in range(12):  # the driver has its statements prepared by then, and the server keeps their plans
+            deliver()
+        before = read_whole(postgres_url, database)
+        for _ in range(12):
+            deliver()
+        assert read_whole(postgres_url, database) == before
+
+
+def read_whole(url: sa.URL, database: Database) -> dict[str, int]:
+    """How many rows were met so far by reading tables from end to end, as PostgreSQL counts it."""
+    database.write_now(lambda session: session.connection().exec_driver_sql("SELECT pg_stat_force_next_flush()"))
+    tables = "('webhook_ui_delivery', 'webhook_ui_event', 'webhook_ui_attempt', 'webhook_ui_statistics')"
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as connection:
+        found = connection.execute(
+            f"SELECT relname, seq_tup_read FROM pg_stat_user_tables WHERE relname IN {tables}"
+        ).fetchall()
+    return {name: rows for name, rows in found if rows}
 
 
 # a step that reads one of the tables whole that hold what is over

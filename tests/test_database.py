@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +24,7 @@ from sqlmodel import Session
 from tests.conftest import KEY
 from tests.stored import NOW, OPERATOR, RULES, add_webhook, emit, fields
 from webhook_ui import database as database_module
-from webhook_ui import sealing, storage, times, webhooks
+from webhook_ui import sealing, storage, times, webhooks, writing
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import Database, moment, note, read_notice, write_notice
 from webhook_ui.errors import Unavailable, UsageError
@@ -201,8 +202,6 @@ def test_what_failed_announces_nothing(database: Database) -> None:
 
 
 def test_postgresql_tells_other_processes(postgres_url: sa.URL) -> None:
-    import psycopg
-
     database = Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))
     url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(database), psycopg.connect(url, autocommit=True) as connection:
@@ -211,6 +210,37 @@ def test_postgresql_tells_other_processes(postgres_url: sa.URL) -> None:
         database.write_now(lambda session: note(session, Changed(Kind.event)))
         heard = [one.payload for one in connection.notifies(timeout=10, stop_after=1)]
     assert [read_notice(one) for one in heard] == [(database.origin, {Changed(Kind.event)})]
+
+
+def test_others_hear_of_attempts_now_and_then_and_of_all_else_at_once(
+    postgres_url: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))
+    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(database), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"LISTEN {database_module.CHANNEL}")
+
+        def write(*changes: Changed) -> None:
+            database.write_now(lambda session: note(session, *changes))
+
+        def hear() -> set[Changed]:
+            [one] = connection.notifies(timeout=10, stop_after=1)
+            return read_notice(one.payload)[1]
+
+        write(Changed(Kind.attempt, 1))
+        assert hear() == {Changed(Kind.attempt, 1)}, "the first of them at once"
+        monkeypatch.setattr(writing, "NOTICE_SECONDS", 3600)
+        write(Changed(Kind.attempt, 2))
+        write(Changed(Kind.attempt, 3))
+        write(Changed(Kind.delivery, 4))
+        assert hear() == {Changed(Kind.attempt, 2), Changed(Kind.attempt, 3), Changed(Kind.delivery, 4)}
+        monkeypatch.setattr(writing, "NOTICE_SECONDS", 0.2)
+        write(Changed(Kind.attempt, 5))
+        assert hear() == {Changed(Kind.attempt, 5)}, "without anything else to write"
+        monkeypatch.setattr(writing, "NOTICE_SECONDS", 3600)
+        write(Changed(Kind.attempt, 6))
+        database.close()
+        assert hear() == {Changed(Kind.attempt, 6)}, "nothing is left untold at the end"
 
 
 def test_a_notice_says_what_changed_or_that_it_may_be_anything() -> None:
@@ -484,6 +514,20 @@ def test_the_clock_goes_on_within_a_transaction(database: Database) -> None:
 
     first, second = database.write_now(twice)
     assert second > first, "a long group must not hand out leases that are old already"
+
+
+def test_postgresqls_clock_is_read_now_and_then(postgres_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))
+    with closing(database):
+        asked: list[str] = []
+        sa.event.listen(database.writer, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        moments = [database.write_now(moment) for _ in range(20)]
+        assert moments == sorted(moments)
+        assert len([text for text in asked if "clock_timestamp" in text]) < 20
+        monkeypatch.setattr(database_module, "READ_AGAIN_SECONDS", 0)
+        asked.clear()
+        database.write_now(moment)
+        assert [text for text in asked if "clock_timestamp" in text]
 
 
 # --- secrets

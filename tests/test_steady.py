@@ -67,3 +67,26 @@ def test_a_jump_forward_ends_a_jump_back(read: Read) -> None:
     read(10, -3590)
     assert read(11, 11)[1] >= at(9)
     assert read(12, 12)[1] == at(12)
+
+
+def test_between_readings_it_goes_on_by_itself(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SteadyClock().recent(1) is None, "it was never read"
+    clock, _ = read(0, 0)
+    monkeypatch.setattr(steady, "elapsed", lambda: 1000.25)
+    assert clock.recent(0.5) == at(0.25)
+    monkeypatch.setattr(steady, "elapsed", lambda: 1000.5)
+    assert clock.recent(0.5) is None, "that reading is too old"
+
+
+def test_while_it_waits_for_the_wall_clock_each_moment_is_read(read: Read) -> None:
+    read(0, 0)
+    clock, _ = read(10, -3590)
+    assert clock.recent(0.5) is None
+
+
+def test_what_it_said_between_readings_is_not_taken_back(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, _ = read(0, 0)
+    monkeypatch.setattr(steady, "elapsed", lambda: 1000.4)
+    said = clock.recent(0.5)
+    assert said == at(0.4)
+    assert read(0.41, 0.39)[1] >= said, "the wall clock is a little behind"

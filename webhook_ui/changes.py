@@ -35,6 +35,11 @@ class Changed(NamedTuple):
     webhook_id: int | None = None
 
 
+def may_wait(changes: Iterable[Changed]) -> bool:
+    """Whether nobody acts on these: attempts are only shown."""
+    return all(change.kind is Kind.attempt for change in changes)
+
+
 Subscriber = Callable[[frozenset[Changed]], None]
 
 

@@ -26,6 +26,7 @@ READERS = 4
 BUSY_SECONDS = 5
 # a worker that was stopped within a transaction holds its rows so long: no longer than it would hold a claim by the
 # usual lease, and far longer than any code of ours pauses between two statements
+READ_AGAIN_SECONDS = 0.5  # between readings of PostgreSQL's clock, this machine counts
 IDLE_SECONDS = 60.0
 LONGEST_LOG = (
     16_384  # pages of SQLite's log before a commit has to empty it: `watch` does so sooner, beside the commits
@@ -53,6 +54,9 @@ def moment(session: Session) -> datetime:
     steady: SteadyClock = connection.dialect.steady  # type: ignore[attr-defined]  # hung there by Database
     if connection.dialect.name == "sqlite":
         return steady.read(times.utcnow())
+    recent = steady.recent(READ_AGAIN_SECONDS)
+    if recent is not None:
+        return recent
     return steady.read(times.check(connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()))
 
 
@@ -168,6 +172,8 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
         options = f"-c timezone=utc {SERVER_ALIVE}"
         if size == 1:  # the writer
             options += f" -c idle_in_transaction_session_timeout={round(IDLE_SECONDS * 1000)}"
+            # plans are made while tables are small and kept while they grow
+            options += " -c enable_seqscan=off"
         engine = sa.create_engine(
             url,
             connect_args={"options": options, "connect_timeout": BUSY_SECONDS, **ALIVE},

@@ -31,7 +31,8 @@ class SteadyClock:
     def __init__(self) -> None:
         self.jumped_forward_at = float("-inf")  # by `elapsed`
         self._lock = threading.Lock()
-        self._last: tuple[datetime, float] | None = None
+        self._last: tuple[datetime, float] | None = None  # what was said last, and when that was by `elapsed`
+        self._read_at = float("-inf")
         self._is_ahead = False
 
     def read(self, wall: datetime) -> datetime:
@@ -43,6 +44,17 @@ class SteadyClock:
             else:
                 before, since = self._last
                 now = self._follow(wall, before, passed - since, passed)
+            self._last, self._read_at = (now, passed), passed
+            return now
+
+    def recent(self, seconds: float) -> datetime | None:
+        """The present moment, by a reading that is not older than that; None if there is none to go by."""
+        with self._lock:
+            passed = elapsed()
+            if self._last is None or self._is_ahead or passed - self._read_at >= seconds:
+                return None
+            before, since = self._last
+            now = before + timedelta(seconds=passed - since)
             self._last = now, passed
             return now
 

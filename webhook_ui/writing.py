@@ -19,10 +19,11 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
-from webhook_ui.changes import Changed
+from webhook_ui.changes import Changed, may_wait
 from webhook_ui.errors import Unavailable
 
 GROUP = 256  # jobs in one transaction at the most
+NOTICE_SECONDS = 0.1  # other processes hear of what is only shown not more often
 FRESH_SECONDS = 1.0  # a connection that has lain longer goes by the pool, which looks whether it is still alive
 # internal: a PostgreSQL that only reads, after a failover for example; timeout: all connections are taken
 AWAY = (OperationalError, InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError)
@@ -58,8 +59,8 @@ _Outcome = tuple[_Job, Any, Exception | None]  # what it returned, or why it fai
 
 
 class Writer:
-    """Writes by way of `engine`. After each commit `notify` tells other processes of the changes, over the same
-    connection, and `announce` this one. `rider` may be set at any time.
+    """Writes by way of `engine`. After each commit `announce` tells this process of the changes, and `notify` others,
+    over the same connection; of what is only shown they hear a few times a second. `rider` may be set at any time.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class Writer:
         self._engine, self._announce, self._notify = engine, announce, notify
         self._connection: Connection | None = None
         self._used_at = float("-inf")
+        self._untold: set[Changed] = set()
+        self._told_at = float("-inf")
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -100,7 +103,7 @@ class Writer:
             thread.join()
 
     def _write_groups(self) -> None:
-        while (first := self._jobs.get()) is not None:
+        while (first := self._next_job()) is not None:
             group = [first]
             while len(group) < GROUP and not self._jobs.empty():
                 job = self._jobs.get()
@@ -109,7 +112,16 @@ class Writer:
                     break
                 group.append(job)
             self._write_group([job for job in group if job.future.set_running_or_notify_cancel()])
+        self._tell_untold()
         self._let_go()
+
+    def _next_job(self) -> _Job | None:
+        if self._untold:
+            try:
+                return self._jobs.get(timeout=max(self._told_at + NOTICE_SECONDS - time.monotonic(), 0))
+            except queue.Empty:
+                self._tell_untold()
+        return self._jobs.get()
 
     def _write_group(self, group: list[_Job]) -> None:
         changes: set[Changed] = set()
@@ -152,7 +164,16 @@ class Writer:
         return outcomes
 
     def _tell_others(self, changes: set[Changed]) -> None:
+        if self._notify is None:
+            return
+        self._untold |= changes
+        if not may_wait(changes) or time.monotonic() - self._told_at >= NOTICE_SECONDS:
+            self._tell_untold()
+
+    def _tell_untold(self) -> None:
+        changes, self._untold = self._untold, set()
         if changes and self._notify is not None and self._connection is not None:
+            self._told_at = time.monotonic()
             try:
                 self._notify(self._connection, changes)
             except DBAPIError:  # their tickers cover it

@@ -56,7 +56,7 @@ class Claims:
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """In whose name and until when something is claimed at `now`.
+    """Until when something is claimed at `now`; `token` stands for this claim and no other.
 
     Without `reclaim`, leases that seem to be over are not believed: the clock has just jumped.
     """

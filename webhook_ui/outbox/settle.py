@@ -7,7 +7,6 @@ it changes nothing, except that its attempt is kept as late, and a late success 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -136,19 +135,15 @@ def _attempt(one: Settlement, *, late: bool) -> AttemptRow:
         answer.duration_ms,
         "error" if failure else "sent",
         one.url,
-        _json(one.request_headers),
+        one.request_headers,
         one.request_body,
         answer.response_status,
-        _json(answer.response_headers),
+        answer.response_headers,
         answer.response_body,
         failure.kind.value if failure else None,
         failure.message if failure else None,
-        _json(answer.timings),
+        answer.timings,
     )
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _still_there(connection: Connection, late: Sequence[Settlement]) -> set[int]:

@@ -8,7 +8,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import msgspec
 from sqlalchemy.engine import Connection
+
+from webhook_ui.wire import Headers, Timings
 
 Key = tuple[int, int]  # webhook id, event id
 
@@ -46,7 +49,7 @@ class ClaimedRow(NamedTuple):
     payload: str
 
 
-class EventRow(NamedTuple):
+class EventRow(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An event to be stored."""
 
     id: int
@@ -58,7 +61,7 @@ class EventRow(NamedTuple):
     actor: str
 
 
-class DeliveryRow(NamedTuple):
+class DeliveryRow(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A delivery to be stored."""
 
     webhook_id: int
@@ -68,7 +71,7 @@ class DeliveryRow(NamedTuple):
     created_at: datetime
 
 
-class SettledRow(NamedTuple):
+class SettledRow(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The new state of a delivery, if `claim` still holds it."""
 
     webhook_id: int
@@ -82,8 +85,8 @@ class SettledRow(NamedTuple):
     updated_at: datetime
 
 
-class AttemptRow(NamedTuple):
-    """An attempt to be stored; headers and timings are JSON texts."""
+class AttemptRow(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An attempt to be stored; its headers and timings are stored as JSON."""
 
     webhook_id: int
     event_id: int
@@ -94,14 +97,14 @@ class AttemptRow(NamedTuple):
     duration_ms: float
     status: str
     url: str
-    request_headers: str
+    request_headers: Headers
     request_body: str | None
     response_status: int | None
-    response_headers: str
+    response_headers: Headers
     response_body: str
     error_class: str | None
     error_message: str | None
-    timings: str
+    timings: Timings
 
 
 class StatisticsRow(NamedTuple):
@@ -201,7 +204,7 @@ DELIVERY = (
     'INSERT INTO webhook_ui_delivery (webhook_id, event_id, "trigger", status, due_at, round, tries, losses, test,'
     " created_at, updated_at)"
 )
-ATTEMPT = f"INSERT INTO webhook_ui_attempt ({', '.join(AttemptRow._fields)})"
+ATTEMPT = f"INSERT INTO webhook_ui_attempt ({', '.join(AttemptRow.__struct_fields__)})"
 # one that was stored already, by a commit whose answer was lost, stays as it is
 ATTEMPT_ONCE = "ON CONFLICT (webhook_id, event_id, id) DO NOTHING"
 LANES = (

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import psycopg
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 
 from webhook_ui.outbox.store import (
     ATTEMPT,
@@ -26,52 +28,47 @@ from webhook_ui.outbox.store import (
     StatisticsRow,
 )
 
-_JSON_COLUMNS = ("request_headers", "response_headers", "timings")
-
 
 class PostgresqlStore:
     """What `Store` promises, each in one round trip."""
 
     def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
-        connection.exec_driver_sql(_ADD_EVENTS, (_records(rows),))
+        _run(connection, _ADD_EVENTS, (_records(rows),))
 
     def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
-        connection.exec_driver_sql(_ADD_DELIVERIES, (_records(rows),))
+        _run(connection, _ADD_DELIVERIES, (_records(rows),))
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
-        raw = [
-            one._asdict() | {name: msgspec.Raw(getattr(one, name).encode()) for name in _JSON_COLUMNS} for one in rows
-        ]
-        connection.exec_driver_sql(_ADD_ATTEMPTS, (_json(raw),))
+        _run(connection, _ADD_ATTEMPTS, (_records(rows),))
 
     def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
-        connection.exec_driver_sql(_ADD_STATISTICS, _columns(rows))
+        _run(connection, _ADD_STATISTICS, _columns(rows))
 
     def latencies(
         self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
     ) -> dict[tuple[int, datetime], str]:
-        found = connection.exec_driver_sql(_LATENCIES, (dispatcher, list(minutes), list(webhook_ids)))
-        return {(webhook_id, minute): latency for webhook_id, minute, latency in found.all()}
+        found = _rows(connection, _LATENCIES, (dispatcher, list(minutes), list(webhook_ids)))
+        return {(webhook_id, minute): latency for webhook_id, minute, latency in found}
 
     def listeners(
         self, connection: Connection, patterns: Sequence[str], tenant: str | None
     ) -> list[tuple[int, str | None]]:
-        found = connection.exec_driver_sql(_LISTENERS, (list(patterns), tenant))
-        return [(row[0], row[1]) for row in found.all()]
+        found = _rows(connection, _LISTENERS, (list(patterns), tenant))
+        return [(row[0], row[1]) for row in found]
 
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        found = connection.exec_driver_sql(_LANES, (list(webhook_ids),))
-        return [LaneRow(*one) for one in found.all()]
+        found = _rows(connection, _LANES, (list(webhook_ids),))
+        return [LaneRow(*one) for one in found]
 
     def lanes_to_judge(
         self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
     ) -> list[LaneRow]:
-        found = connection.exec_driver_sql(_TO_JUDGE, (list(webhook_ids), list(failed)))
-        return [LaneRow(*one) for one in found.all()]
+        found = _rows(connection, _TO_JUDGE, (list(webhook_ids), list(failed)))
+        return [LaneRow(*one) for one in found]
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        found = connection.exec_driver_sql(_LOCK_LANES, (list(webhook_ids),))
-        return [LaneRow(*one) for one in found.all()]
+        found = _rows(connection, _LOCK_LANES, (list(webhook_ids),))
+        return [LaneRow(*one) for one in found]
 
     def claim(
         self,
@@ -87,7 +84,7 @@ class PostgresqlStore:
             return []
         webhook_ids, counts = zip(*wanted, strict=True)
         values = (list(webhook_ids), list(counts), now, reclaim, token, lease_until)
-        return [ClaimedRow(*one) for one in connection.exec_driver_sql(_CLAIM, values).all()]
+        return [ClaimedRow(*one) for one in _rows(connection, _CLAIM, values)]
 
     def claim_one(
         self,
@@ -107,21 +104,21 @@ class PostgresqlStore:
             "now": now,
             "reclaim": reclaim,
         }
-        found = connection.exec_driver_sql(_HEAD if ordered else _OLDEST, values)
-        return [ClaimedRow(*one) for one in found.all()]
+        found = _rows(connection, _HEAD if ordered else _OLDEST, values)
+        return [ClaimedRow(*one) for one in found]
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
-        found = connection.exec_driver_sql(_SETTLE, (_records(rows),))
-        return {(webhook_id, event_id) for webhook_id, event_id in found.all()}
+        found = _rows(connection, _SETTLE, (_records(rows),))
+        return {(webhook_id, event_id) for webhook_id, event_id in found}
 
     def next_due(
         self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
     ) -> dict[int, datetime]:
         found: list[Any] = []
         if wide := set(webhook_ids) - set(ordered):
-            found += connection.exec_driver_sql(_NEXT, (list(wide),)).all()
+            found += _rows(connection, _NEXT, (list(wide),))
         if ordered:
-            found += connection.exec_driver_sql(_NEXT_HEAD, (list(ordered),)).all()
+            found += _rows(connection, _NEXT_HEAD, (list(ordered),))
         return {webhook_id: due_at for webhook_id, due_at in found if due_at is not None}
 
 
@@ -133,7 +130,7 @@ _ADD_DELIVERIES = f"""
 {DELIVERY} SELECT webhook_id, event_id, "trigger", 'pending', due_at, 1, 0, 0, false, created_at, created_at
 FROM json_populate_recordset(NULL::webhook_ui_delivery, %s::json)"""
 _ADD_ATTEMPTS = f"""
-{ATTEMPT} SELECT {", ".join(AttemptRow._fields)}
+{ATTEMPT} SELECT {", ".join(AttemptRow.__struct_fields__)}
 FROM json_populate_recordset(NULL::webhook_ui_attempt, %s::json) {ATTEMPT_ONCE}"""
 _STATISTICS_ROWS = """
 SELECT webhook_id, minute, dispatcher, sent, error, latency::json
@@ -211,13 +208,25 @@ SELECT lane.id, (
 ) FROM unnest(%s::bigint[]) AS lane (id)"""
 
 
-def _records(rows: Sequence[Any]) -> str:
+def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
+    """What a statement brings back."""
+    return _run(connection, statement, values).fetchall()
+
+
+def _run(connection: Connection, statement: str, values: Any) -> psycopg.Cursor[Any]:
+    """Asks the driver itself: to go round SQLAlchemy here saves half of what a small statement costs this process."""
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        return driver.execute(statement, values)  # type: ignore[no-any-return]
+    except psycopg.Error as error:
+        if driver.closed:
+            connection.invalidate(error)
+        raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+
+
+def _records(rows: Sequence[msgspec.Struct]) -> str:
     """Rows as one JSON text: the server reads that more quickly than Python writes arrays."""
-    return _json([row._asdict() for row in rows])
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(rows).decode()
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:

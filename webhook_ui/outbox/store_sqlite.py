@@ -1,7 +1,11 @@
-"""SQLite: one writer at a time, so nothing need be locked or passed over. Moments are microseconds since 1970."""
+"""SQLite: one writer at a time, so nothing need be locked or passed over. What rows look like stands in `sqlite_rows`.
+
+Each step of a statement lets go of the interpreter and has to get it back, while the event loop wants it too. So groups
+go in by few statements, and come out as one row: JSON texts.
+"""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
@@ -11,7 +15,16 @@ import msgspec
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-from webhook_ui.columns import EPOCH, MICROSECOND
+from webhook_ui.outbox.sqlite_rows import (
+    Moments,
+    attempt_values,
+    from_us,
+    json_text,
+    lane_row,
+    numbers,
+    state_values,
+    us,
+)
 from webhook_ui.outbox.store import (
     ATTEMPT,
     ATTEMPT_ONCE,
@@ -34,46 +47,51 @@ from webhook_ui.outbox.store import (
 
 
 class SqliteStore:
-    """What `Store` promises, with many rows handed over as one JSON text where they bring something back."""
+    """What `Store` promises."""
 
     def add_events(self, connection: Connection, rows: Sequence[EventRow]) -> None:
-        moments = _Moments()
-        values = [(*one[:4], moments[one.occurred_at], moments[one.created_at], one.actor) for one in rows]
+        moments = Moments()
+        values = [
+            (one.id, one.trigger, one.tenant, one.payload, moments[one.occurred_at], moments[one.created_at], one.actor)
+            for one in rows
+        ]
         _insert(connection, EVENT, "(?, ?, ?, ?, ?, ?, ?, 0)", values)
 
     def add_deliveries(self, connection: Connection, rows: Sequence[DeliveryRow]) -> None:
-        moments = _Moments()
-        values = [(*one[:3], moments[one.due_at], created := moments[one.created_at], created) for one in rows]
+        moments = Moments()
+        values = [
+            (one.webhook_id, one.event_id, one.trigger, moments[one.due_at], at := moments[one.created_at], at)
+            for one in rows
+        ]
         _insert(connection, DELIVERY, "(?, ?, ?, 'pending', ?, 1, 0, 0, 0, ?, ?)", values)
 
     def add_attempts(self, connection: Connection, rows: Sequence[AttemptRow]) -> None:
-        values = [(*one[:5], _us(one.at), *one[6:]) for one in rows]
-        _insert(connection, ATTEMPT, f"({', '.join('?' * len(AttemptRow._fields))})", values, ATTEMPT_ONCE)
+        _insert(connection, ATTEMPT, _ATTEMPT_ROW, [attempt_values(one) for one in rows], ATTEMPT_ONCE)
 
     def add_statistics(self, connection: Connection, rows: Sequence[StatisticsRow]) -> None:
-        values = [(one.webhook_id, _us(one.minute), *one[2:]) for one in rows]
+        values = [(one.webhook_id, us(one.minute), *one[2:]) for one in rows]
         into, more = STATISTICS.split("{rows}")
         _insert(connection, into, "(?, ?, ?, ?, ?, ?)", values, more)
 
     def latencies(
         self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
     ) -> dict[tuple[int, datetime], str]:
-        values = (dispatcher, _numbers(map(_us, minutes)), _numbers(webhook_ids))
+        values = (dispatcher, numbers(map(us, minutes)), numbers(webhook_ids))
         found = _rows(connection, _LATENCIES, values)
-        return {(webhook_id, _from_us(minute)): latency for webhook_id, minute, latency in found}
+        return {(webhook_id, from_us(minute)): latency for webhook_id, minute, latency in found}
 
     def listeners(
         self, connection: Connection, patterns: Sequence[str], tenant: str | None
     ) -> list[tuple[int, str | None]]:
-        return [(row[0], row[1]) for row in _rows(connection, _LISTENERS, (_json(list(patterns)), tenant))]
+        return [(row[0], row[1]) for row in _rows(connection, _LISTENERS, (json_text(list(patterns)), tenant))]
 
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        return [_lane(row) for row in _rows(connection, _LANES, (_numbers(webhook_ids),))]
+        return [lane_row(row) for row in _rows(connection, _LANES, (numbers(webhook_ids),))]
 
     def lanes_to_judge(
         self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
     ) -> list[LaneRow]:
-        return [_lane(row) for row in _rows(connection, _TO_JUDGE, (_numbers(webhook_ids), _numbers(failed)))]
+        return [lane_row(row) for row in _rows(connection, _TO_JUDGE, (numbers(webhook_ids), numbers(failed)))]
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
         return self.lanes(connection, webhook_ids)
@@ -88,14 +106,14 @@ class SqliteStore:
         lease_until: datetime,
         reclaim: bool,
     ) -> list[ClaimedRow]:
-        taken: list[Any] = []
-        mark = token, _us(lease_until)
+        mark = token, us(lease_until)
         if ones := [webhook_id for webhook_id, count in wanted if count == 1]:
-            taken += _rows(connection, _CLAIM_ONES, (*mark, _us(now), reclaim, _numbers(ones)))
+            _rows(connection, _CLAIM_ONES, (*mark, us(now), reclaim, numbers(ones)))
         for webhook_id, count in wanted:
             if count > 1:
-                taken += _rows(connection, _CLAIM, (*mark, webhook_id, _us(now), reclaim, count))
-        return self._with_events(connection, taken)
+                _rows(connection, _CLAIM, (*mark, webhook_id, us(now), reclaim, count))
+        [(taken,)] = _rows(connection, _MARKED, (numbers(webhook_id for webhook_id, _ in wanted), mark[1], token))
+        return self._with_events(connection, _TAKEN.decode(taken))
 
     def claim_one(
         self,
@@ -111,9 +129,9 @@ class SqliteStore:
         statement = _HEAD if ordered else _OLDEST
         values = {
             "token": token,
-            "lease_until": _us(lease_until),
+            "lease_until": us(lease_until),
             "webhook_id": webhook_id,
-            "now": _us(now),
+            "now": us(now),
             "reclaim": reclaim,
         }
         return self._with_events(connection, _rows(connection, statement, values))
@@ -121,27 +139,30 @@ class SqliteStore:
     def _with_events(self, connection: Connection, taken: Sequence[Any]) -> list[ClaimedRow]:
         if not taken:
             return []
-        found = _rows(connection, _EVENTS, (_numbers({one[1] for one in taken}),))
-        events = {event_id: (_from_us(occurred_at), payload) for event_id, occurred_at, payload in found}
+        [(moments, payloads)] = _rows(connection, _EVENTS, (numbers({one[1] for one in taken}),))
+        found = zip(_PAIRS.decode(moments), payloads.split(_BETWEEN), strict=True)
+        events = {event_id: (from_us(occurred_at), payload) for (event_id, occurred_at), payload in found}
         return [ClaimedRow._make((*one, *events[one[1]])) for one in taken]
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
-        values = [(*one[:6], _us_or_none(one.due_at), one.last_attempt_id, _us(one.updated_at)) for one in rows]
-        return set(_rows(connection, _SETTLE, (_json(values),)))
+        told = json_text([state_values(one) for one in rows])
+        [(held,)] = _rows(connection, _HELD, (told,))
+        _rows(connection, _SETTLE, (told,))
+        return set(_PAIRS.decode(held))
 
     def next_due(
         self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
     ) -> dict[int, datetime]:
         found: list[Any] = []
         if wide := set(webhook_ids) - set(ordered):
-            found += _rows(connection, _NEXT, (_numbers(wide),))
+            found += _rows(connection, _NEXT, (numbers(wide),))
         if ordered:
-            found += _rows(connection, _NEXT_HEAD, (_numbers(ordered),))
-        return {webhook_id: _from_us(due_at) for webhook_id, due_at in found if due_at is not None}
+            found += _rows(connection, _NEXT_HEAD, (numbers(ordered),))
+        return {webhook_id: from_us(due_at) for webhook_id, due_at in found if due_at is not None}
 
 
-_NO_MOMENTS = (None,) * 6  # as a rule
 _ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # few sizes, so that their statements stay prepared
+_ATTEMPT_ROW = f"({', '.join('?' * len(AttemptRow.__struct_fields__))})"
 _LISTENERS = LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")
 _LANES = f"{LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
 _TO_JUDGE = f"{_LANES} AND ({NOT_IN_ORDER} OR w.id IN (SELECT value FROM json_each(?)))"
@@ -156,7 +177,11 @@ WHERE (webhook_id, event_id) IN (
   SELECT webhook_id, event_id FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
   WHERE webhook_id = ? AND due_at <= ? AND losses + (claim IS NOT NULL) < 2 AND (claim IS NULL OR ?)
   ORDER BY due_at LIMIT ?
-) RETURNING {CLAIMED}"""
+)"""
+_MARKED = """
+SELECT json_group_array(json_array(d.webhook_id, d.event_id, d.round, d.tries, d."trigger"))
+FROM json_each(?) AS lane CROSS JOIN webhook_ui_delivery AS d INDEXED BY ix_webhook_ui_delivery_open_due
+WHERE d.webhook_id = lane.value AND d.due_at = ? AND d.claim = ?"""
 # one of each lane: with many lanes a statement for each would take longer than all the rest of a turn
 _CLAIM_ONES = f"""
 {_MARK.format("?", "?")}
@@ -166,7 +191,7 @@ WHERE (webhook_id, event_id) IN (
     WHERE first.webhook_id = lane.value AND first.due_at <= ? AND first.losses + (first.claim IS NOT NULL) < 2
       AND (first.claim IS NULL OR ?) ORDER BY first.due_at LIMIT 1
   ) FROM json_each(?) AS lane
-) RETURNING {CLAIMED}"""
+)"""
 # in flight: claimed, and the lease is not over (or nobody's lease can be believed at this moment)
 _ALONE = """
 AND due_at <= :now AND losses + (claim IS NOT NULL) < 2 AND (claim IS NULL OR :reclaim)
@@ -190,7 +215,12 @@ WHERE webhook_id = :webhook_id AND event_id = (
   WHERE first.webhook_id = :webhook_id AND first.due_at <= :now AND first.losses + (first.claim IS NOT NULL) < 2
   AND (first.claim IS NULL OR :reclaim) ORDER BY first.due_at LIMIT 1
 ) {_ALONE} RETURNING {CLAIMED}"""
-_EVENTS = "SELECT id, occurred_at, payload FROM webhook_ui_event WHERE id IN (SELECT value FROM json_each(?))"
+_BETWEEN = "\x1e"  # no JSON text has it
+_EVENTS = """
+SELECT json_group_array(json_array(id, occurred_at)), group_concat(payload, char(30))
+FROM webhook_ui_event WHERE id IN (SELECT value FROM json_each(?))"""
+_PAIRS = msgspec.json.Decoder(list[tuple[int, int]])
+_TAKEN = msgspec.json.Decoder(list[tuple[int, int, int, int, str]])
 _SETTLE = """
 UPDATE webhook_ui_delivery SET status = new.status, answer = new.answer, closed = new.closed, due_at = new.due_at,
   last_attempt_id = new.last_attempt_id, updated_at = new.updated_at, claim = NULL, tries = tries + 1, losses = 0
@@ -203,8 +233,12 @@ FROM (
   FROM json_each(?)
 ) AS new
 WHERE webhook_ui_delivery.webhook_id = new.webhook_id AND webhook_ui_delivery.event_id = new.event_id
-  AND webhook_ui_delivery.claim = new.claim
-RETURNING webhook_id, event_id"""
+  AND webhook_ui_delivery.claim = new.claim"""
+_HELD = """
+SELECT json_group_array(json_array(d.webhook_id, d.event_id)) FROM json_each(?) AS new
+CROSS JOIN webhook_ui_delivery AS d
+WHERE d.webhook_id = json_extract(new.value, '$[0]') AND d.event_id = json_extract(new.value, '$[1]')
+  AND d.claim = json_extract(new.value, '$[2]')"""
 _NEXT = """
 SELECT value, (
   SELECT min(due_at) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
@@ -229,11 +263,7 @@ def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
 
 
 def _insert(connection: Connection, into: str, row: str, rows: Sequence[Sequence[Any]], more: str = "") -> None:
-    """Inserts many rows a statement.
-
-    Each statement lets go of the interpreter and has to get it back, while the event loop wants it too: a statement
-    for each row makes a busy process wait hundreds of times for one group.
-    """
+    """Inserts many rows a statement."""
     driver: Any = connection.connection.dbapi_connection
     place = 0
     for size in _ROWS_AT_ONCE:
@@ -255,39 +285,3 @@ def _inserting(into: str, row: str, size: int, more: str) -> str:
 def _wrapped(connection: Connection, statement: str, error: sqlite3.Error) -> BaseException:
     """The error as SQLAlchemy raises it: what is done about it must not depend on who asked."""
     return DBAPIError.instance(statement, None, error, sqlite3.Error, dialect=connection.dialect)
-
-
-class _Moments(dict[datetime, int]):
-    """Moments as they are stored; a group has few different ones."""
-
-    def __missing__(self, moment: datetime) -> int:
-        self[moment] = stored = _us(moment)
-        return stored
-
-
-def _us(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
-
-
-def _us_or_none(moment: datetime | None) -> int | None:
-    return None if moment is None else (moment - EPOCH) // MICROSECOND
-
-
-def _from_us(microseconds: int) -> datetime:
-    return EPOCH + microseconds * MICROSECOND
-
-
-def _lane(row: tuple[Any, ...]) -> LaneRow:
-    webhook_id, version, free, ordered, *others = row[:10]
-    moments = row[10:]
-    if moments != _NO_MOMENTS:
-        moments = tuple([None if one is None else _from_us(one) for one in moments])
-    return LaneRow(webhook_id, version, bool(free), bool(ordered), *others, *moments)
-
-
-def _numbers(values: Iterable[int]) -> str:
-    return _json(list(values))
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
