@@ -199,7 +199,11 @@ async def _run(pipe: Connection, count: Any, *, timed: bool, latency: float, han
                 self.transport.write(answers)
 
     def tell() -> None:
-        pipe.recv()
+        try:
+            pipe.recv()
+        except EOFError:  # whoever started it was killed
+            loop.stop()
+            return
         os.set_blocking(pipe.fileno(), True)  # the loop had it otherwise, and a long list does not fit in at once
         pipe.send(arrivals)
         arrivals.clear()
