@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
@@ -50,7 +51,8 @@ class Running:
     def signal(self, number: signal.Signals) -> None:
         """Sends it a signal; harmless when it has ended."""
         if self.process.is_alive():
-            os.kill(int(self.process.pid or 0), number)
+            with suppress(ProcessLookupError):  # it is dead, and that is not told yet
+                os.kill(int(self.process.pid or 0), number)
 
     def wait_for(self, text: str, patience: float = PATIENCE) -> None:
         """Waits until it has printed `text`."""

@@ -52,8 +52,8 @@ def producing(core: Core, address: str, token: str) -> Iterator[Produced]:
         yield produced
     finally:
         stop.set()
-        for thread in threads:
-            thread.join()
+    for thread in threads:  # after a failure nobody waits for them: what they call may be gone
+        thread.join()
 
 
 def _post_singly(door: _Door, produced: Produced, numbers: Iterator[int], stop: threading.Event) -> None:
