@@ -25,6 +25,8 @@ from webhook_ui import accounts, ids, plugin_loader, storage, webhooks
 from webhook_ui import settings as settings_module
 from webhook_ui.actors import CLI, Role
 from webhook_ui.app import Core
+from webhook_ui.flights import STOCK_SECONDS
+from webhook_ui.outbox.suspects import CRASHED_AFTER
 from webhook_ui.times import utcnow
 
 ROOT = Path(__file__).parent.parent
@@ -273,11 +275,13 @@ def _settle(
 def is_overtaken(loss: Loss, at: float, arrivals: Mapping[Key, Sequence[float]]) -> bool:
     """Whether one of its lane that was stored when this should have been noticed long ago was sent before it.
 
-    How long it waits says nothing by itself: a lane that has more than its receiver takes makes all of it wait.
+    How long it waits says nothing by itself: a lane that has more than its receiver takes makes all of it wait. And
+    what lies in one dispatcher's stock for a moment may be overtaken by what another one sends.
     """
     webhook_id, _ = loss.key
+    claimed = at - STOCK_SECONDS
     return any(
-        min(came, default=at) < at
+        min(came, default=claimed) < claimed
         for (lane, event_id), came in arrivals.items()
         if lane == webhook_id and event_id > loss.soon
     )
@@ -294,7 +298,8 @@ def _compare(told: Mapping[Key, Told], arrivals: dict[Key, list[float]], lost: C
             violations.append(f"{key} arrived {arrived} times: {one.tried} attempts and {lost[key]} lost claims.")
         if one.answered > arrived:
             violations.append(f"{key} has {one.answered} answered attempts, but only {arrived} requests arrived.")
-        if one.closed not in (None, "sent"):
+        # five claims lost in a row end as crashed, as is promised: at so many kills that meets some that do no harm
+        if one.closed not in (None, "sent") and not (one.closed == "crashed" and lost[key] >= CRASHED_AFTER):
             violations.append(f"{key} ended as {one.closed} after {one.tries} tries.")
     return duplicates, violations
 

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import subprocess
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from benchmarks import crash, product, seeds
 from benchmarks.__main__ import app
+from benchmarks.ledger import Told
 from benchmarks.receiver import receiver
 from tests import zygote
 from tests.processes import ROOT
@@ -133,11 +135,12 @@ def test_the_readme_names_commands_that_are_there() -> None:
 @pytest.mark.parametrize(
     ("younger", "overtaken"),
     [
-        pytest.param({(1, 60): [28.0]}, True, id="one of its lane that was stored late goes first"),
+        pytest.param({(1, 60): [24.0]}, True, id="one of its lane that was stored late goes first"),
+        pytest.param({(1, 60): [28.0]}, False, id="it may have been claimed by then, and lain in stock"),
         pytest.param({(1, 60): [31.0]}, False, id="it goes after"),
         pytest.param({(1, 60): []}, False, id="it never goes"),
-        pytest.param({(1, 40): [28.0]}, False, id="it was stored before what was left could be noticed"),
-        pytest.param({(2, 60): [28.0]}, False, id="another lane"),
+        pytest.param({(1, 40): [24.0]}, False, id="it was stored before what was left could be noticed"),
+        pytest.param({(2, 60): [24.0]}, False, id="another lane"),
     ],
 )
 def test_what_a_kill_left_is_late_if_younger_ones_go_before_it(
@@ -145,3 +148,20 @@ def test_what_a_kill_left_is_late_if_younger_ones_go_before_it(
 ) -> None:
     loss = crash.Loss(at=0.0, key=(1, 10), claim="a1", soon=50)
     assert crash.is_overtaken(loss, 30.0, {loss.key: [-1.0, 30.0], **younger}) is overtaken
+
+
+@pytest.mark.parametrize(
+    ("closed", "losses", "wrong"),
+    [
+        pytest.param("sent", 2, False, id="sent"),
+        pytest.param(None, 0, False, id="open"),
+        pytest.param("crashed", 5, False, id="lost five times"),
+        pytest.param("crashed", 4, True, id="given up too soon"),
+        pytest.param("exhausted", 5, True, id="its tries were used up"),
+    ],
+)
+def test_an_end_without_cause_does_not_add_up(closed: str | None, losses: int, wrong: bool) -> None:
+    key = 1, 10
+    told = Told(status="error", closed=closed, tries=0, losses=0, tried=1, answered=0)
+    _, violations = crash._compare({key: told}, {key: [1.0]}, Counter({key: losses}))
+    assert bool(violations) is wrong
