@@ -38,6 +38,11 @@ ALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, 
 SERVER_ALIVE = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=15000"
 )
+# the writer's statements touch a few rows each, by an index. What PostgreSQL knows of its tables is a minute old, and
+# they grow quickly: it would read or hash all of one that was small, and it would plan each statement anew
+FIXED_PLANS = (
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -172,8 +177,7 @@ def _open(url: sa.URL, sealer: Sealer, steady: SteadyClock, *, begin: str, size:
         options = f"-c timezone=utc {SERVER_ALIVE}"
         if size == 1:  # the writer
             options += f" -c idle_in_transaction_session_timeout={round(IDLE_SECONDS * 1000)}"
-            # plans are made while tables are small and kept while they grow
-            options += " -c enable_seqscan=off"
+            options += f" {FIXED_PLANS}"
         engine = sa.create_engine(
             url,
             connect_args={"options": options, "connect_timeout": BUSY_SECONDS, **ALIVE},
