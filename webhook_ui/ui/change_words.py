@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_ui import filters
+from webhook_ui.explain import said
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Change
 from webhook_ui.ui import formats
@@ -136,6 +137,7 @@ def _template_text(template: Mapping[str, str] | None) -> str:
 
 
 _WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "disabled_reason": lambda reason: said(reason) if reason else tr("none"),
     "retry_schedule": lambda waits: tr("as the server has it") if waits is None else write_schedule(waits),
     "timeout": lambda value: tr("as the server has it") if value is None else f"{value:g} s",
     "rate_limit": _rate_text,
