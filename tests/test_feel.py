@@ -19,9 +19,10 @@ new PerformanceObserver(list => shifts.push(...list.getEntries().map(shift => [
 ]))).observe({ type: "layout-shift", buffered: true })
 """
 # page, and what stands there once all of it has come
+# the first ones wait until the failure is stored: what happens while a page is open may tell of itself above the rest
 PAGES = {
-    "/": "Partner",
-    "/?view=list": "Partner",
+    "/": "503 Service Unavailable",
+    "/?view=list": "503 Service Unavailable",
     "/webhooks/{id}": "Redeliver 1 failed",
     "/webhooks/{id}?tab=health": "503 Service Unavailable",
     "/webhooks/{id}?tab=settings": "Timeout",
