@@ -94,7 +94,7 @@ class MoreFields:
                 on_change=self._preview,
             )
             self._usual_schedule = usual_schedule
-            self._attempts = Part(box("div", "w-preview"), _show_attempts)
+            self._attempts = Part(box("div", "w-preview w-preview-waits"), _show_attempts)
             self._preview(self.retry_schedule.value)
             missing = (
                 {}
