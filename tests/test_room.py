@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import Enter, Receiver, Site, check_width
+from webhook_ui import ids
 
 pytest_plugins = ["tests.browser"]
 
@@ -106,7 +107,7 @@ def test_a_page_about_a_failure_speaks_one_language(site: Site, receiver: Receiv
     site.clear()
     receiver.statuses = {"/gone": 410, "/lost": 404}
     gone, lost = (site.add(path, url=receiver.url + path) for path in ("/gone", "/lost"))
-    site.emit()
+    event = site.emit()
     visitor = enter(f"/webhooks/{gone.id}", locale=SPANISH)
     page = visitor.page
     expect(page.get_by_text("Su receptor respondió 410 Gone: no quiere más eventos.")).to_be_visible()
@@ -118,6 +119,8 @@ def test_a_page_about_a_failure_speaks_one_language(site: Site, receiver: Receiv
     expect(page.get_by_role("region", name="Prueba")).to_contain_text("revisa la ruta de la URL")
     visitor.open(f"/webhooks/{lost.id}?tab=health")
     expect(page.locator(".w-shares").first).to_contain_text("revisa la ruta de la URL")
+    visitor.open(f"/events/{ids.event_text(event.event_id)}")
+    expect(page.get_by_text("línea de comandos")).to_be_visible()
     visitor.open("/")
     for webhook, words in ((gone, "410 Gone: el receptor no quiere más entregas"), (lost, "revisa la ruta de la URL")):
         expect(page.get_by_role("article").filter(has_text=webhook.url)).to_contain_text(words)

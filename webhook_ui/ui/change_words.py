@@ -36,6 +36,7 @@ _PARTS = {
     "command line": mark("The command line"),
     "application": mark("The application"),
 }
+_PARTS_WITHIN = {"command line": mark("command line"), "application": mark("application")}
 _DEEDS = {
     "webhook.created": mark("added the webhook"),
     "webhook.deleted": mark("deleted the webhook"),
@@ -69,6 +70,11 @@ def who(change: Change) -> str:
     if change.actor_kind == "token":
         return tr("token {name}", name=change.actor)
     return tr("plugin {name}", name=change.actor) if change.actor_kind == "plugin" else change.actor
+
+
+def name_of(actor: str) -> str:
+    """Who it was by the name that is stored, as it stands within a sentence."""
+    return tr(_PARTS_WITHIN[actor]) if actor in _PARTS_WITHIN else actor
 
 
 def deed(change: Change) -> str:

@@ -10,6 +10,7 @@ from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.trace_reasons import Outcome, Reason
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.parts import Status
 
 PILLS: dict[Group, Status] = {
@@ -117,7 +118,7 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
 
 
 def _by(reason: Reason) -> str:
-    return tr(" by {actor}", actor=reason.by) if reason.by else ""
+    return tr(" by {actor}", actor=name_of(reason.by)) if reason.by else ""
 
 
 def _at(moment: datetime | None, now: datetime, zone: ZoneInfo) -> str:
