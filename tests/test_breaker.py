@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webhook_ui.breaker import Health, Outcome, Verdict, Window, begins_to_fail, judge, outcome, tells
+from webhook_ui.explain import said
+from webhook_ui.languages import spoken
+from webhook_ui.turn import GONE
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -364,3 +367,29 @@ def check_turn(before: Health, verdict: Verdict, ends: list[Outcome], now: datet
         assert not any(one.sent for one in ends)
     real = [one for one in ends if not one.ours]
     assert health.last_result == (("sent" if real[-1].sent else "error") if real else before.last_result)
+
+
+def test_what_it_says_is_told_in_spanish() -> None:
+    name = (
+        "The name hooks.example cannot be resolved (no such host). Correct the URL, or check this server's name service"
+    )
+    refused = replace(ended(), cause=name)
+    doomed = replace(DOWN, failing_since=ago(days=6), disable_at=NOW)
+    told = [
+        after(Health(), refused, failed=10, total=20, ask=lambda: False).health.reason,
+        *(after(replace(DOWN, probes=probes), replace(refused, probe=True)).health.reason for probes in (0, 1)),
+        after(doomed, ended()).disable,
+        GONE,
+    ]
+    with spoken("es"):
+        spanish = [said(words or "") for words in told]
+    assert [spanish[number] for number in (0, 2, 3, 4)] == [
+        "Fallaron 10 de los últimos 20 intentos; el último: El nombre hooks.example no se puede resolver (no such "
+        "host). Corrige la URL, o revisa el servicio de nombres de este servidor",
+        "Sigue caído tras 2 sondas; la última: El nombre hooks.example no se puede resolver (no such host). Corrige la "
+        "URL, o revisa el servicio de nombres de este servidor",
+        "No se entregó nada desde 2026-11-17 09:00 UTC: todos los intentos de cinco días fallaron; el último: 503 "
+        "Service Unavailable.",
+        "Su receptor respondió 410 Gone: no quiere más eventos.",
+    ]
+    assert spanish[1].startswith("Sigue caído tras 1 sonda; ")

@@ -114,7 +114,7 @@ def test_a_reason_is_said_in_words(reason: Reason, words: str) -> None:
 def test_a_failure_is_one_sentence() -> None:
     failed = replace(ERROR, last_error_message="Nothing listens there. Start the receiver.", waiting_for=None)
     row = TraceRow(webhook_id=1, webhook_title="CRM", reason=Reason(outcome=Outcome.unexplained), delivery=failed)
-    assert trace_words.why(row, "a.b", NOW, BERLIN).words == "Nothing listens there. Start the receiver, 4 attempts"
+    assert trace_words.why(row, "a.b", NOW, BERLIN).words == "Nothing listens there, 4 attempts"
 
 
 # --- in a browser

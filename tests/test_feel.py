@@ -19,9 +19,10 @@ new PerformanceObserver(list => shifts.push(...list.getEntries().map(shift => [
 ]))).observe({ type: "layout-shift", buffered: true })
 """
 # page, and what stands there once all of it has come
+# the first ones wait until the failure is stored: what happens while a page is open may tell of itself above the rest
 PAGES = {
-    "/": "Partner",
-    "/?view=list": "Partner",
+    "/": "503 Service Unavailable",
+    "/?view=list": "503 Service Unavailable",
     "/webhooks/{id}": "Redeliver 1 failed",
     "/webhooks/{id}?tab=health": "503 Service Unavailable",
     "/webhooks/{id}?tab=settings": "Timeout",
@@ -129,3 +130,54 @@ def test_who_stands_in_what_is_renewed_stays_there(failing: int, site: Site, rec
     expect(one.get_by_role("link", name="Redeliver 2 failed")).to_be_focused()
     expect(ways[1]).to_have_text("Redeliver failed (2)")
     expect(ways[1]).to_be_focused()
+
+
+@browser_test
+def test_who_adds_by_key_types_on(site: Site, enter: Enter) -> None:
+    page = enter("/").page
+    page.get_by_role("button", name="Add webhook").first.press("Enter")
+    triggers = page.get_by_role("combobox", name="Triggers")
+    for typed, found in (("order paid", "order.paid"), ("user cre", "user.created"), ("refund", "order.refunded")):
+        triggers.press_sequentially(typed)
+        expect(page.get_by_role("option")).to_have_count(1)
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name=f"Remove {found}")).to_be_visible()
+        expect(triggers).to_be_focused()
+        expect(triggers).to_have_value("")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="More: headers").press("Enter")
+    adder = page.get_by_role("button", name="Add header")
+    adder.press("Enter")
+    for number in (1, 2):
+        expect(page.get_by_role("textbox", name=f"Header {number} name")).to_be_focused()
+        page.keyboard.type(f"X-{number}")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("textbox", name=f"Header {number} value")).to_be_focused()
+        page.keyboard.type(str(number))
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Header 3 name")).to_be_focused()
+    for number, left in ((1, 2), (3, 2)):
+        page.get_by_role("button", name=f"Remove header {number}").press("Enter")
+        expect(page.get_by_role("textbox", name=f"Header {left} name")).to_be_focused()
+    page.get_by_role("button", name="Remove header 2").press("Enter")
+    expect(adder).to_be_focused()
+
+
+@browser_test
+def test_who_presses_what_goes_away_by_it_is_not_lost(site: Site, enter: Enter) -> None:
+    site.add("Alpha")
+    visitor = enter("/?q=nobody")
+    page = visitor.page
+    page.get_by_role("button", name="Clear filters").press("Enter")
+    expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
+    visitor.open("/deliveries?status=error")
+    page.get_by_role("button", name="Clear filters").first.press("Enter")
+    expect(page.get_by_role("combobox", name="Status")).to_be_focused()
+    visitor.open("/settings?tab=tokens")
+    page.get_by_role("button", name="Create token").press("Enter")
+    name = page.get_by_role("dialog").get_by_role("textbox", name="Name")
+    expect(name).to_be_focused()
+    name.press_sequentially("CI")
+    name.press("Enter")
+    expect(page.get_by_role("button", name="Done")).to_be_focused()

@@ -90,6 +90,32 @@ def test_a_menu_opens_and_closes_before_the_server_answers(site: Site, enter: En
 
 
 @browser_test
+@pytest.mark.parametrize("path", ["/", "/deliveries"])
+def test_calendars_and_lists_open_and_close_before_the_server_answers(site: Site, enter: Enter, path: str) -> None:
+    site.add("Alpha")
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(path)
+    first = page.get_by_role("textbox", name="From")
+    expect(first).to_be_visible()
+    calendar = page.get_by_role("dialog", name="Choose the first day")
+    opener = page.get_by_role("button", name="Choose the first day")
+    with line.silence():
+        opener.click()
+        expect(calendar).to_be_visible()
+        opener.click()
+        expect(calendar).to_be_hidden()
+        page.get_by_role("combobox", name="Trigger").click()
+        page.get_by_role("option", name="order.paid").click()
+        expect(page.get_by_role("option", name="order.paid")).to_be_hidden()
+        first.click()
+        calendar.get_by_role("button", name="12", exact=True).click()
+        expect(calendar).to_be_hidden()
+    expect(first).to_have_value(re.compile(r"^\d{4}-\d\d-12$"))
+    page.wait_for_url(re.compile(r"trigger=order\.paid.*from=|from=.*trigger=order\.paid"))
+
+
+@browser_test
 def test_what_is_pressed_does_not_move_away(site: Site, enter: Enter) -> None:
     tenant = uuid.uuid4().hex  # a second try counts events of its own
     site.database.write_now(store_events, 60, tenant)

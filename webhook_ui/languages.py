@@ -148,11 +148,12 @@ _reader: Callable[[], str | None] = _nobody
 
 @lru_cache(maxsize=1024)
 def _recognised(text: str, messages: tuple[str, ...], code: str) -> str:
-    for message in messages:
-        if found := _pattern(message).fullmatch(text):
-            with spoken(code):
-                values = {name: _recognised(value, messages, code) for name, value in found.groupdict().items()}
-                return tr(message, **values)
+    for ending in ("", "."):  # within another sentence it has lost its full stop
+        for message in messages:
+            if found := _pattern(message).fullmatch(text + ending):
+                with spoken(code):
+                    values = {name: _recognised(value, messages, code) for name, value in found.groupdict().items()}
+                    return tr(message, **values).removesuffix(ending)
     return text
 
 

@@ -1,4 +1,4 @@
-"""The engine's sentences about attempts, which are stored in English, in the reader's language."""
+"""The engine's sentences about attempts and receivers, which are stored in English, in the reader's language."""
 
 from webhook_ui.languages import mark, tr_known
 
@@ -85,7 +85,14 @@ _ANSWERS = (
     mark("{status}: the receiver wants no more deliveries"),
     mark("{status}: the payload is larger than the receiver takes"),
 )
-_KNOWN = (*_ANSWERS, *_CONNECTION, *_NAMES, *_TLS, *_PROTOCOL, *_PROXY, *_BLOCKED, *_WHERE, _CRASH)
+_RECEIVERS = (
+    mark("{failed} of the last {total} attempts failed; last: {cause}"),
+    mark("Still down after 1 probe; last: {cause}"),
+    mark("Still down after {count} probes; last: {cause}"),
+    mark("Nothing was delivered since {moment} UTC: every attempt of five days failed; last: {cause}."),
+    mark("Its receiver answered 410 Gone: it wants no more events."),
+)
+_KNOWN = (*_RECEIVERS, *_ANSWERS, *_CONNECTION, *_NAMES, *_TLS, *_PROTOCOL, *_PROXY, *_BLOCKED, *_WHERE, _CRASH)
 
 
 def said(message: str) -> str:

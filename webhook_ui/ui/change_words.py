@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webhook_ui import filters
+from webhook_ui.explain import said
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.models import Change
 from webhook_ui.ui import formats
@@ -35,6 +36,7 @@ _PARTS = {
     "command line": mark("The command line"),
     "application": mark("The application"),
 }
+_PARTS_WITHIN = {"command line": mark("command line"), "application": mark("application")}
 _DEEDS = {
     "webhook.created": mark("added the webhook"),
     "webhook.deleted": mark("deleted the webhook"),
@@ -68,6 +70,11 @@ def who(change: Change) -> str:
     if change.actor_kind == "token":
         return tr("token {name}", name=change.actor)
     return tr("plugin {name}", name=change.actor) if change.actor_kind == "plugin" else change.actor
+
+
+def name_of(actor: str) -> str:
+    """Who it was by the name that is stored, as it stands within a sentence."""
+    return tr(_PARTS_WITHIN[actor]) if actor in _PARTS_WITHIN else actor
 
 
 def deed(change: Change) -> str:
@@ -136,6 +143,7 @@ def _template_text(template: Mapping[str, str] | None) -> str:
 
 
 _WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "disabled_reason": lambda reason: said(reason) if reason else tr("none"),
     "retry_schedule": lambda waits: tr("as the server has it") if waits is None else write_schedule(waits),
     "timeout": lambda value: tr("as the server has it") if value is None else f"{value:g} s",
     "rate_limit": _rate_text,

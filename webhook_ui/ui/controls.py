@@ -51,6 +51,13 @@ def icon_button(
     return made
 
 
+def clear_button(label: str, on_click: Callable[[], Any], *, kind: Kind = "plain", small: bool = False) -> ui.button:
+    """Takes filters back, and goes with them: who pressed it by key stands in the first of them (`static/focus.js`)."""
+    made = button(label, on_click, icon=None if small else icons.CLOSE, kind=kind, small=small)
+    made.props["data-then"] = "[role=search] input"
+    return made
+
+
 def words_button(words: str, on_click: Callable[[], Any]) -> Text:
     """A button that stands in a sentence and looks like a link there."""
     made = Text("button", words, "w-jump", type="button")

@@ -12,6 +12,7 @@ from webhook_ui.ui import formats, icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.fields import name_inside, put_inside, text_field
 from webhook_ui.ui.parts import box, prose, symbol
+from webhook_ui.ui.popup import Overlay
 
 
 class DateField:
@@ -74,28 +75,26 @@ class DateField:
         with self.control.add_slot("append"):
             opener = icon_button(icons.DATE, name)
             opener.props["aria-haspopup"] = "dialog"
-            with ui.menu().classes("w-calendar") as self._menu:
+            with Overlay(name).classes("w-calendar") as calendar:
                 picked = self.value.isoformat() if self.value else None
                 self._picker = ui.date(picked, on_change=lambda event: self._picked(event.value))
                 self._picker.props("minimal first-day-of-week=1 no-unset")
-        props = self._menu.props
+        props = calendar.props
         # the field stays in focus, so that a date can be typed while the calendar is open
         props('no-parent-event no-focus no-refocus anchor="bottom left" self="top left" :offset="[0, 4]"')
         props["target"] = f"#{self.element.html_id}"
         props["role"] = "dialog"
-        props["aria-label"] = name
-        self.control.on("click", js_handler=f"() => getElement({self._menu.id}).show()")
+        menu = f"getElement({calendar.id})"
+        self.control.on("click", js_handler=f"() => {menu}.show()")
+        self._picker.on("update:model-value", js_handler=f"() => {menu}.hide()")
         # only the button brings the focus into the calendar, for the keyboard
-        menu = f"getElement({self._menu.id})"
         opener.on("click", js_handler=f"() => {{ {menu}.toggle(); setTimeout(() => {menu}.focus(), 50) }}")
         back = f"getHtmlElement({opener.id}).focus()"
-        self._menu.on("hide", js_handler=f"() => document.activeElement === document.body && {back}")
+        calendar.on("hide", js_handler=f"() => document.activeElement === document.body && {back}")
 
     def _picked(self, chosen: str | None) -> None:
         if chosen and chosen != self.control.value:
             self.control.value = chosen
-        if chosen:
-            self._menu.close()
 
     def _typed(self, typed: str) -> Any:
         try:

@@ -1,5 +1,6 @@
 """A delivery in words: what became of it, what it waits for, which attempt it is. Pure: now and zone are passed in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -119,7 +120,8 @@ def status_line(status: int | None) -> str:
 
 def cause_and_hint(message: str) -> tuple[str, str]:
     """An attempt's sentence in two: '401 Unauthorized' and 'The receiver wants credentials…'."""
-    cause, _, hint = message.partition(": ")
+    end = re.search(r": |\. ", message)
+    cause, hint = (message[: end.start()], message[end.end() :]) if end else (message, "")
     return cause, hint[:1].upper() + hint[1:]
 
 

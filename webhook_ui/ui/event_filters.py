@@ -79,7 +79,7 @@ class EventFilters:
 
 
 def _tenant_field(value: str, on_change: Callable[[str], Any]) -> ui.input:
-    made = ui.input(value=value).classes("w-filter w-filter-typed")
+    made = ui.input(value=value).classes("w-filter")
     name_inside(made, tr("Tenant"))
     made.props.update({"debounce": 500, "maxlength": 200, "dir": "auto"})
     made.props.update({"clearable": True, "clear-icon": icons.CLOSE, "autocomplete": "off"})

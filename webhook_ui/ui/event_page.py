@@ -15,6 +15,7 @@ from webhook_ui.history.trace import Group, count, rows_of
 from webhook_ui.languages import tr
 from webhook_ui.models import Event
 from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
@@ -118,7 +119,7 @@ class EventPage:
                 with box("dd"):
                     time_text(event.created_at, zone, now=now, shown=self._stored())
                 for name, value in (
-                    (tr("By"), event.actor),
+                    (tr("By"), name_of(event.actor)),
                     (tr("Plugin"), plugin),
                     (tr("Tenant"), event.tenant or ""),
                 ):

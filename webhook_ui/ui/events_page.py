@@ -17,7 +17,7 @@ from webhook_ui.history.events import EventFilter, EventRow, Tally, list_events,
 from webhook_ui.languages import tr, trn
 from webhook_ui.ui import event_rows, formats, icons
 from webhook_ui.ui.context import Tab, tell, zone_named
-from webhook_ui.ui.controls import button
+from webhook_ui.ui.controls import clear_button
 from webhook_ui.ui.event_address import PATH, Judged, Question, judge
 from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
@@ -255,7 +255,7 @@ class EventsPage:
     def _build_notice(self, problem: str | None, unknown: Sequence[str], trigger: str) -> None:
         if problem:
             with notice(tr("This search cannot be understood"), problem, kind="info"):
-                button(tr("Clear search"), self._clear_search, icon=icons.CLOSE, small=True)
+                clear_button(tr("Clear search"), self._clear_search)
         elif unknown:
             event_rows.explain_unknown(unknown, trigger, self._tab.services.settings.indexed, self._clear_search)
 

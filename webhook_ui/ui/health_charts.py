@@ -7,6 +7,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from webhook_ui import times
+from webhook_ui.explain import said
 from webhook_ui.history.health import Outcomes
 from webhook_ui.history.statistics import Span, Tally
 from webhook_ui.languages import mark, tr, trn
@@ -138,7 +139,7 @@ def draw_causes(outcomes: Outcomes, way: Way) -> None:
                 count=one.count,
                 total=failed,
                 look="error",
-                note=one.message,
+                note=said(one.message),
                 path=way(cause=one.error_class),
             )
             for one in outcomes.causes
@@ -150,7 +151,7 @@ def write_causes(outcomes: Outcomes, way: Way) -> None:
     """The same, with what the newest attempt of each class says."""
     failed = sum(cause.count for cause in outcomes.causes)
     cells = [
-        (one.error_class, formats.count(one.count), formats.success(one.count, failed - one.count), one.message)
+        (one.error_class, formats.count(one.count), formats.success(one.count, failed - one.count), said(one.message))
         for one in outcomes.causes
     ]
     write_table(tr("Error causes"), (tr("Class"), tr("Attempts"), tr("Share"), tr("The newest says")), cells)

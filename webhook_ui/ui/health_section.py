@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from webhook_ui import times
 from webhook_ui.errors import Invalid
+from webhook_ui.explain import said
 from webhook_ui.history import health
 from webhook_ui.history.health import Outcomes
 from webhook_ui.history.statistics import Span, Tally
@@ -262,7 +263,7 @@ def _show_open(row: WebhookRow, now: datetime, zone: ZoneInfo) -> None:
     lane = row.lane
     text(tr("Reason"), tag="dt")
     with box("dd", "w-break w-all"):
-        foreign(lane.reason or tr("Most attempts failed"), cut=False)
+        foreign(said(lane.reason or "") or tr("Most attempts failed"), cut=False)
     if lane.opened_at:
         _moment(tr("Open since"), lane.opened_at, zone)
     text(tr("Next probe"), tag="dt")

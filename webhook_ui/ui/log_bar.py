@@ -8,7 +8,7 @@ from webhook_ui.history.deliveries import DeliveryFilter
 from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.controls import button, icon_button
+from webhook_ui.ui.controls import clear_button, icon_button
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.log_address import LogAddress, attempts_in_words, scope_query, write
 from webhook_ui.ui.log_look import Doable, doable
@@ -34,7 +34,7 @@ class LogBar:
                 self._window_words = text("")
                 taken_back = {"attempted_first": "", "attempted_last": ""}
                 icon_button(icons.CLOSE, tr("Take the time back"), lambda: self._ask(**taken_back))
-            self._clear = button(tr("Clear filters"), clear, kind="quiet", small=True)
+            self._clear = clear_button(tr("Clear filters"), clear, kind="quiet", small=True)
             text(tr("Times in {zone}", zone=tab.zone.key), "w-meta w-log-zone")
             with box("div", "w-acts"):
                 with box("div", "w-row w-log-orders"):

@@ -35,7 +35,6 @@ class MomentField(DateField):
             return
         _, _, clock = (self.control.value or "").partition(" ")
         self.control.value = f"{chosen} {clock}".strip()
-        self._menu.close()
         self._finish()
 
     def _typed(self, typed: str) -> Any:

@@ -85,6 +85,11 @@ def dress(element: ui.element, classes: str = "", **props: str) -> None:
         dict.__setitem__(element.props, name.replace("_", "-"), value)
 
 
+def focus(element: ui.element) -> None:
+    """The keyboard goes there."""
+    ui.run_javascript(f"getHtmlElement({element.id})?.focus()")
+
+
 class Part:
     """A place that is filled anew only when what it shows has changed, so that nobody's place in it is lost."""
 

@@ -71,15 +71,16 @@ class PluginList:
 
     def _show(self, plugin: Plugin, states: States) -> None:
         info, things = plugin.info, brings(plugin)
-        with box("div", "w-row w-wrap"):
+        with box("div", "w-plugin-head"):
             _show_state(things, states)
-            with box("h3"):
-                mono(plugin.name, "w-break w-strong")
-            if info.title != plugin.name:
-                foreign(info.title, "w-second", cut=False)
-            mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
-            if info.requires:
-                text(tr("needs {version}", version=info.requires), "w-muted")
+            with box("div", "w-plugin-words"):
+                with box("h3"):
+                    mono(plugin.name, "w-break w-strong")
+                if info.title != plugin.name:
+                    foreign(info.title, "w-second", cut=False)
+                mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
+                if info.requires:
+                    text(tr("needs {version}", version=info.requires), "w-muted")
         with box("dl", "w-kv w-kv-wide"):
             for kind, group in groupby([one for one in things if not one.lacking], key=lambda one: one.kind):
                 text(tr(_KINDS[kind]), tag="dt")

@@ -21,6 +21,7 @@ from webhook_ui.ui.fields import Field, area_field, choice_field, password_field
 from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, prose, symbol, text, time_text
 from webhook_ui.ui.payload_fields import PayloadField
+from webhook_ui.ui.settings_table import setting_row, settings_table
 
 LONGEST_SHOWN = 300
 UNSET = ""
@@ -80,13 +81,9 @@ class PluginsSection:
                     foreign(problem.message, cut=False)
                 link(tr("What is wrong"), "/triggers")
         lines = rows(name, model, running.contents.host.setting if running else None, saved)
-        with box("table", "w-table w-table-force", label=tr("Settings of {plugin}", plugin=name)):
-            with box("thead"), box("tr"):
-                for title in (tr("Setting"), tr("Value"), tr("From")):
-                    text(title, tag="th").props["scope"] = "col"
-            with box("tbody"):
-                for variable, described, value, origin in lines:
-                    _show_line(variable, described, value, origin)
+        with settings_table(tr("Settings of {plugin}", plugin=name)):
+            for line in lines:
+                setting_row(*line)
 
     async def _open(self, name: str, model: type[BaseModel]) -> None:
         saved = await self._tab.read(plugin_values.all_saved)
@@ -122,19 +119,6 @@ def _shown(value: Any, *, secret: bool) -> str:
     plain = TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
     words = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
     return words if len(words) <= LONGEST_SHOWN else words[: LONGEST_SHOWN - 1] + "…"
-
-
-def _show_line(variable: str, described: str, value: str, origin: str) -> None:
-    with box("tr"):
-        with box("th") as name:
-            mono(variable, "w-break")
-            if described:
-                prose(described, "w-meta w-setting-words")
-        name.props["scope"] = "row"
-        with box("td"):
-            mono(value, "w-break")
-        with box("td"):
-            text(origin, "w-muted" if origin == tr("default") else "w-medium")
 
 
 class SettingsDialog:

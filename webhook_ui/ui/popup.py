@@ -1,4 +1,4 @@
-"""Menus and their entries. The browser opens and closes them by itself; the server only hears of it.
+"""Menus and their entries, and what else pops up. The browser opens and closes it; the server only hears of it.
 
 If it were asked first, as NiceGUI does, a menu would stand there after a choice until the answer has come: whoever
 presses its button meanwhile closes it, and what he chooses next is lost in a menu on its way out.
@@ -12,15 +12,13 @@ from nicegui import ui
 Role = Literal["menuitem", "menuitemradio", "menuitemcheckbox"]
 
 
-class Popup(ui.menu):
-    """An empty menu for the element it stands in; arrow keys come from `static/app.js`."""
+class Overlay(ui.menu):
+    """Empty, for the element it stands in."""
 
     LOOPBACK = None
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.classes("w-menu").props('auto-close anchor="bottom right" self="top right" :offset="[0, 4]"')
-        self.props("transition-duration=120")
         self.props["aria-label"] = name
 
     def _value_to_model_value(self, value: bool) -> None:
@@ -33,6 +31,15 @@ class Popup(ui.menu):
     def hide(self) -> None:
         """As a choice or Escape does."""
         self.run_method("hide")
+
+
+class Popup(Overlay):
+    """An empty menu; arrow keys come from `static/app.js`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.classes("w-menu").props('auto-close anchor="bottom right" self="top right" :offset="[0, 4]"')
+        self.props("transition-duration=120")
 
 
 def menu_entry(on_click: Callable[[], Any], role: Role = "menuitem") -> ui.menu_item:

@@ -22,7 +22,8 @@ from webhook_ui.sending import SendingState
 from webhook_ui.ui import formats, icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Part, box, foreign, key_values, link, mono, prose, symbol, text, time_text
-from webhook_ui.ui.setting_words import ORIGINS, Setting, settings_in_force
+from webhook_ui.ui.setting_words import ORIGINS, settings_in_force
+from webhook_ui.ui.settings_table import setting_row, settings_table
 
 AGAIN_SECONDS = 15.0  # how often it looks without news: heartbeats are not announced
 LIBRARIES = ("nicegui", "sqlmodel", "sqlalchemy", "httpx", "aiohttp", "apscheduler", "pluggy", "pydantic")
@@ -59,13 +60,9 @@ class ForceSection:
             ),
             "w-second",
         )
-        with box("div", "w-box w-table-box"), box("table", "w-table w-table-force", label=tr("Settings in force")):
-            with box("thead"), box("tr"):
-                for title in tr("Setting | Value | From").split(" | "):
-                    text(title, tag="th").props["scope"] = "col"
-            with box("tbody"):
-                for setting in settings_in_force(tab.services.settings):
-                    _show_setting(setting)
+        with box("div", "w-box w-table-box"), settings_table(tr("Settings in force")):
+            for setting in settings_in_force(tab.services.settings):
+                setting_row(setting.variable, setting.description, setting.value, tr(ORIGINS[setting.origin]))
 
     async def show(self, after: str) -> None:
         """It has one page."""
@@ -139,8 +136,9 @@ class ServerSection:
                     symbol(icons.SENT if state == "At work" else icons.ERROR, _ink(state))
                     text(tr(state), f"w-medium {_ink(state)}")
                     foreign(tr("{name} on {host}, process {pid}", name=name, host=host, pid=pid), cut=False)
-                    text(tr("version {version}, since", version=version), "w-muted")
-                    time_text(started_at, self._tab.zone).classes("w-muted")
+                    time_text(
+                        started_at, self._tab.zone, prefix=tr("version {version}, started ", version=version)
+                    ).classes("w-muted")
 
 
 def versions() -> list[tuple[str, str]]:
@@ -165,18 +163,6 @@ def _section(title: str, *, wide: bool = False) -> ui.element:
     return box("section", "w-box w-part w-all" if wide else "w-box w-part", label=title)
 
 
-def _show_setting(setting: Setting) -> None:
-    with box("tr"):
-        with box("th") as name:
-            mono(setting.variable, "w-break")
-            prose(setting.description, "w-meta w-setting-words")
-        name.props["scope"] = "row"
-        with box("td"):
-            mono(setting.value, "w-break")
-        with box("td"):
-            text(tr(ORIGINS[setting.origin]), "w-muted" if setting.origin == "default" else "w-medium")
-
-
 def _show_plugins(plugins: Plugins) -> None:
     text(tr("Plugins"), tag="h2")
     with box("ul", "w-facts"):
@@ -193,4 +179,5 @@ def _show_plugins(plugins: Plugins) -> None:
                 text(tr("Loaded"), "w-medium w-sent-ink")
                 foreign(info.title.partition(": ")[0].rstrip(".") or info.name, cut=False)
                 mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
-                text(trn("{n} trigger", "{n} triggers", info.triggers, n=formats.count(info.triggers)), "w-muted")
+                if info.triggers:
+                    text(trn("{n} trigger", "{n} triggers", info.triggers, n=formats.count(info.triggers)), "w-muted")

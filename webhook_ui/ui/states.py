@@ -9,7 +9,7 @@ from nicegui import ui
 
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons
-from webhook_ui.ui.controls import button
+from webhook_ui.ui.controls import clear_button
 from webhook_ui.ui.parts import box, foreign, prose, symbol, text
 
 
@@ -74,7 +74,7 @@ def nothing_found(title: str, detail: str, on_clear: Callable[[], object]) -> ui
     with box("section", "w-box w-nothing") as section:
         foreign(title, "w-medium", cut=False)
         prose(detail, "w-muted")
-        button(tr("Clear filters"), on_clear, icon=icons.CLOSE)
+        clear_button(tr("Clear filters"), on_clear)
     return section
 
 

@@ -34,7 +34,7 @@ class Column:
 SELECT = Column(key="select", title=mark("Select"), width=40, hidden_title=True)
 HOOKS = (
     Column(key="title", title=mark("Title and URL")),
-    Column(key="state", title=mark("State"), width=108),
+    Column(key="state", title=mark("State"), width=116),
     Column(key="result", title=mark("Last result"), width=264),
     Column(key="spark", title=mark("Last 24 h"), width=136),
     Column(key="rate", title=mark("Success"), width=72, figures=True),

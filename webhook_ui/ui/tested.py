@@ -2,6 +2,7 @@
 
 from webhook_ui import ids
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.explain import said
 from webhook_ui.languages import tr
 from webhook_ui.tester import Tested
 from webhook_ui.ui import delivery_words, formats, icons
@@ -53,7 +54,7 @@ def words_of(tested: Tested) -> str:
             status=delivery_words.status_line(attempt.response_status),
             duration=took,
         )
-    reason = attempt.error_message or tr("no reason is known")
+    reason = said(attempt.error_message or "") or tr("no reason is known")
     return tr("Test failed after {duration}: {reason}", duration=took, reason=reason)
 
 

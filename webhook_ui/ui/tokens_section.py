@@ -19,7 +19,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.fields import choice_field, show_problems, text_field
 from webhook_ui.ui.frames import DialogFrame, confirm
-from webhook_ui.ui.parts import Part, box, foreign, mono, prose, symbol, text, time_text
+from webhook_ui.ui.parts import Part, box, focus, foreign, mono, prose, symbol, text, time_text
 from webhook_ui.ui.tables import TOKENS, Pager, Table
 
 PAGE = 50
@@ -163,3 +163,4 @@ class TokenDialog:
                 copy_button(shown, tr("Copy token"))
         self.frame.cancel.set_visibility(False)
         self.frame.primary.set_text(tr("Done"))
+        focus(self.frame.primary)  # the field in which the name was typed is gone

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from webhook_ui.explain import said
 from webhook_ui.history.deliveries import DeliveryRow
 from webhook_ui.history.trace import Group, TraceRow
 from webhook_ui.history.trace_reasons import Outcome, Reason
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.parts import Status
 
 PILLS: dict[Group, Status] = {
@@ -100,10 +102,11 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
         return Why(words=tr("It takes only events of the tenant"), names=(reason.tenant or "",))
     if reason.outcome is Outcome.filtered:
         return Why(words=tr("Filtered out by"), names=(reason.detail or "",))
-    said = f": {reason.detail[:1].lower()}{reason.detail[1:]}" if reason.detail else ""
+    detail = said(reason.detail or "")
+    because = f": {detail[:1].lower()}{detail[1:]}" if detail else ""
     who, at = _by(reason), _at(reason.since, now, zone)
     said_of = {
-        Outcome.disabled: tr("Disabled{by}{at}{said}", by=who, at=at, said=said),
+        Outcome.disabled: tr("Disabled{by}{at}{said}", by=who, at=at, said=because),
         Outcome.deleted: tr("Deleted{by}{at}", by=who, at=at),
         Outcome.created_later: tr("Created later{at}", at=at),
         Outcome.about: tr("The event tells of this very webhook, and none hears of itself"),
@@ -115,7 +118,7 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
 
 
 def _by(reason: Reason) -> str:
-    return tr(" by {actor}", actor=reason.by) if reason.by else ""
+    return tr(" by {actor}", actor=name_of(reason.by)) if reason.by else ""
 
 
 def _at(moment: datetime | None, now: datetime, zone: ZoneInfo) -> str:

@@ -55,6 +55,8 @@ class TriggerSelect(ui.select):
         self.props("outlined dense options-dense hide-bottom-space no-error-icon behavior=menu")
         self.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class="w-list w-list-triggers"')
         self.props('menu-anchor="top start" menu-self="bottom start"')  # what stands below, Save above all, is in sight
+        # what was typed has found it
+        self.on("add", js_handler=f"() => getElement({self.id}).$refs.qRef.updateInputValue('')")
         self.add_slot("option", _OPTION)
         self.add_slot("selected-item", _CHIP)
         nothing = html.escape(tr("No trigger has this in its name or title"))

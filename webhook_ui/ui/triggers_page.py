@@ -103,19 +103,19 @@ class _Page:
                     self._search = search_field(tr("Search triggers"), words, self._find)
             for problems in by_plugin(plugins.problems):
                 show_problems(problems)
-            self._errands = Part(box("div", "w-stack"), show_errands)
+            self._errands = Part(box("div", "w-stack w-holder"), show_errands)
             if not plugins.added:
                 _show_no_plugin(str(tab.services.settings.plugins_dir))
             if self._triggers:
                 self._show_triggers(words)
             self._list = PluginList(plugins, tab.zone)
+            self._panel = TriggerPanel(tab, on_close=lambda: ui.navigate.to(_address(self._words)))
 
     def _show_triggers(self, words: str) -> None:
         self._nothing = box("div", "w-holder")
         self._table = Table(tr("Triggers"), TRIGGERS, "triggers")
         for info, group in groupby(self._triggers, key=lambda one: one.plugin):
             self._show_group(info, list(group))
-        self._panel = TriggerPanel(self._tab, on_close=lambda: ui.navigate.to(_address(self._words)))
         self._filter(words)
 
     async def start(self, chosen: str) -> None:

@@ -5,15 +5,13 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from nicegui import ui
-
 from webhook_ui.languages import tr, tr_all, trn
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.fields import filter_field, search_field
 from webhook_ui.ui.list_address import LASTS, STATES, Judged, Question
-from webhook_ui.ui.parts import box, text
+from webhook_ui.ui.parts import box, focus, text
 
 Ask = Callable[..., Any]
 
@@ -102,7 +100,7 @@ class Filters:
         if opened:
             self._state.run_method("focus")
         else:
-            ui.run_javascript(f"getHtmlElement({self._more.id}).focus()")
+            focus(self._more)
 
     def _mark(self, question: Question) -> None:
         is_set = bool(question.state or question.trigger or question.result)

@@ -127,7 +127,7 @@ class WebhookHeader:
     def _show_notice(self) -> None:
         row, webhook = self._row, self._row.webhook
         if not webhook.enabled and webhook.disabled_reason:
-            words = tr("{reason} New events are not taken for it.", reason=webhook.disabled_reason)
+            words = tr("{reason} New events are not taken for it.", reason=said(webhook.disabled_reason))
             if row.held:
                 words = f"{words} {_waiting(row)}"
             with notice(tr("Disabled by the engine"), words):
@@ -218,7 +218,7 @@ def _down_since(row: WebhookRow, now: datetime, zone: ZoneInfo) -> str:
     if last and last.status == "error" and last.error_message:
         cause, _ = delivery_words.cause_and_hint(said(last.error_message))
     else:  # the breaker's own words, of which the cause of the last failure is the end
-        cause = (lane.reason or tr("most attempts fail")).rpartition("; last: ")[2]
+        cause = said((lane.reason or "").rpartition("; last: ")[2]) or tr("most attempts fail")
     cause = cause.rstrip(".")
     if lane.opened_at is None:
         return tr("Receiver is down: {cause}", cause=cause)
@@ -247,7 +247,7 @@ def _show_failing(
     row: WebhookRow, last: LastResult, trouble: Trouble, zone: ZoneInfo, offer: Callable[[], None]
 ) -> None:
     now, since = times.utcnow(), row.failing_since or last.at
-    cause, hint = delivery_words.cause_and_hint(last.error_message or tr("no reason is known"))
+    cause, hint = delivery_words.cause_and_hint(said(last.error_message or "") or tr("no reason is known"))
     with notice(_failing_since(since, now, zone, cause), act=offer) as body, body:
         if words := hint or trouble.cause:
             prose(words if words.endswith(".") else f"{words}.")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
+from webhook_ui.explain import said
 from webhook_ui.history.figures import Health
 from webhook_ui.history.webhook_pages import MOST_HELD
 from webhook_ui.history.webhooks import LastResult, WebhookRow
@@ -88,7 +89,7 @@ def _what_comes(row: WebhookRow) -> Coming:
 def _result_text(last: LastResult) -> str:
     if last.status == "sent":
         return tr("{status} in {duration}", status=last.response_status, duration=formats.duration(last.duration_ms))
-    return last.error_message or (str(last.response_status) if last.response_status else tr("No answer"))
+    return said(last.error_message or "") or (str(last.response_status) if last.response_status else tr("No answer"))
 
 
 class _Item(Protocol):

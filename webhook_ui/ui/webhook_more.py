@@ -13,7 +13,7 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui import icons
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.fields import Faulty, area_field, choice_field, switch, text_field
-from webhook_ui.ui.parts import Part, box, prose, symbol, text
+from webhook_ui.ui.parts import Part, box, focus, prose, symbol, text
 from webhook_ui.ui.schedule_view import in_words, schedule_strip
 from webhook_ui.webhook_fields import MAX_RETRIES
 
@@ -94,7 +94,7 @@ class MoreFields:
                 on_change=self._preview,
             )
             self._usual_schedule = usual_schedule
-            self._attempts = Part(box("div", "w-preview"), _show_attempts)
+            self._attempts = Part(box("div", "w-preview w-preview-waits"), _show_attempts)
             self._preview(self.retry_schedule.value)
             missing = (
                 {}
@@ -190,7 +190,7 @@ class HeaderRows:
             text(tr("Headers"), "w-label")
             self._list = box("div", "w-header-rows")
             with box("div"):
-                button(tr("Add header"), self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
+                self._adder = button(tr("Add header"), self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
             prose(tr("Sent with every delivery; what signs a delivery cannot be replaced"), "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
@@ -239,6 +239,9 @@ class HeaderRows:
             first = self._input(tr("Name"), name, tr("Header {n} name", n=number))
             second = self._input(tr("Value"), value, tr("Header {n} value", n=number))
             icon_button(icons.CLOSE, tr("Remove header {n}", n=number), partial(self._remove, row), small=False)
+        # as one types on; with Ctrl the form is saved
+        first.on("keydown.enter.exact", js_handler=f"() => getHtmlElement({second.id}).focus()")
+        second.on("keydown.enter.exact", lambda _: self._go_on(row))
         self._rows.append((row, first, second))
         return first
 
@@ -258,10 +261,25 @@ class HeaderRows:
     def _add_and_focus(self) -> None:
         self._add().run_method("focus")
 
+    def _place(self, row: ui.element) -> int:
+        return [one for one, _, _ in self._rows].index(row)
+
+    def _go_on(self, row: ui.element) -> None:
+        following = self._rows[self._place(row) + 1 :]
+        if following:
+            following[0][1].run_method("focus")
+        else:
+            self._add_and_focus()
+
     def _remove(self, row: ui.element) -> None:
-        self._rows = [entry for entry in self._rows if entry[0] is not row]
+        place = self._place(row)
+        del self._rows[place]
         row.delete()
         self._clear()
+        if self._rows:
+            self._rows[min(place, len(self._rows) - 1)][1].run_method("focus")
+        else:
+            focus(self._adder)
 
 
 def read_rate(typed: str) -> float | None:

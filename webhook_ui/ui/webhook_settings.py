@@ -226,9 +226,9 @@ def _attempts(tab: Tab, webhook: Webhook) -> None:
         schedules[_source(tab, webhook, ""), schedule] = []
     for (source, schedule), names in schedules.items():
         with box("div", "w-stack w-tight"):
-            with box("div", "w-row w-wrap"):
-                text(in_words(schedule), "w-medium")
-                text(tr(source), "w-meta w-end")
+            with box("div"):
+                text(in_words(schedule), "w-medium", tag="p")
+                text(tr(source), "w-meta")
             if len(schedules) > 1:
                 text(", ".join(names), "w-mono w-second", tag="p")
             schedule_strip(schedule)

@@ -1,4 +1,5 @@
-/* Webhook UI: whoever stands in a part of the page that is filled anew (`Part`, data-part) stays there. */
+/* Webhook UI: whoever stands in a part of the page that is filled anew (`Part`, data-part) stays there. What goes away
+   by what it does hands the keyboard on (data-then, a selector). */
 "use strict";
 (() => {
   const STOPS = "a[href], button, input, textarea, [tabindex='0']";
@@ -28,6 +29,12 @@
     [...part.querySelectorAll(STOPS)].find((one) => nameOf(one) === name)?.focus({ preventScroll: true });
   }
 
+  function handOn(event) {
+    const then = event.target.closest?.("[data-then]")?.dataset.then;
+    if (then && event.detail === 0) document.querySelector(then)?.focus();  // by key, not by a finger
+  }
+
+  document.addEventListener("click", handOn);
   document.addEventListener("focusin", remember);
   document.addEventListener("focusout", forget);
   document.addEventListener("DOMContentLoaded", () => {
