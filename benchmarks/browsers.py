@@ -1,9 +1,12 @@
-"""Open pages without a browser: what the dashboard sends to one, taken by a raw WebSocket. It shows nothing."""
+"""Open pages without a browser: what the dashboard sends to one, taken by a raw WebSocket. It shows nothing.
+
+As a browser does, it offers to have its messages compressed, and answers what the page is asked: it stands at its top.
+"""
 
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +18,18 @@ AT_ONCE = 4
 _CLIENT = re.compile(r"client_id['\"]?: ['\"]([0-9a-f-]{36})")
 _NEXT = re.compile(r"next_message_id['\"]?: (\d+)")
 _ID = re.compile(r'"_id":(\d+)')
+_ASKED = re.compile(r'"request_id":"([0-9a-f-]{36})"')
+WINDOW_BITS = 15  # of the compression that browsers offer
 
 
 @dataclass
 class OpenPage:
-    """One page; `messages` and `characters` count what the server sent to it."""
+    """One page; `messages` and `characters` count what the server sent to it, each of which `hear` is told."""
 
     socket: aiohttp.ClientWebSocketResponse
     client_id: str
     next_message: int
+    hear: Callable[[str], object]
     messages: int = 0
     characters: int = 0
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
@@ -45,8 +51,12 @@ class OpenPage:
                 continue
             self.messages += 1
             self.characters += len(text)
+            self.hear(text)
             if found := _ID.search(text, max(len(text) - 40, 0)) or _ID.search(text):
                 self.next_message = int(found[1]) + 1
+            if text.startswith('42["run_javascript"') and (asked := _ASKED.search(text)):
+                answer = f'{{"request_id":"{asked[1]}","client_id":"{self.client_id}","result":true}}'
+                await self.socket.send_str(f'42["javascript_response",{answer}]')
 
     async def _acknowledge(self) -> None:
         while True:
@@ -55,7 +65,9 @@ class OpenPage:
             await self.socket.send_str(f'42["ack",{told}]')
 
 
-async def open_page(session: aiohttp.ClientSession, path: str) -> OpenPage:
+async def open_page(
+    session: aiohttp.ClientSession, path: str, hear: Callable[[str], object] = lambda _: None
+) -> OpenPage:
     """Asks for a page and connects as its script does."""
     # browsers open a connection of its own for the socket
     async with session.get(path, headers={"connection": "close"}) as answer:
@@ -68,12 +80,12 @@ async def open_page(session: aiohttp.ClientSession, path: str) -> OpenPage:
         "EIO": "4", "transport": "websocket", "client_id": client[1], "next_message_id": following[1],
         "implicit_handshake": "true", "document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4()),
     }  # fmt: skip
-    socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0)
+    socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0, compress=WINDOW_BITS)
     await socket.receive_str()
     await socket.send_str("40")
     if not (said := await socket.receive_str()).startswith("40"):
         raise RuntimeError(f"the server did not take the page's socket: {said[:200]}")
-    page = OpenPage(socket, client[1], int(following[1]))
+    page = OpenPage(socket, client[1], int(following[1]), hear)
     page.listen()
     return page
 

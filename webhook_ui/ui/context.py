@@ -76,8 +76,13 @@ class Tab:
         return await self.services.database.read(self._spoken(fn), *args, **kwargs)
 
     async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
-        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news."""
-        return await self.services.shared.ask(key, self.services.live.pulse, read, fresh=fresh)
+        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language."""
+
+        async def speak() -> T:
+            with spoken(self.language):
+                return await read()
+
+        return await self.services.shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`, in the reader's language; the tab says so when that takes long."""

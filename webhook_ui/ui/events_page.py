@@ -23,7 +23,7 @@ from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, symbol, text
 from webhook_ui.ui.states import nothing_found, notice
-from webhook_ui.ui.tables import EVENTS, Pager, Table
+from webhook_ui.ui.tables import EVENTS, Pager, Table, written_cells
 
 PAGE = 50
 FOLLOWED = frozenset({Kind.event, Kind.delivery, Kind.attempt, Kind.anything})
@@ -76,7 +76,7 @@ class _Row:
     def count(self, tally: Tally) -> None:
         if tally != self._tally:
             self._tally = tally
-            self._row.show({**self._cells, **event_rows.tally_cell(tally)})
+            self._row.write(written_cells(EVENTS, {**self._cells, **event_rows.tally_cell(tally)}))
 
 
 class EventsPage:

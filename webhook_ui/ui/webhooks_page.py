@@ -39,7 +39,7 @@ from webhook_ui.ui.states import nothing_found, notice, skeleton_card
 from webhook_ui.ui.tables import Pager
 from webhook_ui.ui.webhook_choice import Choice
 from webhook_ui.ui.webhook_filters import Filters
-from webhook_ui.ui.webhook_list import WebhookList, face_of
+from webhook_ui.ui.webhook_list import WebhookList
 from webhook_ui.ui.webhooks_look import PER_PAGE, Seen, Shown
 
 AGAIN_SECONDS = 30.0  # how often it looks without news: hours end, and what is overdue gets older
@@ -273,27 +273,27 @@ class WebhooksPage:
         self._words.set_text(
             f"{words}{' · ' if words else ''}{sorting_in_words(question.sort, question.order, question.failing)}"
         )
-        rows = seen.shown.rows
-        if rows:
+        shown = seen.shown.faces
+        if shown:
             self._body.show(question.view, zone)
             self._show_rows(seen.shown)
         else:
             self._nothing.show(words, seen.everything)
-        self._body.element.set_visibility(bool(rows))
-        self._nothing.element.set_visibility(not rows)
+        self._body.element.set_visibility(bool(shown))
+        self._nothing.element.set_visibility(not shown)
         if self._choice:
             if self._filtered and self._filtered.criteria != judged.criteria:
                 self._choice.clear()
-            self._choice.show(self._list if rows else None, seen.total)
+            self._choice.show(self._list if shown else None, seen.total)
         self._filtered = judged
         first = (question.page - 1) * PER_PAGE + 1
-        last = first + len(rows) - 1
+        last = first + len(shown) - 1
         self._pager.element.set_visibility(seen.total > PER_PAGE)
         self._pager.show(first, last, seen.total, back=question.page > 1, more=last < seen.total)
 
     def _show_rows(self, shown: Shown) -> None:
         if self._list is not None:
-            self._list.show({row.id: face_of(row, shown.health[row.id]) for row in shown.rows})
+            self._list.show(shown.faces)
 
     def _build_list(self, view: str, zone: ZoneInfo) -> None:
         offer = self._offer if self._tab.may_write else None

@@ -1,0 +1,105 @@
+"""What the server sends to open pages: nothing where nothing to be seen has changed, and no more than can be read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from benchmarks import browsers
+from tests.processes import Receiver, Works, receiver
+from webhook_ui.ui.log_look import PAGE
+from webhook_ui.ui.shared_reads import beat, next_beat
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def far() -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def works(tmp_path: Path) -> Iterator[Works]:
+    made = Works(tmp_path / "works", auth="none")
+    yield made
+    made.end()
+
+
+class Heard:
+    """What a page is told."""
+
+    def __init__(self, page: browsers.OpenPage, told: "asyncio.Queue[str]") -> None:
+        self.page, self._told = page, told
+
+    async def of(self, words: str) -> None:
+        """Waits until it is told something with these words."""
+        async with asyncio.timeout(PATIENCE):
+            while words not in await self._told.get():
+                pass
+
+    def all(self) -> list[str]:
+        """What it was told since it was asked last."""
+        return [self._told.get_nowait() for _ in range(self._told.qsize())]
+
+
+class Windows:
+    """Opens pages of a server that `works` starts."""
+
+    def __init__(self, works: Works, stack: AsyncExitStack) -> None:
+        self._works, self._stack = works, stack
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self, path: str) -> Heard:
+        if self._session is None:
+            server = self._works.start("serve", "--port", "0")
+            server.wait_for("Sending")
+            address = server.text.partition("Dashboard")[2].split()[0]
+            self._session = await self._stack.enter_async_context(aiohttp.ClientSession(address))
+        told: asyncio.Queue[str] = asyncio.Queue()
+        page = await browsers.open_page(self._session, path, told.put_nowait)
+        self._stack.push_async_callback(page.close)
+        return Heard(page, told)
+
+
+@pytest.fixture
+async def windows(works: Works) -> AsyncIterator[Windows]:
+    async with AsyncExitStack() as stack:
+        yield Windows(works, stack)
+
+
+async def test_a_page_is_told_nothing_while_nothing_on_it_changes(
+    works: Works, far: Receiver, windows: Windows
+) -> None:
+    busy = works.add_webhook(far.url)
+    quiet = works.add_webhook(far.url, tenant="another")
+    seen = await windows.open(f"/webhooks/{busy}?span=30d")
+    other = await windows.open(f"/webhooks/{quiet}?span=30d")
+    for _ in range(2):  # until what comes after the first frame is there
+        (event,) = works.emit()
+        await seen.of(event)
+    other.all()
+    for _ in range(4):
+        (event,) = works.emit()
+        await seen.of(event)
+    assert other.all() == []
+
+
+async def test_a_log_turns_over_no_faster_than_it_can_be_read_and_ends_with_the_newest(
+    works: Works, far: Receiver, windows: Windows
+) -> None:
+    webhook_id = works.add_webhook(far.url)
+    page = await windows.open(f"/webhooks/{webhook_id}")
+    many = PAGE - 10
+    await next_beat()
+    begun = beat()
+    *_, first = works.emit(many)
+    await page.of(first)
+    at_once = beat()
+    *_, last = works.emit(many)
+    await page.of(last)
+    assert at_once == begun, "what fits on a page comes in at once"
+    assert beat() > begun, "more than that waits"
