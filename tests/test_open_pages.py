@@ -10,10 +10,13 @@ import pytest
 
 from benchmarks import browsers
 from tests.processes import Receiver, Works, receiver
+from webhook_ui.ui.gathering import PULSE_SECONDS
 from webhook_ui.ui.log_look import PAGE
 from webhook_ui.ui.shared_reads import beat, next_beat
 
 PATIENCE = 20.0
+UPDATE = '42["update"'
+MANY = 8  # messages, until their pace is known
 
 
 @pytest.fixture
@@ -86,6 +89,28 @@ async def test_a_page_is_told_nothing_while_nothing_on_it_changes(
         (event,) = works.emit()
         await seen.of(event)
     assert other.all() == []
+
+
+async def test_what_happens_all_the_time_is_told_twice_a_second_at_most(
+    works: Works, far: Receiver, windows: Windows
+) -> None:
+    works.add_webhook(far.url)
+    page = await windows.open("/")
+    loop = asyncio.get_running_loop()
+    busy = loop.create_task(emit_without_end(works))
+    await page.of(UPDATE)
+    begun = loop.time()
+    for _ in range(MANY):
+        await page.of(UPDATE)
+    took = loop.time() - begun
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
+    assert took >= 0.9 * MANY * PULSE_SECONDS
+
+
+async def emit_without_end(works: Works) -> None:
+    while True:
+        await asyncio.to_thread(works.emit)
 
 
 async def test_a_log_turns_over_no_faster_than_it_can_be_read_and_ends_with_the_newest(

@@ -22,6 +22,7 @@ from webhook_ui.ui import (
     drafts,
     event_page,
     events_page,
+    gathering,
     plugin_pages,
     quick_elements,
     reader,
@@ -73,6 +74,7 @@ def _set_up() -> FastAPI:
     """Once a process."""
     frame = FastAPI()
     quick_elements.install()
+    gathering.install()
     theme.setup()
     languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(KeptFiles)

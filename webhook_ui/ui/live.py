@@ -12,8 +12,8 @@ from nicegui import background_tasks, ui
 
 from webhook_ui.changes import Announcer, Changed
 from webhook_ui.errors import Forbidden, Unavailable
-
-PULSE_SECONDS = 0.5
+from webhook_ui.ui import gathering
+from webhook_ui.ui.gathering import PULSE_SECONDS
 
 Look = Callable[[frozenset[Changed]], Awaitable[None] | None]
 
@@ -94,6 +94,7 @@ class Live:
 
     async def _show(self, follower: _Follower, changes: frozenset[Changed]) -> None:
         follower.busy = True
+        gathering.by_itself()
         try:
             while changes and not follower.element.is_deleted:
                 with follower.element:
