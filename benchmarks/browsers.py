@@ -19,6 +19,7 @@ _CLIENT = re.compile(r"client_id['\"]?: ['\"]([0-9a-f-]{36})")
 _NEXT = re.compile(r"next_message_id['\"]?: (\d+)")
 _ID = re.compile(r'"_id":(\d+)')
 _ASKED = re.compile(r'"request_id":"([0-9a-f-]{36})"')
+_LEFT = re.compile(r'"listener_id":"([0-9a-f-]{36})","type":"left"')
 WINDOW_BITS = 15  # of the compression that browsers offer
 
 
@@ -28,7 +29,9 @@ class OpenPage:
 
     socket: aiohttp.ClientWebSocketResponse
     client_id: str
+    document: str
     next_message: int
+    listener: str
     hear: Callable[[str], object]
     messages: int = 0
     characters: int = 0
@@ -37,11 +40,27 @@ class OpenPage:
     def listen(self) -> None:
         self._tasks = [asyncio.create_task(self._take()), asyncio.create_task(self._acknowledge())]
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
+        """Closes it as somebody does who goes elsewhere: its script says so."""
+        left = f'{{"id":0,"client_id":"{self.client_id}","listener_id":"{self.listener}","args":[]}}'
+        await self.socket.send_str(f'42["event",{left}]')
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Ends its connection."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.socket.close()
+
+    async def connect_again(self, session: aiohttp.ClientSession) -> bool:
+        """Whether the server still has it; if so, it goes on."""
+        try:
+            self.socket = await _connect(session, self.client_id, self.document, self.next_message)
+        except RuntimeError:
+            return False
+        self.listen()
+        return True
 
     async def _take(self) -> None:
         async for message in self.socket:
@@ -73,21 +92,29 @@ async def open_page(
     async with session.get(path, headers={"connection": "close"}) as answer:
         answer.raise_for_status()
         html = await answer.text()
-    client, following = _CLIENT.search(html), _NEXT.search(html)
-    if client is None or following is None:
+    client, following, listener = (pattern.search(html) for pattern in (_CLIENT, _NEXT, _LEFT))
+    if client is None or following is None or listener is None:
         raise RuntimeError(f"{path} is no page of the dashboard")
+    client_id, document, next_message = client[1], str(uuid.uuid4()), int(following[1])
+    socket = await _connect(session, client_id, document, next_message)
+    page = OpenPage(socket, client_id, document, next_message, listener[1], hear)
+    page.listen()
+    return page
+
+
+async def _connect(
+    session: aiohttp.ClientSession, client_id: str, document: str, next_message: int
+) -> aiohttp.ClientWebSocketResponse:
     query = {
-        "EIO": "4", "transport": "websocket", "client_id": client[1], "next_message_id": following[1],
-        "implicit_handshake": "true", "document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4()),
+        "EIO": "4", "transport": "websocket", "client_id": client_id, "next_message_id": str(next_message),
+        "implicit_handshake": "true", "document_id": document, "tab_id": document,
     }  # fmt: skip
     socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0, compress=WINDOW_BITS)
     await socket.receive_str()
     await socket.send_str("40")
     if not (said := await socket.receive_str()).startswith("40"):
         raise RuntimeError(f"the server did not take the page's socket: {said[:200]}")
-    page = OpenPage(socket, client[1], int(following[1]), hear)
-    page.listen()
-    return page
+    return socket
 
 
 @asynccontextmanager
@@ -97,7 +124,7 @@ async def open_pages(session: aiohttp.ClientSession, paths: Sequence[str]) -> As
         pages = []
         for path in paths:
             page = await open_page(session, path)
-            stack.push_async_callback(page.close)
+            stack.push_async_callback(page.leave)
             pages.append(page)
         yield pages
 
@@ -108,6 +135,6 @@ async def open_and_close(session: aiohttp.ClientSession, path: str, count: int) 
 
     async def some() -> None:
         for _ in left:
-            await (await open_page(session, path)).close()
+            await (await open_page(session, path)).leave()
 
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import browsers
 from tests.processes import Receiver, Works, receiver
+from webhook_ui.ui.dashboard import LEFT_SECONDS, RECONNECT_SECONDS
 from webhook_ui.ui.gathering import PULSE_SECONDS
 from webhook_ui.ui.log_look import PAGE
 from webhook_ui.ui.shared_reads import beat, next_beat
@@ -50,28 +51,25 @@ class Heard:
 
 
 class Windows:
-    """Opens pages of a server that `works` starts."""
+    """Opens pages of a server."""
 
-    def __init__(self, works: Works, stack: AsyncExitStack) -> None:
-        self._works, self._stack = works, stack
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
+        self.session, self._stack = session, stack
 
     async def open(self, path: str) -> Heard:
-        if self._session is None:
-            server = self._works.start("serve", "--port", "0")
-            server.wait_for("Sending")
-            address = server.text.partition("Dashboard")[2].split()[0]
-            self._session = await self._stack.enter_async_context(aiohttp.ClientSession(address))
         told: asyncio.Queue[str] = asyncio.Queue()
-        page = await browsers.open_page(self._session, path, told.put_nowait)
-        self._stack.push_async_callback(page.close)
+        page = await browsers.open_page(self.session, path, told.put_nowait)
+        self._stack.push_async_callback(page.cut)
         return Heard(page, told)
 
 
 @pytest.fixture
 async def windows(works: Works) -> AsyncIterator[Windows]:
-    async with AsyncExitStack() as stack:
-        yield Windows(works, stack)
+    server = works.start("serve", "--port", "0")
+    server.wait_for("Sending")
+    address = server.text.partition("Dashboard")[2].split()[0]
+    async with aiohttp.ClientSession(address) as session, AsyncExitStack() as stack:
+        yield Windows(session, stack)
 
 
 async def test_a_page_is_told_nothing_while_nothing_on_it_changes(
@@ -106,6 +104,19 @@ async def test_what_happens_all_the_time_is_told_twice_a_second_at_most(
     busy.cancel()
     await asyncio.gather(busy, return_exceptions=True)
     assert took >= 0.9 * MANY * PULSE_SECONDS
+
+
+async def test_a_page_that_is_left_is_let_go_soon_and_one_that_was_cut_off_is_kept(
+    works: Works, windows: Windows
+) -> None:
+    left, cut_off = (await windows.open("/")).page, (await windows.open("/")).page
+    await left.leave()
+    await cut_off.cut()
+    async with asyncio.timeout(RECONNECT_SECONDS / 2):
+        while await left.connect_again(windows.session):
+            await left.cut()
+            await asyncio.sleep(LEFT_SECONDS * 2)  # asked at once, it would never be let go
+    assert await cut_off.connect_again(windows.session)
 
 
 async def emit_without_end(works: Works) -> None:
