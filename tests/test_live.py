@@ -92,6 +92,22 @@ async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announ
     assert {change.webhook_id for change in changes} == {7}
 
 
+async def test_what_follows_some_kinds_is_called_for_these_only(announcer: Announcer) -> None:
+    live = Live(announcer)
+    page: Any = Page()
+    all_of_it: Any = Page()
+    live.follow(page, page.look, {Kind.plugin, Kind.webhook})
+    live.follow(all_of_it, all_of_it.look)
+    with running(live):
+        await asyncio.sleep(0)
+        announcer.announce([Changed(Kind.attempt, webhook_id=7)])
+        await asyncio.wait_for(all_of_it.heard.get(), 10)
+        announcer.announce([Changed(Kind.webhook, webhook_id=7), Changed(Kind.attempt, webhook_id=7)])
+        _, changes = await asyncio.wait_for(page.heard.get(), 10)
+    assert Changed(Kind.webhook, webhook_id=7) in changes
+    assert page.heard.empty()
+
+
 def open_tab(live: Live) -> tuple[Client, Callable[[], object]]:
     """A tab with two places that follow; whether anything of the second is still known."""
     client = Client(address("/followed"), request=None)

@@ -1,7 +1,7 @@
 """What the server sends to open pages: nothing where nothing to be seen has changed, and no more than can be read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks import browsers
 from tests.processes import Receiver, Works, receiver
+from webhook_ui import ids
 from webhook_ui.ui.dashboard import LEFT_SECONDS, RECONNECT_SECONDS
 from webhook_ui.ui.gathering import PULSE_SECONDS
 from webhook_ui.ui.log_look import PAGE
-from webhook_ui.ui.shared_reads import beat, next_beat
+from webhook_ui.ui.turnover import beat, next_beat
 
 PATIENCE = 20.0
 UPDATE = '42["update"'
@@ -124,18 +125,25 @@ async def emit_without_end(works: Works) -> None:
         await asyncio.to_thread(works.emit)
 
 
-async def test_a_log_turns_over_no_faster_than_it_can_be_read_and_ends_with_the_newest(
-    works: Works, far: Receiver, windows: Windows
+def delivery_of(event: str) -> str:
+    return ids.delivery_text(1, ids.event_number(event))
+
+
+@pytest.mark.parametrize(
+    ("path", "row_of"), [("/webhooks/1", delivery_of), ("/deliveries", delivery_of), ("/events", str)]
+)
+async def test_a_list_turns_over_no_faster_than_it_can_be_read_and_ends_with_the_newest(
+    path: str, row_of: Callable[[str], str], works: Works, far: Receiver, windows: Windows
 ) -> None:
-    webhook_id = works.add_webhook(far.url)
-    page = await windows.open(f"/webhooks/{webhook_id}")
+    assert works.add_webhook(far.url) == 1
+    page = await windows.open(path)
     many = PAGE - 10
     await next_beat()
     begun = beat()
     *_, first = works.emit(many)
-    await page.of(first)
+    await page.of(row_of(first))
     at_once = beat()
     *_, last = works.emit(many)
-    await page.of(last)
+    await page.of(row_of(last))
     assert at_once == begun, "what fits on a page comes in at once"
     assert beat() > begun, "more than that waits"

@@ -23,8 +23,8 @@ from webhook_ui.ui.log_address import LogAddress, in_words, judge
 from webhook_ui.ui.log_bar import LogBar
 from webhook_ui.ui.log_filters import LogFilters
 from webhook_ui.ui.parts import box, link, sentence, text
-from webhook_ui.ui.shared_reads import BEAT_SECONDS, next_beat
 from webhook_ui.ui.states import nothing_found
+from webhook_ui.ui.turnover import BEAT_SECONDS, next_beat
 
 
 class Activity:

@@ -100,8 +100,11 @@ class Tab:
         """Does `work` beside all else, for this tab: in its language, and its errors are told there."""
         background_tasks.create(work, name=name, context=self.client)
 
-    def follow(self, element: ui.element, look: Look) -> None:
-        """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""
+    def follow(self, element: ui.element, look: Look, *kinds: Kind) -> None:
+        """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew.
+
+        What follows some `kinds` only hears of them, and of anything.
+        """
 
         async def look_if_signed_in(changes: frozenset[Changed]) -> None:
             if any(change.kind in (Kind.account, Kind.anything) for change in changes):
@@ -113,7 +116,7 @@ class Tab:
             if inspect.isawaitable(looking):
                 await looking
 
-        self.services.live.follow(element, look_if_signed_in)
+        self.services.live.follow(element, look_if_signed_in, {*kinds, Kind.anything} if kinds else Kind)
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""

@@ -13,7 +13,7 @@ from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
 from webhook_ui import collector, languages
-from webhook_ui.changes import Changed
+from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.languages import tr
 from webhook_ui.security_headers import Nonces
@@ -170,7 +170,7 @@ def _follow_plugins(tab: Tab, shell: Shell, commands: Commands, pages: Pages) ->
                 toasts.done(one.words) if one.good else toasts.failed(one.words, one.reason, way=WHY)
         told = plugins.turn
 
-    tab.follow(shell.content, look)
+    tab.follow(shell.content, look, Kind.plugin, Kind.account)  # the latter for whose role has changed, on every page
 
 
 def _of_plugins(tab: Tab) -> dict[str, Callable[[], Awaitable[None]]]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from nicegui import ui
 
 from webhook_ui import times
-from webhook_ui.errors import Invalid, Unavailable
+from webhook_ui.errors import Invalid
 from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
 from webhook_ui.history.delivery_search import Key
@@ -24,8 +24,8 @@ from webhook_ui.ui.markup import Markup
 from webhook_ui.ui.once import Once
 from webhook_ui.ui.parts import box, symbol, text
 from webhook_ui.ui.redelivering import Redeliverer
-from webhook_ui.ui.shared_reads import beat, next_beat
 from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Table, WrittenRow
+from webhook_ui.ui.turnover import Turnover
 from webhook_ui.ui.written import hear
 
 
@@ -58,8 +58,7 @@ class DeliveryLog:
         self._known: Key | None = None  # the newest that was there when the page was shown
         self._next: str | None = None
         self._came_from: dict[str, LogAddress] = {}  # by cursor
-        self._came: tuple[int, int] = (0, 0)  # how many rows have come in by themselves in this beat
-        self._waits = False  # for the next one
+        self._turnover = Turnover(tab, PAGE, self._look_again)
         self._build()
 
     @property
@@ -117,8 +116,7 @@ class DeliveryLog:
     async def refresh(self, *, fresh: bool = True) -> None:
         """Looks again: changes stand in their rows at once; new rows come in, or wait behind a line that counts.
 
-        They come in no faster than a page in a beat: more nobody can read, and many tabs would pay for it. If not
-        `fresh`, it shows what another tab has found after the same news.
+        If not `fresh`, with what another tab has found after the same news.
         """
         log, criteria, known = self._log, self._criteria, self._known
         if known is None:
@@ -135,17 +133,14 @@ class DeliveryLog:
         for row in news.shown:
             self._renew(row, news)
         many = len(self._unknown(news.fresh))
-        if not many:
-            return
-        if first_page and self._comes_too_soon(many):
-            self._look_later()
+        if not many or (first_page and self._turnover.too_soon(many)):
             return
         may_move = first_page and not self._around.is_reading() and await self._at_top()
         rows = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
         if not rows or log.part != self._log.part:
             return
         if may_move:
-            self._came = (beat(), self._came_in() + len(rows))
+            self._turnover.came(len(rows))
             if self._place(rows, news):  # the next page begins behind what is the last row now
                 self._next = paging.encode(min(self._rows))
                 self._say_searched(None)
@@ -155,25 +150,9 @@ class DeliveryLog:
         else:
             self._announce(len(rows))
 
-    def _came_in(self) -> int:
-        at, count = self._came
-        return count if at == beat() else 0
-
-    def _comes_too_soon(self, many: int) -> bool:
-        before = self._came_in()
-        return before > 0 and before + many > PAGE
-
-    def _look_later(self) -> None:
-        if not self._waits:
-            self._waits = True
-            self._tab.begin(self._refresh_later(), name="new rows of a log")
-
-    async def _refresh_later(self) -> None:
-        await next_beat()
-        self._waits = False
+    async def _look_again(self) -> None:
         if not self._table.element.is_deleted:
-            with suppress(Unavailable):  # else with the next change
-                await self.refresh(fresh=False)
+            await self.refresh(fresh=False)
 
     def _unknown(self, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
         return [row for row in rows if key_of(row) not in self._rows]

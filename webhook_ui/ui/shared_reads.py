@@ -10,20 +10,9 @@ from webhook_ui.history.overview import Glance, Watch
 from webhook_ui.times import utcnow
 
 LASTS = 2.0  # seconds; hours end and retries fall due without any news
-BEAT_SECONDS = 5.0  # between two looks at what is looked at seldom
 PACE = 1.0  # seconds between two looks at the overview
 
 T = TypeVar("T")
-
-
-def beat() -> int:
-    """The number of the beat that holds now: it is the same one in all tabs, so that they look at the same time."""
-    return int(time.monotonic() // BEAT_SECONDS)
-
-
-async def next_beat() -> None:
-    """Waits for it."""
-    await asyncio.sleep(BEAT_SECONDS - time.monotonic() % BEAT_SECONDS)
 
 
 @dataclass(frozen=True, kw_only=True)

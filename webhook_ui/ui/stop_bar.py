@@ -47,7 +47,7 @@ class StopBar:
         self._bar = Part(shell.bar, self._build)
         with shell.content:
             self._again = ui.timer(COUNT_SECONDS, self._count, active=False)
-        self._tab.follow(shell.content, self._look)
+        self._tab.follow(shell.content, self._look, Kind.webhook)
         await self._count()
 
     def ask(self) -> None:
