@@ -1,9 +1,12 @@
-"""Open pages without a browser: what the dashboard sends to one, taken by a raw WebSocket. It shows nothing."""
+"""Open pages without a browser: what the dashboard sends to one, taken by a raw WebSocket. It shows nothing.
+
+As a browser does, it offers to have its messages compressed, and answers what the page is asked: it stands at its top.
+"""
 
 import asyncio
 import re
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +18,21 @@ AT_ONCE = 4
 _CLIENT = re.compile(r"client_id['\"]?: ['\"]([0-9a-f-]{36})")
 _NEXT = re.compile(r"next_message_id['\"]?: (\d+)")
 _ID = re.compile(r'"_id":(\d+)')
+_ASKED = re.compile(r'"request_id":"([0-9a-f-]{36})"')
+_LEFT = re.compile(r'"listener_id":"([0-9a-f-]{36})","type":"left"')
+WINDOW_BITS = 15  # of the compression that browsers offer
 
 
 @dataclass
 class OpenPage:
-    """One page; `messages` and `characters` count what the server sent to it."""
+    """One page; `messages` and `characters` count what the server sent to it, each of which `hear` is told."""
 
     socket: aiohttp.ClientWebSocketResponse
     client_id: str
+    document: str
     next_message: int
+    listener: str
+    hear: Callable[[str], object]
     messages: int = 0
     characters: int = 0
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
@@ -31,11 +40,27 @@ class OpenPage:
     def listen(self) -> None:
         self._tasks = [asyncio.create_task(self._take()), asyncio.create_task(self._acknowledge())]
 
-    async def close(self) -> None:
+    async def leave(self) -> None:
+        """Closes it as somebody does who goes elsewhere: its script says so."""
+        left = f'{{"id":0,"client_id":"{self.client_id}","listener_id":"{self.listener}","args":[]}}'
+        await self.socket.send_str(f'42["event",{left}]')
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Ends its connection."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.socket.close()
+
+    async def connect_again(self, session: aiohttp.ClientSession) -> bool:
+        """Whether the server still has it; if so, it goes on."""
+        try:
+            self.socket = await _connect(session, self.client_id, self.document, self.next_message)
+        except RuntimeError:
+            return False
+        self.listen()
+        return True
 
     async def _take(self) -> None:
         async for message in self.socket:
@@ -45,8 +70,12 @@ class OpenPage:
                 continue
             self.messages += 1
             self.characters += len(text)
+            self.hear(text)
             if found := _ID.search(text, max(len(text) - 40, 0)) or _ID.search(text):
                 self.next_message = int(found[1]) + 1
+            if text.startswith('42["run_javascript"') and (asked := _ASKED.search(text)):
+                answer = f'{{"request_id":"{asked[1]}","client_id":"{self.client_id}","result":true}}'
+                await self.socket.send_str(f'42["javascript_response",{answer}]')
 
     async def _acknowledge(self) -> None:
         while True:
@@ -55,27 +84,37 @@ class OpenPage:
             await self.socket.send_str(f'42["ack",{told}]')
 
 
-async def open_page(session: aiohttp.ClientSession, path: str) -> OpenPage:
+async def open_page(
+    session: aiohttp.ClientSession, path: str, hear: Callable[[str], object] = lambda _: None
+) -> OpenPage:
     """Asks for a page and connects as its script does."""
     # browsers open a connection of its own for the socket
     async with session.get(path, headers={"connection": "close"}) as answer:
         answer.raise_for_status()
         html = await answer.text()
-    client, following = _CLIENT.search(html), _NEXT.search(html)
-    if client is None or following is None:
+    client, following, listener = (pattern.search(html) for pattern in (_CLIENT, _NEXT, _LEFT))
+    if client is None or following is None or listener is None:
         raise RuntimeError(f"{path} is no page of the dashboard")
+    client_id, document, next_message = client[1], str(uuid.uuid4()), int(following[1])
+    socket = await _connect(session, client_id, document, next_message)
+    page = OpenPage(socket, client_id, document, next_message, listener[1], hear)
+    page.listen()
+    return page
+
+
+async def _connect(
+    session: aiohttp.ClientSession, client_id: str, document: str, next_message: int
+) -> aiohttp.ClientWebSocketResponse:
     query = {
-        "EIO": "4", "transport": "websocket", "client_id": client[1], "next_message_id": following[1],
-        "implicit_handshake": "true", "document_id": str(uuid.uuid4()), "tab_id": str(uuid.uuid4()),
+        "EIO": "4", "transport": "websocket", "client_id": client_id, "next_message_id": str(next_message),
+        "implicit_handshake": "true", "document_id": document, "tab_id": document,
     }  # fmt: skip
-    socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0)
+    socket = await session.ws_connect("/_nicegui_ws/socket.io/", params=query, max_msg_size=0, compress=WINDOW_BITS)
     await socket.receive_str()
     await socket.send_str("40")
     if not (said := await socket.receive_str()).startswith("40"):
         raise RuntimeError(f"the server did not take the page's socket: {said[:200]}")
-    page = OpenPage(socket, client[1], int(following[1]))
-    page.listen()
-    return page
+    return socket
 
 
 @asynccontextmanager
@@ -85,7 +124,7 @@ async def open_pages(session: aiohttp.ClientSession, paths: Sequence[str]) -> As
         pages = []
         for path in paths:
             page = await open_page(session, path)
-            stack.push_async_callback(page.close)
+            stack.push_async_callback(page.leave)
             pages.append(page)
         yield pages
 
@@ -96,6 +135,6 @@ async def open_and_close(session: aiohttp.ClientSession, path: str, count: int) 
 
     async def some() -> None:
         for _ in left:
-            await (await open_page(session, path)).close()
+            await (await open_page(session, path)).leave()
 
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))

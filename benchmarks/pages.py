@@ -35,6 +35,7 @@ class Cost:
     cpu: float  # share of a core
     p99: float
     speed: float
+    work: float  # microseconds of CPU that a delivery takes then
     messages: float  # a second and page
 
 
@@ -100,22 +101,25 @@ async def _cost(session: aiohttp.ClientSession, place: Place, plan: Plan, dashbo
         took = time.perf_counter() - begin
         cpu = gauges.cpu(place.pid) - cpu
         messages = sum(page.messages for page in pages) - before
+        speed, work = await _speed(session, place, plan)
         return Cost(
             cpu=cpu / took,
             p99=gauges.percentile(waits, 0.99),
-            speed=await _speed(session, place, plan),
+            speed=speed,
+            work=work,
             messages=messages / took / len(pages) if pages else 0.0,
         )
 
 
-async def _speed(session: aiohttp.ClientSession, place: Place, plan: Plan) -> float:
-    """Deliveries a second while a backlog is worked off."""
+async def _speed(session: aiohttp.ClientSession, place: Place, plan: Plan) -> tuple[float, float]:
+    """Deliveries a second while a backlog is worked off, and the server's CPU for each in microseconds."""
     await _pause(session, place, paused=True)
     await asyncio.to_thread(seeds.backlog, place.core, plan.backlog, webhook_ids=place.webhook_ids)
-    base, begin = place.far.arrived(), time.perf_counter()
+    base, cpu, begin = place.far.arrived(), gauges.cpu(place.pid), time.perf_counter()
     await _pause(session, place, paused=False)
     await place.far.arrive(base + plan.backlog)
-    return plan.backlog / (time.perf_counter() - begin)
+    took, cpu = time.perf_counter() - begin, gauges.cpu(place.pid) - cpu
+    return plan.backlog / took, cpu * 1e6 / plan.backlog
 
 
 async def _pause(session: aiohttp.ClientSession, place: Place, *, paused: bool) -> None:
@@ -132,6 +136,7 @@ def _costs(storage: Storage, plan: Plan, none: Cost, some: Cost) -> Report:
             f"CPU at {plan.rate:,.0f}/s, % of a core": cost.cpu * 100,
             "p99 ms": cost.p99,
             "deliveries/s at full speed": cost.speed,
+            "CPU µs of each": cost.work,
             "messages/s a page": cost.messages,
         }
 
@@ -140,7 +145,8 @@ def _costs(storage: Storage, plan: Plan, none: Cost, some: Cost) -> Report:
         rows=[row("none", none), row(f"{plan.dashboards} open", some)],
         notes=[
             f"they cost {(some.cpu - none.cpu) * 100:.0f} % of a core (20 at the most), and full speed is "
-            f"{ratio(some.speed, none.speed):.2f} of that without (0.9 at the least); who opens them shares the cores",
+            f"{ratio(some.speed, none.speed):.2f} of that without (0.9 at the least); who opens them shares the cores, "
+            f"the server alone needs {ratio(some.work, none.work):.2f} times the CPU for a delivery",
         ],
     )
 

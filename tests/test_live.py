@@ -13,7 +13,9 @@ import pytest
 from nicegui import Client, core, ui
 from nicegui.page import page as address
 
+from tests.stored import until
 from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui.again import Again
 from webhook_ui.ui.live import PULSE_SECONDS, Live
 
 
@@ -92,6 +94,22 @@ async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announ
     assert {change.webhook_id for change in changes} == {7}
 
 
+async def test_what_follows_some_kinds_is_called_for_these_only(announcer: Announcer) -> None:
+    live = Live(announcer)
+    page: Any = Page()
+    all_of_it: Any = Page()
+    live.follow(page, page.look, {Kind.plugin, Kind.webhook})
+    live.follow(all_of_it, all_of_it.look)
+    with running(live):
+        await asyncio.sleep(0)
+        announcer.announce([Changed(Kind.attempt, webhook_id=7)])
+        await asyncio.wait_for(all_of_it.heard.get(), 10)
+        announcer.announce([Changed(Kind.webhook, webhook_id=7), Changed(Kind.attempt, webhook_id=7)])
+        _, changes = await asyncio.wait_for(page.heard.get(), 10)
+    assert Changed(Kind.webhook, webhook_id=7) in changes
+    assert page.heard.empty()
+
+
 def open_tab(live: Live) -> tuple[Client, Callable[[], object]]:
     """A tab with two places that follow; whether anything of the second is still known."""
     client = Client(address("/followed"), request=None)
@@ -113,3 +131,30 @@ async def test_a_tab_that_is_closed_is_let_go_without_waiting_for_news() -> None
     assert known() is None
     assert still_known() is not None
     stays.delete()
+
+
+def looked_at(seconds: float, looks: list[str]) -> tuple[Client, Callable[[], object]]:
+    """A tab that looks again and again; whether anything of it is still known."""
+    client = Client(address("/looked"), request=None)
+    client.tab_id = "somebody is there"
+
+    def look() -> None:
+        looks.append(client.id)
+
+    with client:
+        Again(seconds, ui.element("div"), look)
+    return client, weakref.ref(look)
+
+
+async def test_what_looks_again_holds_nothing_of_a_closed_tab() -> None:
+    looks: list[str] = []
+    often, _ = looked_at(0.001, looks)
+    seldom, known = looked_at(60, [])
+    await until(lambda: len(looks) > 1)
+    for client in (often, seldom):
+        client.delete()
+    many = len(looks)
+    del often, seldom, client
+    gc.collect()
+    assert known() is None
+    assert len(looks) == many

@@ -66,6 +66,23 @@ def test_an_element_hears_of_each_change(change: Callable[[ui.element], None], c
     assert len(others) == len(heard), "and who has asked for it"
 
 
+def test_a_prop_that_is_set_to_what_it_is_is_no_news(client: Client) -> None:
+    element = ui.element("div").props("label=Title size=1")
+    element.props["rows"] = rows = [{"id": 1}]
+    element.props["open"] = None
+    client.outbox.updates.clear()
+    element.props["label"] = "Title"
+    element.props["size"] = "1"
+    element.props["open"] = None
+    assert not client.outbox.updates
+    element.props["count"] = 1
+    for key, value in (("size", 1), ("count", True), ("label", "Other"), ("rows", rows), ("new", None), ("open", True)):
+        element.props[key] = value
+        assert list(client.outbox.updates) == [element.id], key
+        assert repr(element.props[key]) == repr(value)
+        client.outbox.updates.clear()
+
+
 def test_changes_that_are_put_off_are_not_told(client: Client) -> None:
     heard: list[str] = []
 

@@ -519,6 +519,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+NOTE_WHAT_IS_SENT = """() => {
+  const wire = socket.io.engine.transport.ws;
+  const send = wire.send.bind(wire);
+  wire.send = (text) => { sessionStorage.sent = (sessionStorage.sent || "") + text; send(text); };
+}"""
+
+
+@browser_test
+def test_a_browser_says_when_somebody_leaves(site: Site, enter: Enter) -> None:
+    page = enter(None).page
+    answer = page.goto(f"{site.url}/")
+    page.wait_for_function("window.did_handshake")
+    listener = re.search(r'"listener_id":"([0-9a-f-]{36})","type":"left"', answer.text() if answer else "")
+    assert listener
+    page.evaluate(NOTE_WHAT_IS_SENT)
+    page.goto(f"{site.url}/triggers")
+    assert listener[1] in page.evaluate("sessionStorage.sent || ''")
+
+
 @browser_test
 def test_a_lost_connection_loses_nothing(chromium: Browser, tmp_path: Path) -> None:
     port = str(free_port())

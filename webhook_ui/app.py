@@ -264,6 +264,8 @@ def serve(settings: Settings, *, beside: int | None, watching: bool = False) -> 
                 access_log=False,
                 timeout_graceful_shutdown=3,
                 server_header=False,
+                # a page hears some kilobytes a second: to compress them costs more than to send them
+                ws_per_message_deflate=False,
             )
             _Server(config).run(sockets=[listener])
     finally:

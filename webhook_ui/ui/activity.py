@@ -3,7 +3,7 @@
 One webhook's, or that of all of them.
 """
 
-import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -18,14 +18,13 @@ from webhook_ui.models import Webhook
 from webhook_ui.ui.attempt_counts import SCALES
 from webhook_ui.ui.context import Tab, zone_named
 from webhook_ui.ui.delivery_log import DeliveryLog
-from webhook_ui.ui.histogram import Histogram
+from webhook_ui.ui.histogram import Histogram, Picture
 from webhook_ui.ui.log_address import LogAddress, in_words, judge
 from webhook_ui.ui.log_bar import LogBar
 from webhook_ui.ui.log_filters import LogFilters
 from webhook_ui.ui.parts import box, link, sentence, text
 from webhook_ui.ui.states import nothing_found
-
-PICTURE_SECONDS = 5.0  # between two looks at the figures while things change
+from webhook_ui.ui.turnover import BEAT_SECONDS, next_beat
 
 
 class Activity:
@@ -45,7 +44,7 @@ class Activity:
         """`offered` as in `LogBar`."""
         self._tab, self._address, self._webhook = tab, log, webhook
         self._go, self._path, self._reading = go, path, reading
-        self._counted_at: datetime | None = None
+        self._counted_at = float("-inf")
         self._waits = False  # to look at the figures
         criteria = self._criteria()
         self._histogram = Histogram(
@@ -81,7 +80,7 @@ class Activity:
         await self._filters.show(self._address, self._zone())
         self._bar.show(self._address, self._criteria(), self._zone())
         await self._rows.load()
-        self._tab.begin(self._complete(), name="figures of a log")
+        self._tab.begin(self._complete(fresh=True), name="figures of a log")
 
     async def show(self, log: LogAddress) -> None:
         """Goes to another part of the log, another picture, or marks another row as the open one."""
@@ -91,7 +90,7 @@ class Activity:
             await self._filters.show(log, self._zone())
             self._bar.show(log, self._criteria(), self._zone())
         if (before.span, before.part) != (log.span, log.part):
-            self._tab.begin(self._complete(), name="figures of a log")
+            self._tab.begin(self._complete(fresh=True), name="figures of a log")
 
     async def refresh(self, *, fresh: bool = True) -> None:
         """Looks again at the rows; at the figures only now and then, but once more after the last news.
@@ -99,19 +98,18 @@ class Activity:
         If not `fresh`, with what another tab has found after the same news.
         """
         await self._rows.refresh(fresh=fresh)
-        now = times.utcnow()
-        age = (now - self._counted_at).total_seconds() if self._counted_at else PICTURE_SECONDS
-        if age >= PICTURE_SECONDS:
-            await self._complete()
+        if time.monotonic() - self._counted_at >= BEAT_SECONDS:
+            await self._complete(fresh=fresh)
         elif not self._waits:
             self._waits = True
-            self._tab.begin(self._complete_after(PICTURE_SECONDS - age), name="figures of a log")
+            self._tab.begin(self._complete_with_others(), name="figures of a log")
 
-    async def _complete_after(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+    async def _complete_with_others(self) -> None:
+        """When all tabs look at their figures: one look is enough for those that show the same."""
+        await next_beat()
         self._waits = False
         if not self._histogram.element.is_deleted:
-            await self._complete()
+            await self._complete(fresh=False)
 
     def say_nothing(self, log: LogAddress) -> None:
         """Builds what stands there instead of an empty list."""
@@ -138,28 +136,32 @@ class Activity:
                     fire_one=lambda: link(tr("fire one by hand"), "/triggers"),
                 )
 
-    async def _complete(self) -> None:
+    async def _complete(self, *, fresh: bool) -> None:
         """What may take longer than the rows: nobody waits for it."""
-        self._counted_at = times.utcnow()
+        self._counted_at = time.monotonic()
         try:
-            await self._bar.count()
-            await self._draw(self._counted_at)
+            await self._bar.count(fresh=fresh)
+            await self._draw(fresh=fresh)
         except Unavailable:
-            self._counted_at = None  # with the next change
+            self._counted_at = float("-inf")  # with the next change
 
-    async def _draw(self, now: datetime) -> None:
+    async def _draw(self, *, fresh: bool) -> None:
         log = self._address
-        scale = log.span or "24h"
-        webhook_id = self._criteria().webhook_id
+        scale, zone, webhook_id = log.span or "24h", self._zone(), self._criteria().webhook_id
         services = self._tab.services
-        bars = await services.counts.bars(
-            services.database, SCALES[scale], now=now, zone=self._zone(), webhook_id=webhook_id
-        )
+
+        async def paint() -> Picture:
+            bars = await services.counts.bars(
+                services.database, SCALES[scale], now=times.utcnow(), zone=zone, webhook_id=webhook_id
+            )
+            return Picture.of(bars, zone)
+
+        picture = await self._tab.share(("picture", scale, zone.key, webhook_id), paint, fresh=fresh)
         if self._histogram.element.is_deleted or log.span != self._address.span:
             return
         criteria = self._criteria()
         self._histogram.scale(scale)
-        self._histogram.show(bars)
+        self._histogram.show(picture)
         self._histogram.mark(criteria.attempted_since, criteria.attempted_until)
         self._histogram.say_all(self._address.asking(webhook="", attempted_first="", attempted_last="").narrowed)
 

@@ -15,6 +15,7 @@ from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.markup import NOTHING, Markup, element, joined, link, moment, press, sentence, words
+from webhook_ui.ui.once import Once
 from webhook_ui.ui.parts import Status, box, dress, written_pill
 from webhook_ui.ui.written import Written
 
@@ -22,7 +23,7 @@ TEST = "test"  # what the button does that sends one
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardFace:
+class CardFace(Once):
     """What a card or a row says of one webhook.
 
     `at` is the moment of the last attempt. What comes next is `when`, a moment with the words before it ("retry "), or
@@ -78,7 +79,7 @@ class WebhookCard:
             dress(self.element, data_row=name)
             with box("div", "w-card-top"):
                 self._tick = Tick(select_name(face), on_tick) if on_tick else None
-                self._head = Written("div", _head(face), "w-contents")
+                self._head = Written("div", self._write_head(face), "w-contents")
                 self._more = more_menu(actions, name=more_name(face)) if actions else None
             self._body = Written("div", self._write_body(face, self._shown[1]), "w-contents")
 
@@ -98,14 +99,21 @@ class WebhookCard:
         off = face.state != "enabled"
         if ("w-card-off" in self.element.classes) is not off:
             self.element.classes(add="w-card-off" if off else "", remove="" if off else "w-card-off")
-        self._head.write(_head(face))
+        self._head.write(self._write_head(face))
         self._body.write(self._write_body(face, shown[1]))
 
     def _seen(self, face: CardFace) -> tuple[CardFace, str]:
         # "today" has to be said anew tomorrow
-        return face, formats.day_and_time(face.created_at, utcnow(), self._zone)
+        return face, created_words(face, self._zone)
+
+    def _write_head(self, face: CardFace) -> Markup:
+        return face.once("head", lambda: _head(face))
 
     def _write_body(self, face: CardFace, created: str) -> Markup:
+        key = ("card", self._zone, created, self._offers_test)
+        return face.once(key, lambda: self._make_body(face, created))
+
+    def _make_body(self, face: CardFace, created: str) -> Markup:
         offers = face.untried and self._offers_test
         return joined(
             [
@@ -132,6 +140,11 @@ class WebhookCard:
             filter_sign(face.filter),
             element("span", said, classes="w-end w-nowrap"),
         ]
+
+
+def created_words(face: CardFace, zone: ZoneInfo) -> str:
+    """When it was added, as of now."""
+    return face.once(("created", zone), lambda: formats.day_and_time(face.created_at, utcnow(), zone))
 
 
 def title_link(face: CardFace, classes: str) -> Markup:

@@ -76,8 +76,13 @@ class Tab:
         return await self.services.database.read(self._spoken(fn), *args, **kwargs)
 
     async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
-        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news."""
-        return await self.services.shared.ask(key, self.services.live.pulse, read, fresh=fresh)
+        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language."""
+
+        async def speak() -> T:
+            with spoken(self.language):
+                return await read()
+
+        return await self.services.shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`, in the reader's language; the tab says so when that takes long."""
@@ -95,8 +100,11 @@ class Tab:
         """Does `work` beside all else, for this tab: in its language, and its errors are told there."""
         background_tasks.create(work, name=name, context=self.client)
 
-    def follow(self, element: ui.element, look: Look) -> None:
-        """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew."""
+    def follow(self, element: ui.element, look: Look, *kinds: Kind) -> None:
+        """`Live.follow` for as long as somebody is signed in; a tab of somebody whose role changed starts anew.
+
+        What follows some `kinds` only hears of them, and of anything.
+        """
 
         async def look_if_signed_in(changes: frozenset[Changed]) -> None:
             if any(change.kind in (Kind.account, Kind.anything) for change in changes):
@@ -108,7 +116,7 @@ class Tab:
             if inspect.isawaitable(looking):
                 await looking
 
-        self.services.live.follow(element, look_if_signed_in)
+        self.services.live.follow(element, look_if_signed_in, {*kinds, Kind.anything} if kinds else Kind)
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""

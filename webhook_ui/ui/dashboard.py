@@ -13,7 +13,7 @@ from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
 from webhook_ui import collector, languages
-from webhook_ui.changes import Changed
+from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Forbidden, Unavailable, WebhookUIError
 from webhook_ui.languages import tr
 from webhook_ui.security_headers import Nonces
@@ -22,6 +22,7 @@ from webhook_ui.ui import (
     drafts,
     event_page,
     events_page,
+    gathering,
     plugin_pages,
     quick_elements,
     reader,
@@ -46,7 +47,8 @@ WHY = ("What is wrong", "/triggers")
 
 log = structlog.get_logger()
 
-RECONNECT_SECONDS = 45.0
+RECONNECT_SECONDS = 45.0  # that a page is kept whose connection was lost
+LEFT_SECONDS = 1.0  # and one that somebody has left: its script says so
 BUILT_SECONDS = 1.0  # until a page is there, with what comes after its frame
 RESPONSE_SECONDS = 30.0  # building takes tenths of a second; on a machine that has no time for it, slow is not broken
 FRAME_SECONDS = 0.5  # how long the frame waits for what the database says before it is sent without
@@ -73,6 +75,7 @@ def _set_up() -> FastAPI:
     """Once a process."""
     frame = FastAPI()
     quick_elements.install()
+    gathering.install()
     theme.setup()
     languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(KeptFiles)
@@ -118,6 +121,7 @@ async def _root(services: Services) -> None:
     commands.join(shell)
     context.client.sub_pages_router.on_path_changed(lambda address: tab.on_address and tab.on_address(address))
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
+    ui.on("left", lambda _: _let_go_soon(tab))  # from static/connection.js
     ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
 
     with shell.content:
@@ -166,7 +170,7 @@ def _follow_plugins(tab: Tab, shell: Shell, commands: Commands, pages: Pages) ->
                 toasts.done(one.words) if one.good else toasts.failed(one.words, one.reason, way=WHY)
         told = plugins.turn
 
-    tab.follow(shell.content, look)
+    tab.follow(shell.content, look, Kind.plugin, Kind.account)  # the latter for whose role has changed, on every page
 
 
 def _of_plugins(tab: Tab) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -216,6 +220,10 @@ async def _open_tab(services: Services) -> Tab:
         language=reader.language_of(client),
         preferences=preferences,
     )
+
+
+def _let_go_soon(tab: Tab) -> None:
+    tab.client.page.reconnect_timeout = LEFT_SECONDS  # an object of this page alone, see `reader.prepare`
 
 
 async def _learn_zone(tab: Tab, name: object) -> None:

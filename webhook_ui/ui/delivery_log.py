@@ -19,10 +19,13 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.log_look import PAGE, Found, key_of, look, look_again, newest
-from webhook_ui.ui.log_rows import REDELIVER, fill_row
+from webhook_ui.ui.log_rows import REDELIVER, write_row
+from webhook_ui.ui.markup import Markup
+from webhook_ui.ui.once import Once
 from webhook_ui.ui.parts import box, symbol, text
 from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Table, WrittenRow
+from webhook_ui.ui.turnover import Turnover
 from webhook_ui.ui.written import hear
 
 
@@ -55,6 +58,7 @@ class DeliveryLog:
         self._known: Key | None = None  # the newest that was there when the page was shown
         self._next: str | None = None
         self._came_from: dict[str, LogAddress] = {}  # by cursor
+        self._turnover = Turnover(tab, PAGE, self._look_again)
         self._build()
 
     @property
@@ -105,7 +109,7 @@ class DeliveryLog:
         self._known = known
         self._rows.clear()
         self._table.clear()
-        self._place(found.rows)
+        self._place(found.rows, found)
         self._announce(0)
         self._frame(found)
 
@@ -120,22 +124,24 @@ class DeliveryLog:
         shown = list(self._rows)
         first_page = not log.cursor
         news = await self._tab.share(
-            ("log", criteria, tuple(shown), known, first_page),
+            ("log", criteria, tuple(shown), None if first_page else known),
             lambda: self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page),
             fresh=fresh,
         )
         if log.part != self._log.part:
             return
         for row in news.shown:
-            self._renew(row)
-        if not self._unknown(news.fresh):
+            self._renew(row, news)
+        many = len(self._unknown(news.fresh))
+        if not many or (first_page and self._turnover.too_soon(many)):
             return
         may_move = first_page and not self._around.is_reading() and await self._at_top()
         rows = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
         if not rows or log.part != self._log.part:
             return
         if may_move:
-            if self._place(rows):  # the next page begins behind what is the last row now
+            self._turnover.came(len(rows))
+            if self._place(rows, news):  # the next page begins behind what is the last row now
                 self._next = paging.encode(min(self._rows))
                 self._say_searched(None)
             self._known = max(self._rows)
@@ -143,6 +149,10 @@ class DeliveryLog:
             self._count_rows(more=self._next is not None)
         else:
             self._announce(len(rows))
+
+    async def _look_again(self) -> None:
+        if not self._table.element.is_deleted:
+            await self.refresh(fresh=False)
 
     def _unknown(self, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
         return [row for row in rows if key_of(row) not in self._rows]
@@ -193,26 +203,26 @@ class DeliveryLog:
             back = formats.absolute(moment, self._tab.zone, seconds=True)
             self._searched_text.set_text(tr("Searched back to {moment}. There may be older ones.", moment=back))
 
-    def _place(self, rows: Sequence[DeliveryRow]) -> bool:
+    def _place(self, rows: Sequence[DeliveryRow], seen: Once) -> bool:
         """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""
         for delivery in rows:
             row = self._table.written_row(delivery.id)
             row.element.move(target_index=sum(key > key_of(delivery) for key in self._rows))
             row.choose(delivery.id == self._log.delivery)
-            self._fill(row, delivery)
+            self._fill(row, delivery, seen)
             self._rows[key_of(delivery)] = (delivery, row)
-            self._rows = dict(sorted(self._rows.items(), reverse=True))
+        self._rows = dict(sorted(self._rows.items(), reverse=True))
         left_over = list(self._rows)[PAGE:]
         for key in left_over:
             self._rows.pop(key)[1].element.delete()
         return bool(left_over)
 
-    def _renew(self, delivery: DeliveryRow) -> None:
+    def _renew(self, delivery: DeliveryRow, seen: Once) -> None:
         known = self._rows.get(key_of(delivery))
         if known is None or known[0] == delivery:
             return
         self._rows[key_of(delivery)] = (delivery, known[1])
-        self._fill(known[1], delivery)
+        self._fill(known[1], delivery, seen)
 
     async def _pressed(self, does: str, delivery_id: str) -> None:
         """One that is no longer shown, or that nobody showed, is not found."""
@@ -222,12 +232,16 @@ class DeliveryLog:
                     await self.refresh()
                 return
 
-    def _fill(self, row: WrittenRow, delivery: DeliveryRow) -> None:
+    def _fill(self, row: WrittenRow, delivery: DeliveryRow, seen: Once) -> None:
+        tab = self._tab
+        depends = (delivery.id, replace(self._log, delivery=""), self._columns, tab.zone, tab.may_write)
+        row.write(seen.once(depends, lambda: self._write(delivery)))
+
+    def _write(self, delivery: DeliveryRow) -> Markup:
         services = self._tab.services
         usual = services.settings.retry_schedule
         retries = delivery_words.schedule_in_force(delivery, delivery.trigger, services.plugins.triggers, usual)
-        fill_row(
-            row,
+        return write_row(
             delivery,
             columns=self._columns,
             path=self._around.path(replace(self._log, delivery=delivery.id)),

@@ -21,9 +21,12 @@ from webhook_ui.ui.controls import clear_button
 from webhook_ui.ui.event_address import PATH, Judged, Question, judge
 from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
+from webhook_ui.ui.markup import Markup
+from webhook_ui.ui.once import Once
 from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, symbol, text
 from webhook_ui.ui.states import nothing_found, notice
-from webhook_ui.ui.tables import EVENTS, Pager, Table
+from webhook_ui.ui.tables import EVENTS, Pager, Table, written_cells
+from webhook_ui.ui.turnover import Turnover
 
 PAGE = 50
 FOLLOWED = frozenset({Kind.event, Kind.delivery, Kind.attempt, Kind.anything})
@@ -31,7 +34,7 @@ REST = 4.0  # times as long as looking took: one page costs a fifth of a reading
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Seen(Once):
     """A page of events, the figures of those and of what was shown before, and how many are newer than the known."""
 
     rows: Sequence[EventRow]
@@ -68,15 +71,20 @@ class _Row:
     """One event on the screen; `count` renews its figures."""
 
     def __init__(self, table: Table, event: EventRow, zone: ZoneInfo) -> None:
-        self._cells = event_rows.event_cells(event, zone)
+        self._event, self._zone = event, zone
         self._row = table.written_row(str(event.id))
         self._tally: Tally | None = None
         self.element = self._row.element
 
-    def count(self, tally: Tally) -> None:
+    def count(self, seen: Seen) -> None:
+        tally = seen.tallies.get(self._event.id, Tally())
         if tally != self._tally:
             self._tally = tally
-            self._row.show({**self._cells, **event_rows.tally_cell(tally)})
+            self._row.write(seen.once((self._event.id, self._zone), lambda: self._write(tally)))
+
+    def _write(self, tally: Tally) -> Markup:
+        cells = {**event_rows.event_cells(self._event, self._zone), **event_rows.tally_cell(tally)}
+        return written_cells(EVENTS, cells)
 
 
 class EventsPage:
@@ -89,6 +97,7 @@ class EventsPage:
         self._newest: int | None = None
         self._next: str | None = None
         self._came_from: dict[str, Question] = {}  # by cursor
+        self._turnover = Turnover(tab, PAGE, self._look_again)
         judged = self._judge()
         with box("div", "w-page") as self.root:
             with page_header(tr("Events")):
@@ -150,7 +159,7 @@ class EventsPage:
         self._rows.clear()
         self._table.clear()
         self._newest = seen.newest
-        self._place(seen.rows, seen.tallies)
+        self._place(seen.rows, seen)
         self._announce(0)
         self._frame(seen, said=said)
 
@@ -163,13 +172,13 @@ class EventsPage:
         self._pager.show(first, first + shown - 1, total, back=bool(self._question.cursor), more=more)
         self._nothing.show(not shown and not said, self._question)
 
-    def _place(self, rows: Sequence[EventRow], counted: dict[int, Tally]) -> None:
+    def _place(self, rows: Sequence[EventRow], seen: Seen) -> None:
         """Adds `rows` (newer than all, or to an empty list) and lets go of what no longer fits on the page."""
         added: dict[int, _Row] = {}
         for place, event in enumerate(rows):
             row = _Row(self._table, event, self._zone())
             row.element.move(target_index=place)
-            row.count(counted.get(event.id, Tally()))
+            row.count(seen)
             added[event.id] = row
         self._rows = added | self._rows
         for event_id in list(self._rows)[PAGE:]:
@@ -181,24 +190,35 @@ class EventsPage:
             await self._refresh()
             await asyncio.sleep(REST * (time.monotonic() - began))
 
+    async def _look_again(self) -> None:
+        if not self.root.is_deleted:
+            with self.root:
+                await self._refresh()
+
     async def _refresh(self) -> None:
         """Figures change in their rows at once; new rows come in, or wait behind a line that counts them."""
         question, judged = self._question, self._judge()
         if self._newest is None or judged.problem or judged.unknown:
             return
-        seen = await self._tab.read(look, judged.criteria, question.cursor, self._newest, list(self._rows))
+        newest, shown = self._newest, list(self._rows)
+        seen = await self._tab.share(
+            ("events", judged.criteria, question.cursor, newest, tuple(shown)),
+            lambda: self._tab.read(look, judged.criteria, question.cursor, newest, shown),
+        )
         if question != self._question:
             return
-        for event_id, row in self._rows.items():
-            row.count(seen.tallies.get(event_id, Tally()))
-        if not seen.newer:
+        for row in self._rows.values():
+            row.count(seen)
+        if not seen.newer or (not question.cursor and self._turnover.too_soon(seen.newer)):
             return
         may_move = not question.cursor and await self._at_top()
         if question != self._question:
             return  # gone on while the browser was asked
         if may_move:
             known = self._newest
-            self._place([row for row in seen.rows if row.id > known], seen.tallies)
+            fresh = [row for row in seen.rows if row.id > known]
+            self._turnover.came(len(fresh))
+            self._place(fresh, seen)
             self._newest = max(self._rows)
             self._announce(0)
             self._frame(seen)

@@ -4,6 +4,7 @@ Built from numbers alone; mouse and keys are heard in `static/log.js`, which say
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,9 +18,23 @@ from webhook_ui.ui.controls import Choices, button
 from webhook_ui.ui.parts import box, text
 
 HEIGHT = 100  # of the drawing, which is stretched to its place
+HERE = "[here]"  # no word of ours has brackets; stands for what is the place's own
 LEAST = 0.22  # of the height, for the smaller side
 HALVED = 0.45  # of the height, from which on the upper side has room for the figure of its half
 STEPS = (1, 2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Bars and what is drawn of them, for every tab that shows them."""
+
+    bars: Sequence[Bar]
+    drawing: str  # in which ids begin with `HERE`
+
+    @classmethod
+    def of(cls, bars: Sequence[Bar], zone: ZoneInfo) -> "Picture":
+        """Draws it, in the language that is spoken."""
+        return cls(bars=bars, drawing=draw(bars, zone, HERE))
 
 
 class Histogram:
@@ -83,13 +98,14 @@ class Histogram:
         self._choices.value = scale
         self._name()
 
-    def show(self, bars: Sequence[Bar]) -> None:
-        """Draws these bars, if they are others than before."""
+    def show(self, picture: Picture) -> None:
+        """Shows these bars, if they are others than before."""
+        bars = picture.bars
         if bars == self._bars:
             return
         self._bars = bars
         self._plot.props["data-bars"] = str(len(bars))
-        self._drawing.set_content(draw(bars, self._zone, f"{self._plot.html_id}-"))
+        self._drawing.set_content(picture.drawing.replace(HERE, f"{self._plot.html_id}-"))
         self._legend.clear()
         with self._legend:
             for name, look, count in (

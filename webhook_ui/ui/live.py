@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from nicegui import background_tasks, ui
 
-from webhook_ui.changes import Announcer, Changed
+from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.errors import Forbidden, Unavailable
-
-PULSE_SECONDS = 0.5
+from webhook_ui.ui import gathering
+from webhook_ui.ui.gathering import PULSE_SECONDS
 
 Look = Callable[[frozenset[Changed]], Awaitable[None] | None]
 
@@ -27,6 +27,7 @@ class _Follower:
     client_id: str
     element: ui.element
     look: Look
+    kinds: frozenset[Kind]
     busy: bool = False
     missed: frozenset[Changed] = frozenset()
 
@@ -42,15 +43,16 @@ class Live:
         self.pulse = 0
         """Counts how often news were passed on."""
 
-    def follow(self, element: ui.element, look: Look) -> None:
+    def follow(self, element: ui.element, look: Look, kinds: Iterable[Kind] = Kind) -> None:
         """Calls `look` with what has changed, in the slot of `element`, until that is taken from the page.
 
+        With `kinds` only if one of these is among it.
         A page that is still looking is not called again before it is done.
         """
         client = element.client
         if all(follower.client_id != client.id for follower in self._followers):
             client.on_delete(partial(self._let_go, client.id))
-        self._followers.append(_Follower(client.id, element, look))
+        self._followers.append(_Follower(client.id, element, look, frozenset(kinds)))
 
     async def run(self) -> None:
         """Passes on what is announced, until it is cancelled."""
@@ -85,8 +87,10 @@ class Live:
     def _pass_on(self, changes: frozenset[Changed]) -> None:
         self.pulse += 1
         self._followers = [follower for follower in self._followers if not follower.element.is_deleted]
+        kinds = {change.kind for change in changes}
         for follower in self._followers:
-            follower.missed |= changes
+            if not follower.kinds.isdisjoint(kinds):
+                follower.missed |= changes
             # a tab that was closed is kept for a while, in case it was only cut off: nobody looks at it meanwhile
             if follower.missed and not follower.busy and follower.element.client.has_socket_connection:
                 changed, follower.missed = follower.missed, frozenset()
@@ -94,6 +98,7 @@ class Live:
 
     async def _show(self, follower: _Follower, changes: frozenset[Changed]) -> None:
         follower.busy = True
+        gathering.by_itself()
         try:
             while changes and not follower.element.is_deleted:
                 with follower.element:

@@ -60,12 +60,12 @@ class LogBar:
         self._plan.set_visibility(bool(log.redelivery))
         self._clear.set_visibility(log.narrowed)
 
-    async def count(self) -> None:
-        """Offers to operators what can be done with what the filter leaves."""
+    async def count(self, *, fresh: bool) -> None:
+        """Offers to operators what can be done with what the filter leaves; `fresh` as in `Tab.share`."""
         if not self._tab.may_write:
             return
         criteria = self._criteria
-        found = await self._tab.read(doable, criteria)
+        found = await self._tab.share(("doable", criteria), lambda: self._tab.read(doable, criteria), fresh=fresh)
         if criteria == self._criteria and not self._hint.is_deleted:
             self._offer(found)
 

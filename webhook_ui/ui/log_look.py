@@ -13,6 +13,7 @@ from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow, list_deli
 from webhook_ui.history.delivery_search import Key, count, search
 from webhook_ui.models import Delivery, table
 from webhook_ui.outbox import transitions
+from webhook_ui.ui.once import Once
 
 PAGE = 50
 MOST = 10_000  # so many are counted
@@ -22,7 +23,7 @@ _delivery = table(Delivery)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class Found(Once):
     """A page of the log; where the search broke off it says how far back that was."""
 
     rows: Sequence[DeliveryRow]
@@ -31,7 +32,7 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True)
-class News:
+class News(Once):
     """What became of the rows that are shown, and which the filter has beside them, newest first."""
 
     shown: Sequence[DeliveryRow]

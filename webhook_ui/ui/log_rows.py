@@ -10,13 +10,12 @@ from webhook_ui.languages import tr
 from webhook_ui.ui import delivery_words, formats, icons
 from webhook_ui.ui.markup import NOTHING, Markup, element, foreign, link, moment, mono, row_button, words
 from webhook_ui.ui.parts import written_pill
-from webhook_ui.ui.tables import LOG, Column, WrittenRow
+from webhook_ui.ui.tables import LOG, Column, written_cells
 
 REDELIVER = "redeliver"
 
 
-def fill_row(
-    row: WrittenRow,
+def write_row(
     delivery: DeliveryRow,
     *,
     path: str,
@@ -24,14 +23,15 @@ def fill_row(
     retries: int,
     zone: ZoneInfo,
     may_redeliver: bool,
-) -> None:
-    """Shows the delivery as it is now. `path` opens it."""
+) -> Markup:
+    """The delivery as it is now. `path` opens it."""
     now = times.utcnow()
     result = delivery_words.result(delivery, now, zone)
     look = {"error": " w-error-ink", "pending": " w-muted"}.get(delivery.status, "")
     offers = may_redeliver and delivery_words.may_redeliver(delivery)
     took = "" if delivery.last_duration_ms is None else formats.duration(delivery.last_duration_ms)
-    row.show(
+    return written_cells(
+        columns,
         {
             "status": written_pill(delivery.status),  # type: ignore[arg-type]  # one of three, by a CHECK of the table
             "time": _way(delivery, path, now, zone),
@@ -42,7 +42,7 @@ def fill_row(
             "duration": words(took, "w-muted"),
             "next": _next(delivery, now, zone),
             "action": row_button(REDELIVER, tr("Redeliver"), icons.REDELIVER) if offers else NOTHING,
-        }
+        },
     )
 
 

@@ -20,12 +20,11 @@ async def count_webhooks_in(shell: Shell, tab: Tab) -> None:
         count = await tab.share("webhooks counted", lambda: tab.services.database.read(count_webhooks, WebhookFilter()))
         shell.set_count("/", count or None)
 
-    async def look(changes: frozenset[Changed]) -> None:
-        if any(change.kind in (Kind.webhook, Kind.anything) for change in changes):
-            began = time.monotonic()
-            await show()
-            await asyncio.sleep(REST * (time.monotonic() - began))  # what is missed meanwhile is heard afterwards
+    async def look(_: frozenset[Changed]) -> None:
+        began = time.monotonic()
+        await show()
+        await asyncio.sleep(REST * (time.monotonic() - began))  # what is missed meanwhile is heard afterwards
 
-    tab.follow(shell.content, look)
+    tab.follow(shell.content, look, Kind.webhook)
     with suppress(Unavailable):  # the page itself says that the database is away
         await show()

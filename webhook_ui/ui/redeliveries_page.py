@@ -50,14 +50,13 @@ async def show(tab: Tab) -> None:
 async def count_in(shell: Shell, tab: Tab) -> None:
     """Keeps the number of plans at work beside the navigation's entry."""
 
-    async def look(changes: frozenset[Changed]) -> None:
-        if any(change.kind in (Kind.redelivery, Kind.anything) for change in changes):
-            count = await tab.share("redeliveries counted", lambda: tab.read(history.count_at_work))
-            shell.set_count(PATH, count or None)
+    async def look(_: frozenset[Changed]) -> None:
+        count = await tab.share("redeliveries counted", lambda: tab.read(history.count_at_work))
+        shell.set_count(PATH, count or None)
 
-    tab.follow(shell.content, look)
+    tab.follow(shell.content, look, Kind.redelivery)
     try:
-        await look(frozenset({Changed(Kind.redelivery)}))
+        await look(frozenset())
     except Unavailable:
         return  # the page itself says that the database is away
 

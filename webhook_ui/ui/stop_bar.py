@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 
-from nicegui import ui
 from sqlmodel import Session
 
 from webhook_ui import sending, times
@@ -14,6 +13,7 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.sending import SendingState
 from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.actions import act
+from webhook_ui.ui.again import Again
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_words import short_time
@@ -45,9 +45,8 @@ class StopBar:
         """Shows in `shell` how the switch stands, and follows it."""
         self._shell = shell
         self._bar = Part(shell.bar, self._build)
-        with shell.content:
-            self._again = ui.timer(COUNT_SECONDS, self._count, active=False)
-        self._tab.follow(shell.content, self._look)
+        Again(COUNT_SECONDS, shell.content, lambda: self._count() if self.stopped else None)
+        self._tab.follow(shell.content, self._look, Kind.webhook)
         await self._count()
 
     def ask(self) -> None:
@@ -77,7 +76,6 @@ class StopBar:
     async def _refresh(self) -> None:
         state, waiting = await self._tab.read(_read)
         self._state = state
-        self._again.active = state.stopped
         self._bar.show(state, waiting)
         self._shell.show_stopped(state.stopped)
 

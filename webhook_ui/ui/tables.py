@@ -132,21 +132,23 @@ class Row:
         mark_chosen(self.element, chosen)
 
 
+def written_cells(columns: Sequence[Column], cells: Mapping[str, Markup]) -> Markup:
+    """The cells of a row, by the keys of its columns."""
+    return joined(element("td", cells.get(column.key, NOTHING), classes=column.classes) for column in columns)
+
+
 class WrittenRow:
-    """One row that is shown as a whole, for long lists; a click anywhere in it is a click on its first link.
+    """One row that is written as a whole, for long lists; a click anywhere in it is a click on its first link.
 
     `written.hear` on the table's body tells which `name` a button was pressed in.
     """
 
-    def __init__(self, columns: Sequence[Column], name: str) -> None:
-        self._columns = columns
+    def __init__(self, name: str) -> None:
         self.element = Written("tr", classes="w-clickable w-opens", data_row=name)
 
-    def show(self, cells: Mapping[str, Markup]) -> None:
-        """What stands in it, by the keys of its columns."""
-        self.element.write(
-            joined(element("td", cells.get(column.key, NOTHING), classes=column.classes) for column in self._columns)
-        )
+    def write(self, cells: Markup) -> None:
+        """What stands in it, by `written_cells`."""
+        self.element.write(cells)
 
     def choose(self, chosen: bool) -> None:
         mark_chosen(self.element, chosen)
@@ -193,7 +195,7 @@ class Table:
     def written_row(self, name: str) -> WrittenRow:
         """In the body; `name` is what tells it from the others."""
         with self.body:
-            return WrittenRow(self.columns, name)
+            return WrittenRow(name)
 
     def clear(self) -> None:
         self.body.clear()

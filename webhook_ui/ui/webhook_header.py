@@ -79,11 +79,7 @@ class WebhookHeader:
             self._enabled.value = webhook.enabled
             self._pause.set_text(tr("Resume") if webhook.paused else tr("Pause"))
             self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
-        lane = row.lane
-        engine = (lane.breaker, lane.reason, lane.probe_at, lane.disable_at)
-        self._notice.show(
-            state_of(row), row.failing_since, row.last, row.held, webhook.disabled_reason, engine, trouble
-        )
+        self._notice.show(*_noticed(row, trouble))
 
     async def _enable(self, enabled: bool) -> None:
         if enabled != self._row.webhook.enabled:
@@ -168,6 +164,15 @@ def state_of(row: WebhookRow) -> Status:
     if row.webhook.paused:
         return "paused"
     return "failing" if row.is_down or (row.last and row.last.status == "error") else "enabled"
+
+
+def _noticed(row: WebhookRow, trouble: Trouble) -> tuple[object, ...]:
+    """What the notice is about; while all is well there is none, whatever arrives."""
+    state, lane = state_of(row), row.lane
+    if state == "enabled":
+        return (state,)
+    engine = (lane.breaker, lane.reason, lane.probe_at, lane.disable_at)
+    return (state, row.failing_since, row.last, row.held, row.webhook.disabled_reason, engine, trouble)
 
 
 def _around(element: ui.element) -> ui.element:

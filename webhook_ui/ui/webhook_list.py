@@ -1,25 +1,20 @@
 """The webhooks of one page as cards or rows, which change in place. Values come in, nothing is read here."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui.explain import said
-from webhook_ui.history.figures import Health
-from webhook_ui.history.webhook_pages import MOST_HELD
-from webhook_ui.history.webhooks import LastResult, WebhookRow
-from webhook_ui.languages import tr, trn
-from webhook_ui.times import utcnow
+from webhook_ui.languages import tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.cards import (
     TEST,
     CardFace,
     WebhookCard,
     cards,
+    created_words,
     is_bad,
     more_name,
     name_controls,
@@ -31,65 +26,11 @@ from webhook_ui.ui.charts import sparkline
 from webhook_ui.ui.controls import Action, Tick, more_menu
 from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.markup import NOTHING, Markup, element, moment, mono, words
-from webhook_ui.ui.parts import Status, box, dress, written_pill
+from webhook_ui.ui.parts import box, dress, written_pill
 from webhook_ui.ui.tables import HOOKS, SELECT, Table, mark_chosen
 from webhook_ui.ui.written import Written, hear
 
 Offer = Callable[[int], Sequence[Action]]
-Coming = tuple[tuple[str, datetime] | None, str, bool]  # a moment with words before it, or words; is the receiver down
-
-
-def face_of(row: WebhookRow, health: Health) -> CardFace:
-    """What is said of one webhook."""
-    webhook, last = row.webhook, row.last
-    words = _result_text(last) if last else ""
-    result: Status = "pending" if row.held else "none"
-    if last:
-        result = "sent" if last.status == "sent" else "error"
-    when, when_text, trouble = _what_comes(row)
-    return CardFace(
-        title=webhook.title,
-        url=webhook.url,
-        path=f"/webhooks/{row.id}",
-        state="disabled" if not webhook.enabled else "paused" if webhook.paused else "enabled",
-        triggers=webhook.triggers,
-        created_at=webhook.created_at,
-        sent=health.sent,
-        errors=health.error,
-        result=result,
-        result_text=words,
-        result_title=words,
-        at=last.at if last else None,
-        when=when,
-        when_text=when_text,
-        trouble=trouble,
-        untried=last is None and webhook.enabled and not webhook.paused and not row.is_down,
-        filter=webhook.filter,
-    )
-
-
-def _what_comes(row: WebhookRow) -> Coming:
-    if not row.webhook.enabled or row.webhook.paused:
-        held = trn("{n} held", "{n} held", row.held) if row.held else ""
-        if row.held > MOST_HELD:
-            held = tr("over {n} held", n=formats.count(MOST_HELD))
-        return None, held, False
-    if row.is_down:
-        probe_at = row.lane.probe_at
-        if row.lane.breaker == "open" and probe_at and probe_at > utcnow():
-            return (tr("Down: next probe "), probe_at), "", True
-        return None, tr("Probing: one delivery at a time"), True
-    if row.last and row.last.in_flight:
-        return None, tr("being tried again"), False
-    if row.last and row.last.next_attempt_at:
-        return (tr("retry "), row.last.next_attempt_at), "", False
-    return None, "" if row.last else tr("waits for its first event"), False
-
-
-def _result_text(last: LastResult) -> str:
-    if last.status == "sent":
-        return tr("{status} in {duration}", status=last.response_status, duration=formats.duration(last.duration_ms))
-    return said(last.error_message or "") or (str(last.response_status) if last.response_status else tr("No answer"))
 
 
 class _Item(Protocol):
@@ -249,9 +190,13 @@ class _WebhookRow:
             self._cells[key].write(content)
 
     def _seen(self, face: CardFace) -> tuple[CardFace, str]:
-        return face, formats.day_and_time(face.created_at, utcnow(), self._zone)
+        return face, created_words(face, self._zone)
 
-    def _write_cells(self, face: CardFace, created: str) -> dict[str, Markup]:
+    def _write_cells(self, face: CardFace, created: str) -> Mapping[str, Markup]:
+        key = ("row", self._zone, created, self._offers_test)
+        return face.once(key, lambda: self._make_cells(face, created))
+
+    def _make_cells(self, face: CardFace, created: str) -> dict[str, Markup]:
         sent, errors = sum(face.sent), sum(face.errors)
         off = "" if face.state == "enabled" else " w-second"
         title = title_link(face, f"w-row-title w-cut{off}")

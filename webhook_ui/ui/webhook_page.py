@@ -69,9 +69,7 @@ class _View:
         """Shows what has changed, if anything of this webhook has."""
         if not any(self._concerns(change) for change in changes):
             return
-        seen = await self._tab.share(
-            ("webhook", self._webhook_id, self._tab.language), lambda: self._tab.read(look, self._webhook_id)
-        )
+        seen = await self._tab.share(("webhook", self._webhook_id), lambda: self._tab.read(look, self._webhook_id))
         alive = seen is not None and seen.row.webhook.deleted_at is None
         if alive != (self._page is not None):
             await self.build(seen, f"/webhooks/{self._webhook_id}")

@@ -8,15 +8,21 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from webhook_ui import times
-from webhook_ui.history import figures, webhook_pages
+from webhook_ui.explain import said
+from webhook_ui.history import webhook_pages
+from webhook_ui.history.figures import Health
 from webhook_ui.history.health_memory import HealthMemory
 from webhook_ui.history.overview import Glance
-from webhook_ui.history.webhook_pages import Sorting
-from webhook_ui.history.webhooks import WebhookFilter, WebhookRow, count_webhooks
-from webhook_ui.languages import mark, number, tr
+from webhook_ui.history.webhook_pages import MOST_HELD, Sorting
+from webhook_ui.history.webhooks import LastResult, WebhookFilter, WebhookRow, count_webhooks
+from webhook_ui.languages import mark, number, tr, trn
 from webhook_ui.ui import formats
+from webhook_ui.ui.cards import CardFace
 from webhook_ui.ui.charts import Figure
 from webhook_ui.ui.log_address import OPEN, write
+from webhook_ui.ui.parts import Status
+
+Coming = tuple[tuple[str, datetime] | None, str, bool]  # a moment with words before it, or words; is the receiver down
 
 PER_PAGE = 48
 TITLES = (
@@ -31,10 +37,9 @@ TITLES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Some webhooks as the list shows them."""
+    """Some webhooks as the list shows them, by their ids."""
 
-    rows: Sequence[WebhookRow]
-    health: Mapping[int, figures.Health]
+    faces: Mapping[int, CardFace]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,61 @@ def look(
 
 def look_at(session: Session, webhook_ids: Sequence[int], *, memory: HealthMemory, now: datetime) -> Shown:
     """These webhooks, as far as they are still there."""
-    return Shown(rows=webhook_pages.rows(session, webhook_ids), health=memory.look(session, webhook_ids, now=now))
+    health = memory.look(session, webhook_ids, now=now)
+    return Shown(faces={row.id: face_of(row, health[row.id]) for row in webhook_pages.rows(session, webhook_ids)})
+
+
+def face_of(row: WebhookRow, health: Health) -> CardFace:
+    """What is said of one webhook."""
+    webhook, last = row.webhook, row.last
+    words = _result_text(last) if last else ""
+    result: Status = "pending" if row.held else "none"
+    if last:
+        result = "sent" if last.status == "sent" else "error"
+    when, when_text, trouble = _what_comes(row)
+    return CardFace(
+        title=webhook.title,
+        url=webhook.url,
+        path=f"/webhooks/{row.id}",
+        state="disabled" if not webhook.enabled else "paused" if webhook.paused else "enabled",
+        triggers=webhook.triggers,
+        created_at=webhook.created_at,
+        sent=health.sent,
+        errors=health.error,
+        result=result,
+        result_text=words,
+        result_title=words,
+        at=last.at if last else None,
+        when=when,
+        when_text=when_text,
+        trouble=trouble,
+        untried=last is None and webhook.enabled and not webhook.paused and not row.is_down,
+        filter=webhook.filter,
+    )
+
+
+def _what_comes(row: WebhookRow) -> Coming:
+    if not row.webhook.enabled or row.webhook.paused:
+        held = trn("{n} held", "{n} held", row.held) if row.held else ""
+        if row.held > MOST_HELD:
+            held = tr("over {n} held", n=formats.count(MOST_HELD))
+        return None, held, False
+    if row.is_down:
+        probe_at = row.lane.probe_at
+        if row.lane.breaker == "open" and probe_at and probe_at > times.utcnow():
+            return (tr("Down: next probe "), probe_at), "", True
+        return None, tr("Probing: one delivery at a time"), True
+    if row.last and row.last.in_flight:
+        return None, tr("being tried again"), False
+    if row.last and row.last.next_attempt_at:
+        return (tr("retry "), row.last.next_attempt_at), "", False
+    return None, "" if row.last else tr("waits for its first event"), False
+
+
+def _result_text(last: LastResult) -> str:
+    if last.status == "sent":
+        return tr("{status} in {duration}", status=last.response_status, duration=formats.duration(last.duration_ms))
+    return said(last.error_message or "") or (str(last.response_status) if last.response_status else tr("No answer"))
 
 
 def hold_something(session: Session, webhook_ids: Sequence[int]) -> bool:

@@ -17,6 +17,7 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import icons, toasts, webhook_actions, webhook_form, webhooks_look
+from webhook_ui.ui.again import Again
 from webhook_ui.ui.cards import cards
 from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
@@ -39,8 +40,8 @@ from webhook_ui.ui.states import nothing_found, notice, skeleton_card
 from webhook_ui.ui.tables import Pager
 from webhook_ui.ui.webhook_choice import Choice
 from webhook_ui.ui.webhook_filters import Filters
-from webhook_ui.ui.webhook_list import WebhookList, face_of
-from webhook_ui.ui.webhooks_look import PER_PAGE, Seen, Shown
+from webhook_ui.ui.webhook_list import WebhookList
+from webhook_ui.ui.webhooks_look import PER_PAGE, Seen
 
 AGAIN_SECONDS = 30.0  # how often it looks without news: hours end, and what is overdue gets older
 STRIP_SECONDS = 5.0  # how old the figures above it may become
@@ -85,8 +86,9 @@ class WebhooksPage:
         """From now on: changes of the address, news, and the clock."""
         self._tab.on_address = self._moved
         self._tab.follow(self.root, self._hear)
-        ui.timer(AGAIN_SECONDS, self.refresh, immediate=False)
-        ui.timer(STRIP_SECONDS, self._want_figures)
+        self._want_figures()
+        for seconds, look in ((AGAIN_SECONDS, self.refresh), (STRIP_SECONDS, self._want_figures)):
+            Again(seconds, self.root, look)
 
     async def refresh(self, *, fresh: bool = True) -> None:
         """Looks at the database and shows what is different; if not `fresh`, with what another tab has just seen."""
@@ -165,7 +167,7 @@ class WebhooksPage:
                 lambda: self._tab.read(webhooks_look.look_at, ids, memory=self._tab.services.health, now=utcnow()),
             )
             if self._list and not self.root.is_deleted:
-                self._show_rows(shown)
+                self._list.show(shown.faces)
 
     def _want_figures(self) -> None:
         if self._had >= self._wanted:  # else somebody is at it
@@ -273,27 +275,23 @@ class WebhooksPage:
         self._words.set_text(
             f"{words}{' · ' if words else ''}{sorting_in_words(question.sort, question.order, question.failing)}"
         )
-        rows = seen.shown.rows
-        if rows:
+        shown = seen.shown.faces
+        if shown:
             self._body.show(question.view, zone)
-            self._show_rows(seen.shown)
+            if self._list is not None:
+                self._list.show(shown)
         else:
             self._nothing.show(words, seen.everything)
-        self._body.element.set_visibility(bool(rows))
-        self._nothing.element.set_visibility(not rows)
+        self._body.element.set_visibility(bool(shown))
+        self._nothing.element.set_visibility(not shown)
         if self._choice:
             if self._filtered and self._filtered.criteria != judged.criteria:
                 self._choice.clear()
-            self._choice.show(self._list if rows else None, seen.total)
+            self._choice.show(self._list if shown else None, seen.total)
         self._filtered = judged
-        first = (question.page - 1) * PER_PAGE + 1
-        last = first + len(rows) - 1
         self._pager.element.set_visibility(seen.total > PER_PAGE)
-        self._pager.show(first, last, seen.total, back=question.page > 1, more=last < seen.total)
-
-    def _show_rows(self, shown: Shown) -> None:
-        if self._list is not None:
-            self._list.show({row.id: face_of(row, shown.health[row.id]) for row in shown.rows})
+        last = (question.page - 1) * PER_PAGE + len(shown)
+        self._pager.show(last - len(shown) + 1, last, seen.total, back=question.page > 1, more=last < seen.total)
 
     def _build_list(self, view: str, zone: ZoneInfo) -> None:
         offer = self._offer if self._tab.may_write else None

@@ -126,5 +126,7 @@
   addEventListener("click", refuse, true);
   addEventListener("keydown", refuse, true);
   addEventListener("pagehide", keep);
+  // who comes back by the browser's memory finds the page as it was
+  addEventListener("pagehide", (event) => event.persisted || !window.did_handshake || emitEvent("left"));
   addEventListener("online", tryNow);
 })();
