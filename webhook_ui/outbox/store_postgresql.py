@@ -217,11 +217,12 @@ def _run(connection: Connection, statement: str, values: Any) -> psycopg.Cursor[
     """Asks the driver itself: to go round SQLAlchemy here saves half of what a small statement costs this process."""
     driver: Any = connection.connection.dbapi_connection
     try:
-        return driver.execute(statement, values)  # type: ignore[no-any-return]
+        answered: psycopg.Cursor[Any] = driver.execute(statement, values)
     except psycopg.Error as error:
         if driver.closed:
             connection.invalidate(error)
         raise DBAPIError.instance(statement, None, error, psycopg.Error, dialect=connection.dialect) from error
+    return answered
 
 
 def _records(rows: Sequence[msgspec.Struct]) -> str:
