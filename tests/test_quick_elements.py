@@ -3,20 +3,24 @@
 import gc
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from nicegui import Client, helpers, ui
 from nicegui.observables import ObservableCollection
 from nicegui.page import page
+from starlette.requests import Request
 
 from webhook_ui.ui import quick_elements
+from webhook_ui.ui.charts import Figure, FigureStrip
 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
     quick_elements.install()
-    made = Client(page("/quick"), request=None)
+    scope = {"type": "http", "method": "GET", "path": "/quick", "root_path": "", "query_string": b"", "headers": []}
+    made = Client(page("/quick"), request=Request(scope))
     with made:
         yield made
     if made.id in Client.instances:
@@ -126,3 +130,25 @@ def test_installing_twice_changes_nothing() -> None:
     made = ObservableCollection.__init__
     quick_elements.install()
     assert ObservableCollection.__init__ is made
+
+
+def test_a_figure_that_begins_to_lead_somewhere_leaves_its_neighbours_where_they_are(client: Client) -> None:
+    def figures(oldest: str) -> list[Figure]:
+        path = "/deliveries?status=open" if oldest else ""
+        return [
+            Figure(title="Waiting", value="0", path="/deliveries"),
+            Figure(title="Oldest due", value=oldest or "–", path=path),
+            Figure(title="Now", value="0 / s"),
+        ]
+
+    strip = FigureStrip(figures(""))
+    before = list(strip.element.default_slot)
+    strip.show(figures("3 s"))
+    after = list(strip.element.default_slot)
+    assert [after[0], after[2]] == [before[0], before[2]]
+    assert (before[1].tag, after[1].tag) == ("div", "a")
+    held = [replace(one, title="Oldest held") if one.path and one.value == "4 s" else one for one in figures("4 s")]
+    strip.show(held)
+    assert list(strip.element.default_slot) == after, "other words stand in the same place"
+    strip.show(figures(""))
+    assert [one.tag for one in strip.element.default_slot] == ["a", "div", "div"]

@@ -120,7 +120,7 @@ def test_a_page_about_a_failure_speaks_one_language(site: Site, receiver: Receiv
     visitor.open(f"/webhooks/{lost.id}?tab=health")
     expect(page.locator(".w-shares").first).to_contain_text("revisa la ruta de la URL")
     visitor.open(f"/events/{ids.event_text(event.event_id)}")
-    expect(page.get_by_text("línea de comandos")).to_be_visible()
+    expect(page.get_by_text("línea de comandos", exact=True)).to_be_visible()
     visitor.open("/")
     for webhook, words in ((gone, "410 Gone: el receptor no quiere más entregas"), (lost, "revisa la ruta de la URL")):
         expect(page.get_by_role("article").filter(has_text=webhook.url)).to_contain_text(words)

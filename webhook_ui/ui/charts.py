@@ -87,28 +87,41 @@ class FigureStrip:
     def show(self, figures: Sequence[Figure]) -> None:
         if figures == self._figures:
             return
-        if [(one.title, bool(one.path)) for one in figures] != [(one.title, bool(one.path)) for one in self._figures]:
-            self.element.clear()
-            with self.element:
-                self._places = [_FigurePlace(figure) for figure in figures]
-        for place, figure in zip(self._places, figures, strict=True):
-            place.show(figure)  # in place, so that who stands on it keeps the focus
+        for index, figure in enumerate(figures):
+            self._place(index, figure).show(figure)  # in place, so that who stands on it keeps the focus
         self._figures = figures
+
+    def _place(self, index: int, figure: Figure) -> "_FigurePlace":
+        """The place of a figure: another one only if it has begun to lead somewhere, or no longer does."""
+        known = self._places[index] if index < len(self._places) else None
+        if known is not None and known.leads == bool(figure.path):
+            return known
+        with self.element:
+            made = _FigurePlace(figure)
+        if known is None:
+            self._places.append(made)
+        else:
+            made.element.move(target_index=index)
+            known.element.delete()
+            self._places[index] = made
+        return made
 
 
 class _FigurePlace:
     """One figure on the strip."""
 
     def __init__(self, figure: Figure) -> None:
-        with link("", figure.path) if figure.path else box() as self._element:
-            text(figure.title, "w-meta")
+        self.leads = bool(figure.path)
+        with link("", figure.path) if figure.path else box() as self.element:
+            self._title = text("", "w-meta")
             with box("span", "w-figure") as self._line:
                 self._value = text("")
                 self._note = text("", "w-meta", tag="small")
 
     def show(self, figure: Figure) -> None:
         if figure.path:
-            self._element.props["href"] = whole(figure.path)
+            self.element.props["href"] = whole(figure.path)
+        self._title.set_text(figure.title)
         self._line.classes(add="w-error-ink" if figure.trouble else "", remove="" if figure.trouble else "w-error-ink")
         self._value.set_text(figure.value)
         self._note.set_text(figure.note)
