@@ -243,6 +243,25 @@ def test_others_hear_of_attempts_now_and_then_and_of_all_else_at_once(
         assert hear() == {Changed(Kind.attempt, 6)}, "nothing is left untold at the end"
 
 
+def test_what_is_untold_outlives_a_lost_connection(postgres_url: sa.URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(postgres_url.render_as_string(hide_password=False), FernetSealer(KEY))
+    url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(database), psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"LISTEN {database_module.CHANNEL}")
+        database.write_now(lambda session: note(session, Changed(Kind.attempt, 1)))
+        list(connection.notifies(timeout=10, stop_after=1))
+        monkeypatch.setattr(writing, "NOTICE_SECONDS", 3600)
+        database.write_now(lambda session: note(session, Changed(Kind.attempt, 2)))
+        monkeypatch.setattr(writing, "NOTICE_SECONDS", 0)  # it is time as soon as the thread looks again
+        with pytest.raises(Unavailable):
+            database.write_now(
+                lambda session: session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            )
+        database.write_now(lambda session: note(session, Changed(Kind.delivery, 3)))
+        [told] = connection.notifies(timeout=10, stop_after=1)
+        assert read_notice(told.payload)[1] == {Changed(Kind.attempt, 2), Changed(Kind.delivery, 3)}
+
+
 def test_a_notice_says_what_changed_or_that_it_may_be_anything() -> None:
     changes = {Changed(Kind.delivery, 7), Changed(Kind.delivery, 12), Changed(Kind.webhook)}
     assert read_notice(write_notice("me", changes)) == ("me", changes)

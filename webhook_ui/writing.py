@@ -171,13 +171,14 @@ class Writer:
             self._tell_untold()
 
     def _tell_untold(self) -> None:
+        if not self._untold or self._notify is None or self._connection is None:
+            return  # without a connection it is told with the next commit
         changes, self._untold = self._untold, set()
-        if changes and self._notify is not None and self._connection is not None:
-            self._told_at = time.monotonic()
-            try:
-                self._notify(self._connection, changes)
-            except DBAPIError:  # their tickers cover it
-                self._let_go()
+        self._told_at = time.monotonic()
+        try:
+            self._notify(self._connection, changes)
+        except DBAPIError:  # their tickers cover it
+            self._let_go()
 
     def _take_connection(self) -> Connection:
         now = time.monotonic()
