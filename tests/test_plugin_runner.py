@@ -1,6 +1,7 @@
 """Plugins' code runs apart: what blocks, never ends or ends the program holds up nobody else, and says whose it is."""
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,51 @@ async def test_results_and_mistakes_come_back_with_the_plugins_name(runner: Runn
     with pytest.raises(PluginFault, match=r"^Plugin odd: divide raised ZeroDivisionError: division by zero\.$"):
         await runner.call("divide", lambda: 1 / 0, limit=5)
     assert runner.off is None
+
+
+async def test_what_still_runs_when_its_loop_ends_is_ended_with_it(runner: Runner) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    async def on_and_on() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(runner.run("on_and_on", on_and_on, limit=60))
+    assert await asyncio.to_thread(begun.wait, 15)
+    runner.close()
+    assert await asyncio.to_thread(ended.wait, 15), "it would complain whenever it is collected as garbage"
+    with pytest.raises(PluginFault, match="on_and_on"):
+        await asyncio.wait_for(waiting, 15)
+
+
+async def test_a_mistake_that_nobody_waits_for_any_more_is_not_complained_about(runner: Runner) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+    begun, free = threading.Event(), threading.Event()
+
+    async def late() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            free.wait(15)  # longer than it is given
+            raise ConnectionError("gone")
+
+    waiting = asyncio.create_task(runner.run("late", late, limit=60))
+    assert await asyncio.to_thread(begun.wait, 15)
+    (flight,) = runner._flights
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    free.set()
+    with pytest.raises(ConnectionError):
+        await asyncio.wait_for(asyncio.wrap_future(flight.ended), 15)
+    del flight, waiting
+    gc.collect()
+    assert complaints == []
 
 
 async def test_what_waits_too_long_is_cancelled_and_costs_nothing(runner: Runner) -> None:

@@ -53,6 +53,7 @@ class Runner:
 
     async def _wait(self, what: str, future: "Future[T]", cancel: Callable[[], object], limit: float | None) -> T:
         waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_heard)  # who waits may be cancelled before it ends
         try:
             await asyncio.wait({waiting}, timeout=limit)
         finally:
@@ -118,7 +119,7 @@ class Runner:
         await asyncio.gather(*stray, return_exceptions=True)
 
     def close(self) -> None:
-        """Ends its loop, unless that is blocked for good."""
+        """Ends what runs on its loop and the loop, unless that is blocked for good."""
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:
@@ -129,8 +130,22 @@ class Runner:
 def _spin(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
+        loop.run_until_complete(_end_all())
     finally:
         loop.close()
+
+
+async def _end_all() -> None:
+    """A task that is pending when its loop ends would complain whenever it is collected as garbage."""
+    while left := asyncio.all_tasks() - {asyncio.current_task()}:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+def _heard(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()
 
 
 class _Flight:
