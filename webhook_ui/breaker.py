@@ -5,8 +5,10 @@ The disable rule is the slower one: two failures at least 12 hours apart within 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from webhook_ui.wire import Answer, ErrorClass, Result
 
@@ -53,8 +55,7 @@ class Window:
         self._failed, self._total = [0] * _SLOTS, [0] * _SLOTS
 
 
-@dataclass(frozen=True, kw_only=True)
-class Health:
+class Health(Struct, frozen=True, kw_only=True):
     """The columns of `models.Lane` that are decided here."""
 
     breaker: str = "closed"
@@ -67,8 +68,7 @@ class Health:
     last_result: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """One attempt as it bears on its lane's health.
 
     `tells`: it says something about the receiver; `ours`: nothing reached the receiver through a fault on this side;
@@ -83,8 +83,7 @@ class Outcome:
     ours: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """A lane's new health and what it means; `disable` is the reason to disable the webhook with."""
 
     health: Health

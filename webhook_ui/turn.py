@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 import msgspec
 from sqlmodel import Session
@@ -76,6 +77,7 @@ class Turns:
         self, name: str, settings: Settings, steady: SteadyClock, schedules: Mapping[str, Sequence[float]]
     ) -> None:
         self._name, self._settings, self._steady, self._schedules = name, settings, steady, schedules
+        self._token, self._claims = secrets.token_hex(8), count(1)
         self._targets = Targets()
         self._latencies: dict[Minute, Sequence[int]] = {}  # of the latest minutes, as they are committed
 
@@ -162,7 +164,7 @@ class Turns:
         lasts = self._settings.lease
         # whoever held a claim when the clock jumped still sends: its lease is over by the clock alone
         return Lease(
-            token=secrets.token_hex(8),
+            token=f"{self._token}{next(self._claims):x}",
             now=now,
             until=now + timedelta(seconds=lasts),
             reclaim=elapsed() - self._steady.jumped_forward_at > lasts,

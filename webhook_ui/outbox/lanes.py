@@ -28,7 +28,7 @@ def open_lanes(session: Session, now: datetime) -> list[OpenLane]:
     if session.execute(sa.select(_sending.c.id)).first() is not None:
         return []
     lanes = []
-    for row in session.execute(_FREE_LANES):
+    for row in session.execute(_FREE_LANES).all():
         due_at = row.head_due_at if row.ordered else row.due_at
         holds = (row.not_before, row.probe_at if row.breaker != "closed" else None)
         due_at = max(due_at, *(hold for hold in holds if hold is not None and hold > now), due_at)

@@ -207,14 +207,14 @@ DELIVERY = (
 ATTEMPT = f"INSERT INTO webhook_ui_attempt ({', '.join(AttemptRow.__struct_fields__)})"
 # one that was stored already, by a commit whose answer was lost, stays as it is
 ATTEMPT_ONCE = "ON CONFLICT (webhook_id, event_id, id) DO NOTHING"
-LANES = (
-    "SELECT w.id, w.version,"
+LANE = (
+    "w.id, w.version,"
     " w.enabled AND NOT w.paused AND w.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM webhook_ui_sending),"
     " w.ordered, w.rate_limit,"
     " l.resume_rate, l.breaker, l.reason, l.probes, l.last_result, l.opened_at, l.probe_at, l.not_before, l.rate_tat,"
     " l.failing_since, l.disable_at"
-    " FROM webhook_ui_webhook AS w JOIN webhook_ui_lane AS l ON l.webhook_id = w.id"
 )
+LANES = "FROM webhook_ui_webhook AS w JOIN webhook_ui_lane AS l ON l.webhook_id = w.id"
 NOT_IN_ORDER = "(l.breaker <> 'closed' OR coalesce(l.last_result, '') <> 'sent' OR l.disable_at IS NOT NULL)"
 STATISTICS = (
     "INSERT INTO webhook_ui_statistics AS stored (webhook_id, minute, dispatcher, sent, error, latency) {rows}"

@@ -14,6 +14,7 @@ from webhook_ui.outbox.store import (
     ATTEMPT_ONCE,
     DELIVERY,
     EVENT,
+    LANE,
     LANES,
     LISTENERS,
     NOT_IN_ORDER,
@@ -140,7 +141,7 @@ _ADD_STATISTICS = STATISTICS.format(rows=_STATISTICS_ROWS)
 _LATENCIES = """
 SELECT webhook_id, minute, latency::text FROM webhook_ui_statistics
 WHERE dispatcher = %s AND minute = ANY(%s::timestamptz[]) AND webhook_id = ANY(%s::bigint[])"""
-_LANES = f"{LANES} WHERE w.id = ANY(%s::bigint[])"
+_LANES = f"SELECT {LANE} {LANES} WHERE w.id = ANY(%s::bigint[])"
 _TO_JUDGE = f"{_LANES} AND ({NOT_IN_ORDER} OR w.id = ANY(%s::bigint[]))"
 _LOCK_LANES = f"{_LANES} ORDER BY w.id FOR UPDATE OF l SKIP LOCKED"
 _CLAIM = """

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.engine import Connection
@@ -31,6 +31,7 @@ from webhook_ui.outbox.store import (
     CLAIMED,
     DELIVERY,
     EVENT,
+    LANE,
     LANES,
     LISTENERS,
     NOT_IN_ORDER,
@@ -44,6 +45,8 @@ from webhook_ui.outbox.store import (
     SettledRow,
     StatisticsRow,
 )
+
+T = TypeVar("T")
 
 
 class SqliteStore:
@@ -77,21 +80,22 @@ class SqliteStore:
         self, connection: Connection, dispatcher: str, minutes: Collection[datetime], webhook_ids: Collection[int]
     ) -> dict[tuple[int, datetime], str]:
         values = (dispatcher, numbers(map(us, minutes)), numbers(webhook_ids))
-        found = _rows(connection, _LATENCIES, values)
+        found = _list(connection, _LATENCIES, values, _COUNTED)
         return {(webhook_id, from_us(minute)): latency for webhook_id, minute, latency in found}
 
     def listeners(
         self, connection: Connection, patterns: Sequence[str], tenant: str | None
     ) -> list[tuple[int, str | None]]:
-        return [(row[0], row[1]) for row in _rows(connection, _LISTENERS, (json_text(list(patterns)), tenant))]
+        return _list(connection, _LISTENERS, (json_text(list(patterns)), tenant), _HEARING)
 
     def lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
-        return [lane_row(row) for row in _rows(connection, _LANES, (numbers(webhook_ids),))]
+        return [lane_row(row) for row in _list(connection, _LANES, (numbers(webhook_ids),), _STANDING)]
 
     def lanes_to_judge(
         self, connection: Connection, webhook_ids: Collection[int], failed: Collection[int]
     ) -> list[LaneRow]:
-        return [lane_row(row) for row in _rows(connection, _TO_JUDGE, (numbers(webhook_ids), numbers(failed)))]
+        values = numbers(webhook_ids), numbers(failed)
+        return [lane_row(row) for row in _list(connection, _TO_JUDGE, values, _STANDING)]
 
     def lock_lanes(self, connection: Connection, webhook_ids: Collection[int]) -> list[LaneRow]:
         return self.lanes(connection, webhook_ids)
@@ -112,8 +116,8 @@ class SqliteStore:
         for webhook_id, count in wanted:
             if count > 1:
                 _rows(connection, _CLAIM, (*mark, webhook_id, us(now), reclaim, count))
-        [(taken,)] = _rows(connection, _MARKED, (numbers(webhook_id for webhook_id, _ in wanted), mark[1], token))
-        return self._with_events(connection, _TAKEN.decode(taken))
+        lanes = numbers(webhook_id for webhook_id, _ in wanted)
+        return self._with_events(connection, _list(connection, _MARKED, (lanes, mark[1], token), _TAKEN))
 
     def claim_one(
         self,
@@ -146,28 +150,30 @@ class SqliteStore:
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
         told = json_text([state_values(one) for one in rows])
-        [(held,)] = _rows(connection, _HELD, (told,))
+        held = _list(connection, _HELD, (told,), _PAIRS)
         _rows(connection, _SETTLE, (told,))
-        return set(_PAIRS.decode(held))
+        return set(held)
 
     def next_due(
         self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
     ) -> dict[int, datetime]:
-        found: list[Any] = []
+        found: list[tuple[int, int | None]] = []
         if wide := set(webhook_ids) - set(ordered):
-            found += _rows(connection, _NEXT, (numbers(wide),))
+            found += _list(connection, _NEXT, (numbers(wide),), _FALLING)
         if ordered:
-            found += _rows(connection, _NEXT_HEAD, (numbers(ordered),))
+            found += _list(connection, _NEXT_HEAD, (numbers(ordered),), _FALLING)
         return {webhook_id: from_us(due_at) for webhook_id, due_at in found if due_at is not None}
 
 
 _ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # few sizes, so that their statements stay prepared
 _ATTEMPT_ROW = f"({', '.join('?' * len(AttemptRow.__struct_fields__))})"
-_LISTENERS = LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")
-_LANES = f"{LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
+_LISTENERS = f"""
+SELECT json_group_array(json_array(id, filter))
+FROM ({LISTENERS.format(patterns="s.pattern IN (SELECT value FROM json_each(?))", tenant="?")})"""
+_LANES = f"SELECT json_group_array(json_array({LANE})) {LANES} WHERE w.id IN (SELECT value FROM json_each(?))"
 _TO_JUDGE = f"{_LANES} AND ({NOT_IN_ORDER} OR w.id IN (SELECT value FROM json_each(?)))"
 _LATENCIES = """
-SELECT webhook_id, minute, latency FROM webhook_ui_statistics
+SELECT json_group_array(json_array(webhook_id, minute, latency)) FROM webhook_ui_statistics
 WHERE dispatcher = ? AND minute IN (SELECT value FROM json_each(?))
   AND webhook_id IN (SELECT value FROM json_each(?))"""
 _MARK = "UPDATE webhook_ui_delivery SET claim = {}, due_at = {}, losses = losses + (claim IS NOT NULL)"
@@ -221,6 +227,10 @@ SELECT json_group_array(json_array(id, occurred_at)), group_concat(payload, char
 FROM webhook_ui_event WHERE id IN (SELECT value FROM json_each(?))"""
 _PAIRS = msgspec.json.Decoder(list[tuple[int, int]])
 _TAKEN = msgspec.json.Decoder(list[tuple[int, int, int, int, str]])
+_COUNTED = msgspec.json.Decoder(list[tuple[int, int, str]])
+_HEARING = msgspec.json.Decoder(list[tuple[int, str | None]])
+_FALLING = msgspec.json.Decoder(list[tuple[int, int | None]])
+_STANDING = msgspec.json.Decoder(list[tuple[Any, ...]])
 _SETTLE = """
 UPDATE webhook_ui_delivery SET status = new.status, answer = new.answer, closed = new.closed, due_at = new.due_at,
   last_attempt_id = new.last_attempt_id, updated_at = new.updated_at, claim = NULL, tries = tries + 1, losses = 0
@@ -240,17 +250,17 @@ CROSS JOIN webhook_ui_delivery AS d
 WHERE d.webhook_id = json_extract(new.value, '$[0]') AND d.event_id = json_extract(new.value, '$[1]')
   AND d.claim = json_extract(new.value, '$[2]')"""
 _NEXT = """
-SELECT value, (
+SELECT json_group_array(json_array(value, (
   SELECT min(due_at) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
   WHERE webhook_id = value AND due_at IS NOT NULL
-) FROM json_each(?)"""
+))) FROM json_each(?)"""
 _NEXT_HEAD = """
-SELECT value, (
+SELECT json_group_array(json_array(value, (
   SELECT due_at FROM webhook_ui_delivery WHERE webhook_id = value AND event_id = (
     SELECT min(event_id) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_order
     WHERE webhook_id = value AND due_at IS NOT NULL
   )
-) FROM json_each(?)"""
+))) FROM json_each(?)"""
 
 
 def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
@@ -260,6 +270,12 @@ def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
         return driver.execute(statement, values).fetchall()  # type: ignore[no-any-return]
     except sqlite3.Error as error:
         raise _wrapped(connection, statement, error) from error
+
+
+def _list(connection: Connection, statement: str, values: Any, decoder: msgspec.json.Decoder[list[T]]) -> list[T]:
+    """What a statement answers that makes one JSON text of its rows."""
+    [(text,)] = _rows(connection, statement, values)
+    return decoder.decode(text)
 
 
 def _insert(connection: Connection, into: str, row: str, rows: Sequence[Sequence[Any]], more: str = "") -> None:

@@ -93,7 +93,7 @@ def _read(session: Session, webhook_ids: Collection[int], now: datetime) -> Iter
         _webhook.c.tenant,
         _webhook.c.template,
     )
-    for row in session.execute(statement.where(_webhook.c.id.in_(webhook_ids))):
+    for row in session.execute(statement.where(_webhook.c.id.in_(webhook_ids))).all():
         rotating = row.old_secret is not None and row.old_secret_until > now
         yield (
             row.version,
