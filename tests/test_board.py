@@ -17,6 +17,13 @@ def test_who_is_called_is_due_at_once_and_stands_in_line_once() -> None:
     assert len(board) == 3
 
 
+def test_who_is_called_together_stands_in_the_order_they_are_stored_in() -> None:
+    board = Board()
+    board.call([7, 5])
+    board.call([3, 9, 1])
+    assert board.due(NOW) == [5, 7, 1, 3, 9]
+
+
 def test_a_lane_is_due_when_its_moment_has_come() -> None:
     board = Board()
     board.look(1, at(5))

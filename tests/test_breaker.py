@@ -1,13 +1,13 @@
 """When a receiver counts as down or given up: each rule at its edges, and what holds for every story."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from webhook_ui.breaker import Health, Outcome, Verdict, Window, begins_to_fail, judge, outcome, tells
 from webhook_ui.explain import said

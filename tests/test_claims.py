@@ -438,3 +438,18 @@ def test_deliveries_that_another_transaction_is_claiming_are_passed_over(two_doo
     mine, theirs = one.write_now(claim_inside)
     assert len(mine.deliveries) == len(theirs.deliveries) == 3
     assert set(events(mine)) | set(events(theirs)) == all_events
+
+
+def test_a_lane_that_gave_its_only_delivery_is_not_looked_at_again_at_once(database: Database) -> None:
+    one, two = (add_webhook(database, triggers=[name]) for name in ("user.created", "user.deleted"))
+    emit(database, trigger="user.created")
+    emit(database, trigger="user.deleted")
+    emit(database, trigger="user.deleted")
+    lease = Worker(database).take_lease(at(1))
+
+    def claim(session: Session) -> Claims:
+        return outbox.claim(session, {one: 1, two: 1}, lease=lease, targets=Targets())
+
+    claims = database.write_now(claim)
+    assert sorted(claimed.webhook_id for claimed in claims.deliveries) == [one, two]
+    assert claims.looks == {one: lease.until, two: lease.now}

@@ -165,8 +165,7 @@ class Dispatcher:
         for change in changes:
             if change.kind is Kind.webhook:
                 self._flights.return_stock(change.webhook_id)
-        # in their order, so that what is claimed together lies together in the database
-        self._board.call(sorted(change.webhook_id for change in changes if change.webhook_id is not None))
+        self._board.call(change.webhook_id for change in changes if change.webhook_id is not None)
         self.wake()
 
     def _grant_express(self) -> None:

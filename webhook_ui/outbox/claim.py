@@ -92,7 +92,8 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
             (narrow if _is_narrow(lane) else wide).append(lane)
     rows = store.claim(connection, [(lane.webhook_id, wanted[lane.webhook_id]) for lane in wide], **lease.terms)
     taken = Counter(row.webhook_id for row in rows)
-    looks |= {lane.webhook_id: lease.now for lane in wide if taken[lane.webhook_id] >= wanted[lane.webhook_id]}
+    full = [lane for lane in wide if taken[lane.webhook_id] >= wanted[lane.webhook_id]]
+    looks |= {lane.webhook_id: lease.now for lane in full if wanted[lane.webhook_id] > 1}
     singles: dict[int, bool] = {}  # lanes of which one was taken; whether as a probe
     if narrow:
         locked = {lane.webhook_id: lane for lane in store.lock_lanes(connection, [one.webhook_id for one in narrow])}
@@ -101,7 +102,10 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
             rows += _claim_narrow(session, lane, wanted[lane.webhook_id], lease=lease, looks=looks, singles=singles)
     rows.sort(key=lambda row: row.event_id)
     unknown = [lane for lane in (*wide, *narrow) if lane.webhook_id not in looks]
-    looks |= _next_looks(session, unknown, lease.now)
+    # what is due but was not taken waits for something else: to be sent alone, or for what is in flight
+    again = {lane.webhook_id: lease.now for lane in full}
+    for webhook_id, at in _next_due(session, unknown).items():
+        looks[webhook_id] = at if at > lease.now else again.get(webhook_id, lease.now + BLOCKED)
     deliveries = [_claimed(row, known[row.webhook_id], lease.token, singles.get(row.webhook_id)) for row in rows]
     return Claims(deliveries=deliveries, looks=looks)
 
@@ -171,14 +175,12 @@ def _claim_narrow(
     return rows
 
 
-def _next_looks(session: Session, lanes: Sequence[LaneRow], now: datetime) -> dict[int, datetime]:
+def _next_due(session: Session, lanes: Sequence[LaneRow]) -> dict[int, datetime]:
     if not lanes:
         return {}
     connection = session.connection()
     ordered = [lane.webhook_id for lane in lanes if lane.ordered]
-    due = store_of(connection).next_due(connection, [lane.webhook_id for lane in lanes], ordered)
-    # what is due but was not taken waits for something else: to be sent alone, or for what is in flight
-    return {webhook_id: at if at > now else now + BLOCKED for webhook_id, at in due.items()}
+    return store_of(connection).next_due(connection, [lane.webhook_id for lane in lanes], ordered)
 
 
 def _claimed(row: ClaimedRow, target: Target, token: str, probe: bool | None) -> Claimed:
