@@ -37,11 +37,13 @@ def open_lanes(session: Session, now: datetime) -> list[OpenLane]:
 
 
 def head(webhook_id: sa.ColumnElement[int] | int) -> sa.ScalarSelect[int]:
-    """The first open event of a lane; asked for in this form, it is found by the index over what is open."""
+    """The first open event of a lane; asked for in this order, it is found by the index over what is open."""
     other = _delivery.alias("open")
     return (
-        sa.select(sa.func.min(other.c.event_id))
+        sa.select(other.c.event_id)
         .where(other.c.webhook_id == webhook_id, other.c.due_at.is_not(None))
+        .order_by(other.c.event_id, other.c.due_at)
+        .limit(sa.literal_column("1"))  # as a parameter it would be planned as if it might be many
         .correlate_except(other)
         .scalar_subquery()
     )

@@ -178,10 +178,12 @@ WITH claimed AS (
 )
 SELECT claimed.*, event.occurred_at, event.payload
 FROM claimed JOIN webhook_ui_event AS event ON event.id = claimed.event_id"""
+# asked for in this order, which only the index over what is open has: `min` is looked for among what is over as well
 _HEAD = _ONE.format(
     which="""
-    SELECT min(first.event_id) FROM webhook_ui_delivery AS first
-    WHERE first.webhook_id = %(webhook_id)s AND first.due_at IS NOT NULL"""
+    SELECT first.event_id FROM webhook_ui_delivery AS first
+    WHERE first.webhook_id = %(webhook_id)s AND first.due_at IS NOT NULL
+    ORDER BY first.event_id, first.due_at LIMIT 1"""
 )
 _OLDEST = _ONE.format(
     which="""
@@ -204,7 +206,8 @@ SELECT lane.id, (
 _NEXT_HEAD = """
 SELECT lane.id, (
   SELECT due_at FROM webhook_ui_delivery AS head WHERE head.webhook_id = lane.id AND head.event_id = (
-    SELECT min(event_id) FROM webhook_ui_delivery AS open WHERE open.webhook_id = lane.id AND due_at IS NOT NULL
+    SELECT event_id FROM webhook_ui_delivery AS open WHERE open.webhook_id = lane.id AND due_at IS NOT NULL
+    ORDER BY event_id, due_at LIMIT 1
   )
 ) FROM unnest(%s::bigint[]) AS lane (id)"""
 
