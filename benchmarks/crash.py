@@ -253,7 +253,7 @@ def _settle(
         violations.append(f"{len(missing)} deliveries of accepted events never arrived, for example {min(missing)}.")
     told = view.deliveries()
     waits = _waits(told, arrivals, losses.found)
-    duplicates, wrong = _compare(told, arrivals, Counter(loss.key for loss in waits))
+    duplicates, wrong = _compare(told, arrivals, count_lost(told, waits, losses.found))
     late = [
         f"{loss.key} was left by a kill and waited {wait:.1f} s, while younger ones of its webhook went."
         for loss, wait in waits.items()
@@ -285,6 +285,11 @@ def is_overtaken(loss: Loss, at: float, arrivals: Mapping[Key, Sequence[float]])
         for (lane, event_id), came in arrivals.items()
         if lane == webhook_id and event_id > loss.soon
     )
+
+
+def count_lost(told: Mapping[Key, Told], waits: Mapping[Loss, float], found: Sequence[Loss]) -> Counter[Key]:
+    """How many claims of each delivery were lost: after which it was tried again, or which ended it as crashed."""
+    return Counter(loss.key for loss in found if loss in waits or told[loss.key].closed == "crashed")
 
 
 def _compare(told: Mapping[Key, Told], arrivals: dict[Key, list[float]], lost: Counter[Key]) -> tuple[int, list[str]]:

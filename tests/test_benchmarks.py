@@ -165,3 +165,11 @@ def test_an_end_without_cause_does_not_add_up(closed: str | None, losses: int, w
     told = Told(status="error", closed=closed, tries=0, losses=0, tried=1, answered=0)
     _, violations = crash._compare({key: told}, {key: [1.0]}, Counter({key: losses}))
     assert bool(violations) is wrong
+
+
+@pytest.mark.parametrize(("closed", "count"), [("crashed", 2), ("sent", 1)])
+def test_the_last_claim_of_what_crashed_was_lost_though_nothing_comes_after_it(closed: str, count: int) -> None:
+    told = Told(status="error", closed=closed, tries=0, losses=0, tried=1, answered=0)
+    first, last = (crash.Loss(at=at, key=(1, 10), claim=claim, soon=50) for at, claim in ((1.0, "a"), (9.0, "b")))
+    waits = crash._waits({(1, 10): told}, {(1, 10): [0.5]}, [first, last])
+    assert crash.count_lost({(1, 10): told}, waits, [first, last]) == Counter({(1, 10): count})
