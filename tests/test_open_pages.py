@@ -20,6 +20,7 @@ PATIENCE = 20.0
 UPDATE = '42["update"'
 ANSWERED = "200 in "  # so a card says what came of its last delivery
 MANY = 8  # messages, until their pace is known
+TRIES = 3  # a busy machine may once need longer than a beat; what waits for the next one needs it each time
 
 
 @pytest.fixture
@@ -140,11 +141,15 @@ async def test_a_list_turns_over_no_faster_than_it_can_be_read_and_ends_with_the
     assert works.add_webhook(far.url) == 1
     page = await windows.open(path)
     many = PAGE - 10
-    await next_beat()
-    begun = beat()
-    *_, first = works.emit(many)
-    await page.of(row_of(first))
-    at_once = beat()
+    begun = at_once = -1
+    for _ in range(TRIES):
+        await next_beat()
+        begun = beat()
+        *_, first = works.emit(many)
+        await page.of(row_of(first))
+        at_once = beat()
+        if at_once == begun:
+            break
     *_, last = works.emit(many)
     await page.of(row_of(last))
     assert at_once == begun, "what fits on a page comes in at once"
