@@ -64,14 +64,6 @@ structlog.configure(
 )
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int | None:
-    """Three for two cores: each waits a good part of its time, for ticks, retries and what a page still has to show."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None
-    return (3 * len(os.sched_getaffinity(0)) + 1) // 2
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files come first, so that at the end no core is left alone with one of them.
 
