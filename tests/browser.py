@@ -56,7 +56,7 @@ PASSWORD = "correct horse battery"
 EMAILS = {role: f"{role}@acme.example" for role in Role}
 RAISED = re.compile(r"^(?:[a-z_]\w*\.)*[A-Z]\w+(?:: .*)?$", re.MULTILINE)  # how a traceback ends
 # what the framework writes when a browser leaves while a file is still on its way to it
-LEFT = frozenset({"RuntimeError: No response returned.", "EndOfStream", "WouldBlock"})
+LEFT = frozenset({"RuntimeError: No response returned.", "anyio.EndOfStream", "anyio.WouldBlock"})
 USUAL = {"url": "http://127.0.0.1:9/hooks", "triggers": ["user.created"]}
 expect.set_options(timeout=10_000)  # a busy machine is no fault of the product
 LOOPBACK = guard.parse_networks("127.0.0.0/8,::1/128")

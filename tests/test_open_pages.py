@@ -18,7 +18,9 @@ from webhook_ui.ui.turnover import beat, next_beat
 
 PATIENCE = 20.0
 UPDATE = '42["update"'
+ANSWERED = "200 in "  # so a card says what came of its last delivery
 MANY = 8  # messages, until their pace is known
+TRIES = 3  # a busy machine may once need longer than a beat; what waits for the next one needs it each time
 
 
 @pytest.fixture
@@ -95,16 +97,17 @@ async def test_what_happens_all_the_time_is_told_twice_a_second_at_most(
 ) -> None:
     works.add_webhook(far.url)
     page = await windows.open("/")
+    works.emit()
+    await page.of(ANSWERED)  # with that, all that there was to tell is told
     loop = asyncio.get_running_loop()
+    begun = loop.time()  # before any of it is sent: who hears of it late is no quicker for that
     busy = loop.create_task(emit_without_end(works))
-    await page.of(UPDATE)
-    begun = loop.time()
-    for _ in range(MANY):
+    for _ in range(MANY + 1):
         await page.of(UPDATE)
     took = loop.time() - begun
     busy.cancel()
     await asyncio.gather(busy, return_exceptions=True)
-    assert took >= 0.9 * MANY * PULSE_SECONDS
+    assert took >= MANY * PULSE_SECONDS
 
 
 async def test_a_page_that_is_left_is_let_go_soon_and_one_that_was_cut_off_is_kept(
@@ -138,11 +141,15 @@ async def test_a_list_turns_over_no_faster_than_it_can_be_read_and_ends_with_the
     assert works.add_webhook(far.url) == 1
     page = await windows.open(path)
     many = PAGE - 10
-    await next_beat()
-    begun = beat()
-    *_, first = works.emit(many)
-    await page.of(row_of(first))
-    at_once = beat()
+    begun = at_once = -1
+    for _ in range(TRIES):
+        await next_beat()
+        begun = beat()
+        *_, first = works.emit(many)
+        await page.of(row_of(first))
+        at_once = beat()
+        if at_once == begun:
+            break
     *_, last = works.emit(many)
     await page.of(row_of(last))
     assert at_once == begun, "what fits on a page comes in at once"
