@@ -183,3 +183,28 @@ def test_who_presses_what_goes_away_by_it_is_not_lost(site: Site, enter: Enter) 
     name.press_sequentially("CI")
     name.press("Enter")
     expect(page.get_by_role("button", name="Done")).to_be_focused()
+
+
+@browser_test
+@pytest.mark.parametrize("path", ["/deliveries", "/events"])
+def test_new_rows_are_told_of_where_one_reads_and_move_nothing(
+    path: str, site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    for _ in range(8):
+        site.emit()
+    page = enter(path, width=400).page
+    page.set_viewport_size({"width": 400, "height": 360})
+    rows = page.locator(".w-table tbody tr")
+    expect(rows.nth(7)).to_be_attached()
+    rows.nth(4).evaluate("row => row.scrollIntoView()")
+    page.evaluate(SHIFTS)
+    site.emit()
+    expect(page.get_by_role("status").filter(has_text="There are new rows above the list.")).to_be_attached()
+    waiting = page.get_by_role("button", name="1 new")
+    expect(waiting).to_be_in_viewport()
+    assert sum(value for value, _ in page.evaluate("shifts")) < STEADY
+    waiting.press("Enter")
+    expect(waiting).to_be_hidden()
+    expect(rows.first.get_by_role("link").first).to_be_focused()

@@ -15,6 +15,7 @@ from nicegui.page import page as address
 
 from tests.stored import until
 from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui import turnover
 from webhook_ui.ui.again import Again
 from webhook_ui.ui.live import PULSE_SECONDS, Live
 
@@ -158,3 +159,29 @@ async def test_what_looks_again_holds_nothing_of_a_closed_tab() -> None:
     gc.collect()
     assert known() is None
     assert len(looks) == many
+
+
+async def test_a_list_is_hurried_until_a_whole_beat_has_passed_in_which_all_came_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turnover, "BEAT_SECONDS", 0.05)
+    looks: list[bool] = []
+    begun: list[asyncio.Task[None]] = []
+
+    async def look() -> None:
+        looks.append(listed.hurried)
+
+    def begin(work: Any, *, name: str) -> None:
+        begun.append(asyncio.create_task(work, name=name))
+
+    tab: Any = SimpleNamespace(begin=begin)
+    listed = turnover.Turnover(tab, 50, look)
+    await turnover.next_beat()
+    listed.came(50)
+    assert not listed.hurried
+    assert listed.too_soon(1)
+    assert listed.too_soon(2)
+    assert listed.hurried
+    await asyncio.wait_for(asyncio.gather(*begun), 10)
+    assert looks == [True, False]
+    assert len(begun) == 1

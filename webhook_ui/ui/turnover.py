@@ -29,7 +29,13 @@ class Turnover:
     def __init__(self, tab: Tab, page: int, look: Callable[[], Awaitable[None]]) -> None:
         self._tab, self._page, self._look = tab, page, look
         self._beat = self._count = 0
+        self._late = -2  # the beat in which something was too soon
         self._waits = False
+
+    @property
+    def hurried(self) -> bool:
+        """Whether more comes in than the list shows at once: until a whole beat without has passed."""
+        return beat() <= self._late + 1
 
     def came(self, many: int) -> None:
         """So many rows have come in by themselves."""
@@ -37,16 +43,18 @@ class Turnover:
         self._beat = beat()
 
     def too_soon(self, many: int) -> bool:
-        """Whether so many more have to wait; if so, `look` is called at the next beat."""
+        """Whether so many more have to wait; if so, `look` is called at each beat until it is no longer hurried."""
         if self._beat != beat() or self._count + many <= self._page:
             return False
+        self._late = beat()
         if not self._waits:
             self._waits = True
             self._tab.begin(self._look_later(), name="rows that came too soon")
         return True
 
     async def _look_later(self) -> None:
-        await next_beat()
+        while self.hurried:
+            await next_beat()
+            with suppress(Unavailable):  # else with the next change
+                await self._look()
         self._waits = False
-        with suppress(Unavailable):  # else with the next change
-            await self._look()
