@@ -33,6 +33,11 @@ PAGES = {
     "/triggers": "nobody listens",
     "/settings": "Database",
 }
+# what a browser says of a tab that is in front, or not
+LOOKED_AT = """seen => {
+    Object.defineProperty(document, "hidden", { value: !seen, configurable: true })
+    document.dispatchEvent(new Event("visibilitychange"))
+}"""
 # the focus of the page: by which rule it is seen, if by any
 RING = """() => {
     const at = document.activeElement
@@ -208,3 +213,26 @@ def test_new_rows_are_told_of_where_one_reads_and_move_nothing(
     waiting.press("Enter")
     expect(waiting).to_be_hidden()
     expect(rows.first.get_by_role("link").first).to_be_focused()
+
+
+@browser_test
+def test_a_tab_behind_others_rests_and_shows_all_of_it_when_one_comes_back(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    site.emit()
+    away, here = enter("/deliveries").page, enter("/deliveries").page
+    lists = [page.locator(".w-table-log tbody tr") for page in (away, here)]
+    for rows in lists:
+        expect(rows.first).to_be_visible()
+    before = lists[0].count()
+    away.evaluate(LOOKED_AT, False)
+    away.get_by_role("button", name="Table").press("Enter")
+    expect(away.get_by_role("button", name="Table")).to_have_attribute("aria-expanded", "true")  # it is heard by now
+    for number in range(2):
+        site.emit()
+        expect(lists[1]).to_have_count(before + number + 1)
+    assert lists[0].count() == before
+    away.evaluate(LOOKED_AT, True)
+    expect(lists[0]).to_have_count(before + 2)

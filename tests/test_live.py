@@ -95,6 +95,29 @@ async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announ
     assert {change.webhook_id for change in changes} == {7}
 
 
+async def test_a_tab_behind_others_is_told_once_of_all_when_it_is_looked_at(announcer: Announcer) -> None:
+    live = Live(announcer)
+    behind, front = Page(), Page()
+    for page in (behind, front):
+        page_: Any = page
+        live.follow(page_, page.look)
+    client: Any = behind.client
+    live.see(client, seen=False)
+    with running(live):
+        await asyncio.sleep(0)
+        for number in (7, 8):
+            announcer.announce([Changed(Kind.attempt, webhook_id=number)])
+            await asyncio.wait_for(front.heard.get(), 10)
+        assert behind.heard.empty()
+        live.see(client, seen=True)
+        _, changes = await asyncio.wait_for(behind.heard.get(), 10)
+        assert {change.webhook_id for change in changes} == {7, 8}
+        live.see(client, seen=False)
+        announcer.announce([Changed(Kind.account)])  # somebody was signed out
+        _, changes = await asyncio.wait_for(behind.heard.get(), 10)
+    assert changes == {Changed(Kind.account)}
+
+
 async def test_what_follows_some_kinds_is_called_for_these_only(announcer: Announcer) -> None:
     live = Live(announcer)
     page: Any = Page()
@@ -143,7 +166,7 @@ def looked_at(seconds: float, looks: list[str]) -> tuple[Client, Callable[[], ob
         looks.append(client.id)
 
     with client:
-        Again(seconds, ui.element("div"), look)
+        Again(seconds, ui.element("div"), look, lambda _: True)
     return client, weakref.ref(look)
 
 

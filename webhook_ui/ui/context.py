@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from nicegui import Client, background_tasks, ui
@@ -21,6 +21,7 @@ from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
+from webhook_ui.ui.again import Again
 from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.ui.progress import progress
@@ -117,6 +118,10 @@ class Tab:
                 await looking
 
         self.services.live.follow(element, look_if_signed_in, {*kinds, Kind.anything} if kinds else Kind)
+
+    def again(self, seconds: float, element: ui.element, look: Callable[[], Any]) -> None:
+        """Calls `look` every so many seconds without any news, as `Again` does."""
+        Again(seconds, element, look, self.services.live.is_seen)
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from nicegui import background_tasks, ui
+from nicegui import Client, background_tasks, ui
 
 from webhook_ui.changes import Announcer, Changed, Kind
 from webhook_ui.errors import Forbidden, Unavailable
@@ -40,6 +40,7 @@ class Live:
         self._followers: list[_Follower] = []
         self._gathered: set[Changed] = set()
         self._news = asyncio.Event()
+        self._behind: set[str] = set()  # clients whose tab is in the background
         self.pulse = 0
         """Counts how often news were passed on."""
 
@@ -54,6 +55,18 @@ class Live:
             client.on_delete(partial(self._let_go, client.id))
         self._followers.append(_Follower(client.id, element, look, frozenset(kinds)))
 
+    def see(self, client: Client, *, seen: bool) -> None:
+        """Its tab came to the front, or went behind others: then it hears nothing until it is looked at."""
+        if seen:
+            self._behind.discard(client.id)
+            self._news.set()  # what it has missed
+        else:
+            self._behind.add(client.id)
+
+    def is_seen(self, client: Client) -> bool:
+        """Whether somebody may be looking: it is connected, and in front as far as is known."""
+        return client.has_socket_connection and client.id not in self._behind
+
     async def run(self) -> None:
         """Passes on what is announced, until it is cancelled."""
         loop = asyncio.get_running_loop()
@@ -66,7 +79,7 @@ class Live:
         try:
             while True:
                 # who was away looks again when he is back, without any news
-                someone_waits = any(follower.missed for follower in self._followers)
+                someone_waits = any(one.missed and one.client_id not in self._behind for one in self._followers)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), PULSE_SECONDS if someone_waits else None)
                 self._news.clear()
@@ -79,6 +92,7 @@ class Live:
     def _let_go(self, client_id: str) -> None:
         """Its tab is closed, and it may be long until there are news."""
         self._followers = [follower for follower in self._followers if follower.client_id != client_id]
+        self._behind.discard(client_id)
 
     def _gather(self, changes: frozenset[Changed]) -> None:
         self._gathered |= changes
@@ -91,10 +105,18 @@ class Live:
         for follower in self._followers:
             if not follower.kinds.isdisjoint(kinds):
                 follower.missed |= changes
-            # a tab that was closed is kept for a while, in case it was only cut off: nobody looks at it meanwhile
-            if follower.missed and not follower.busy and follower.element.client.has_socket_connection:
+            if follower.missed and not follower.busy and self._hears(follower):
                 changed, follower.missed = follower.missed, frozenset()
                 background_tasks.create(self._show(follower, changed), name="live page")
+
+    def _hears(self, follower: _Follower) -> bool:
+        """A tab that was closed is kept for a while, in case it was only cut off: nobody looks at it meanwhile.
+
+        Who was signed out leaves behind others too, lest somebody else find it there.
+        """
+        client = follower.element.client
+        leaves = client.has_socket_connection and any(change.kind is Kind.account for change in follower.missed)
+        return leaves or self.is_seen(client)
 
     async def _show(self, follower: _Follower, changes: frozenset[Changed]) -> None:
         follower.busy = True

@@ -17,7 +17,6 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import icons, toasts, webhook_actions, webhook_form, webhooks_look
-from webhook_ui.ui.again import Again
 from webhook_ui.ui.cards import cards
 from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
@@ -88,7 +87,7 @@ class WebhooksPage:
         self._tab.follow(self.root, self._hear)
         self._want_figures()
         for seconds, look in ((AGAIN_SECONDS, self.refresh), (STRIP_SECONDS, self._want_figures)):
-            Again(seconds, self.root, look)
+            self._tab.again(seconds, self.root, look)
 
     async def refresh(self, *, fresh: bool = True) -> None:
         """Looks at the database and shows what is different; if not `fresh`, with what another tab has just seen."""
