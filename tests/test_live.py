@@ -15,6 +15,7 @@ from nicegui.page import page as address
 
 from tests.stored import until
 from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui import live as live_pages
 from webhook_ui.ui import turnover
 from webhook_ui.ui.again import Again
 from webhook_ui.ui.live import PULSE_SECONDS, Live
@@ -93,6 +94,27 @@ async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announ
         page.client.has_socket_connection = True
         _, changes = await asyncio.wait_for(page.heard.get(), 10)
     assert {change.webhook_id for change in changes} == {7}
+
+
+async def test_many_pages_are_told_less_often_so_that_all_of_them_cost_no_more(
+    announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_pages, "PULSE_SECONDS", 0.01)
+    monkeypatch.setattr(live_pages, "MOST_A_SECOND", 100)
+    live = Live(announcer)
+    pages = [Page() for _ in range(20)]
+    for page in pages:
+        followed: Any = page
+        for _ in range(2):  # the frame of a page and the page are looked at together
+            live.follow(followed, page.look)
+    with running(live):
+        flood = asyncio.create_task(announce(announcer, first=0))
+        moments = [(await asyncio.wait_for(pages[0].heard.get(), 10))[0] for _ in range(6)]
+        flood.cancel()
+        with suppress(asyncio.CancelledError):
+            await flood
+    gaps = [later - earlier for earlier, later in pairwise(moments[::2])]
+    assert all(gap >= 20 / 100 * 0.98 for gap in gaps), gaps
 
 
 async def test_a_tab_behind_others_is_told_once_of_all_when_it_is_looked_at(announcer: Announcer) -> None:

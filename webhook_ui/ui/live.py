@@ -1,4 +1,7 @@
-"""Keeps open pages up to date: coalesces what is announced and lets each page look again, at most twice a second."""
+"""Keeps open pages up to date: coalesces what is announced and lets each page look again, at most twice a second.
+
+Where more are open than `MOST_A_SECOND` allows for, that is less often.
+"""
 
 import asyncio
 import contextlib
@@ -16,6 +19,8 @@ from webhook_ui.ui import gathering
 from webhook_ui.ui.gathering import PULSE_SECONDS
 
 Look = Callable[[frozenset[Changed]], Awaitable[None] | None]
+
+MOST_A_SECOND = 50  # pages that look again, however many are open: the deliveries go before
 
 log = structlog.get_logger()
 
@@ -84,8 +89,8 @@ class Live:
                     await asyncio.wait_for(self._news.wait(), PULSE_SECONDS if someone_waits else None)
                 self._news.clear()
                 changes, self._gathered = frozenset(self._gathered), set()
-                self._pass_on(changes)
-                await asyncio.sleep(PULSE_SECONDS)
+                told = self._pass_on(changes)
+                await asyncio.sleep(max(PULSE_SECONDS, told / MOST_A_SECOND))
         finally:
             quiet()
 
@@ -98,8 +103,10 @@ class Live:
         self._gathered |= changes
         self._news.set()
 
-    def _pass_on(self, changes: frozenset[Changed]) -> None:
+    def _pass_on(self, changes: frozenset[Changed]) -> int:
+        """Says how many pages look again."""
         self.pulse += 1
+        told: set[str] = set()
         self._followers = [follower for follower in self._followers if not follower.element.is_deleted]
         kinds = {change.kind for change in changes}
         for follower in self._followers:
@@ -107,7 +114,9 @@ class Live:
                 follower.missed |= changes
             if follower.missed and not follower.busy and self._hears(follower):
                 changed, follower.missed = follower.missed, frozenset()
+                told.add(follower.client_id)
                 background_tasks.create(self._show(follower, changed), name="live page")
+        return len(told)
 
     def _hears(self, follower: _Follower) -> bool:
         """A tab that was closed is kept for a while, in case it was only cut off: nobody looks at it meanwhile.

@@ -29,6 +29,7 @@ class SharedReads:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, _Read] = {}
+        self._queue = asyncio.Lock()
 
     async def ask(self, key: Hashable, pulse: int, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
         """The answer to the question `key`, of `read` or of whoever asked it after the same news; `fresh` asks anew."""
@@ -40,6 +41,8 @@ class SharedReads:
             known.task.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, whoever waits
             self._known[key] = known
         answer: T = await asyncio.shield(known.task)  # one tab that closes takes the answer from nobody
+        async with self._queue:  # all of them at once would show it in one go, and keep everything else waiting
+            await asyncio.sleep(0)
         return answer
 
 
