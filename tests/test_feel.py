@@ -38,6 +38,8 @@ LOOKED_AT = """seen => {
     Object.defineProperty(document, "hidden", { value: !seen, configurable: true })
     document.dispatchEvent(new Event("visibilitychange"))
 }"""
+# long after the last press
+LATER = "() => { const now = performance.now(); performance.now = () => now + 60000 }"
 # the focus of the page: by which rule it is seen, if by any
 RING = """() => {
     const at = document.activeElement
@@ -236,3 +238,35 @@ def test_a_tab_behind_others_rests_and_shows_all_of_it_when_one_comes_back(
     assert lists[0].count() == before
     away.evaluate(LOOKED_AT, True)
     expect(lists[0]).to_have_count(before + 2)
+
+
+@browser_test
+@pytest.mark.parametrize("width", [400, 1440])
+def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
+    width: int, site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    receiver.status = 200
+    webhook = site.add("Billing", url=receiver.url + "/read", retry_schedule=[3600] * 9)
+    site.emit()
+    page = enter(f"/webhooks/{webhook.id}", width=width).page
+    tabs = page.get_by_role("tab", name="Activity")
+    expect(page.locator(".w-table-log tbody tr")).to_have_count(1)
+    place = tabs.bounding_box()
+    receiver.status = 503
+    site.emit()
+    note = page.get_by_role("status").filter(has_text="Failing since")
+    expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_in_viewport()
+    expect(page.locator(".w-table-log tbody tr")).to_have_count(2)
+    assert tabs.bounding_box() == place
+    page.get_by_role("button", name="Show all of it").press("Enter")
+    expect(page.get_by_role("button", name="Show all of it")).to_have_count(0)
+    expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_focused()
+    expect(note.get_by_text("The next attempt is")).to_be_visible()
+    assert tabs.bounding_box() != place
+    place = tabs.bounding_box()
+    page.evaluate(LATER)
+    receiver.status = 200
+    site.emit()
+    expect(page.get_by_text("Works again since")).to_be_visible()
+    assert tabs.bounding_box() == place
