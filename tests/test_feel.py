@@ -270,3 +270,15 @@ def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
     site.emit()
     expect(page.get_by_text("Works again since")).to_be_visible()
     assert tabs.bounding_box() == place
+
+
+@browser_test
+def test_what_is_chosen_stands_there_before_the_server_answers(site: Site, enter: Enter) -> None:
+    page = enter("/deliveries").page
+    status = page.get_by_role("combobox", name="Status")
+    status.click()
+    option = page.get_by_role("option", name="Error")
+    expect(option).to_be_visible()
+    page.evaluate("socket.emit = () => {}")  # the server never hears of it
+    option.click()
+    expect(page.locator(".w-filter", has=status)).to_contain_text("Error")
