@@ -76,14 +76,23 @@ class Tab:
         """`Database.read`, in the reader's language."""
         return await self.services.database.read(self._spoken(fn), *args, **kwargs)
 
-    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
-        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language."""
+    async def share(
+        self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False, in_turn: bool = False
+    ) -> T:
+        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language.
+
+        `in_turn` for lists: one tab after the other goes on with it.
+        """
 
         async def speak() -> T:
             with spoken(self.language):
                 return await read()
 
-        return await self.services.shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
+        shared = self.services.shared
+        answer = await shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
+        if in_turn:
+            await shared.in_turn()
+        return answer
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`, in the reader's language; the tab says so when that takes long."""

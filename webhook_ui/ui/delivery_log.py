@@ -119,6 +119,7 @@ class DeliveryLog:
             ("log", criteria, tuple(shown), None if first_page else known),
             lambda: self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page),
             fresh=fresh,
+            in_turn=True,
         )
         if log.part != self._log.part:
             return

@@ -198,6 +198,7 @@ class EventsPage:
         seen = await self._tab.share(
             ("events", judged.criteria, question.cursor, newest, tuple(shown)),
             lambda: self._tab.read(look, judged.criteria, question.cursor, newest, shown),
+            in_turn=True,
         )
         if question != self._question:
             return

@@ -89,8 +89,9 @@ class Live:
                     await asyncio.wait_for(self._news.wait(), PULSE_SECONDS if someone_waits else None)
                 self._news.clear()
                 changes, self._gathered = frozenset(self._gathered), set()
-                told = self._pass_on(changes)
-                await asyncio.sleep(max(PULSE_SECONDS, told / MOST_A_SECOND))
+                pause = max(PULSE_SECONDS, self._pass_on(changes) / MOST_A_SECOND)
+                gathering.keep_pace(pause)
+                await asyncio.sleep(pause)
         finally:
             quiet()
 

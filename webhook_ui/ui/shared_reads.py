@@ -41,9 +41,12 @@ class SharedReads:
             known.task.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, whoever waits
             self._known[key] = known
         answer: T = await asyncio.shield(known.task)  # one tab that closes takes the answer from nobody
-        async with self._queue:  # all of them at once would show it in one go, and keep everything else waiting
-            await asyncio.sleep(0)
         return answer
+
+    async def in_turn(self) -> None:
+        """For who has much to show: all tabs at once would do it in one go, and keep everything else waiting."""
+        async with self._queue:
+            await asyncio.sleep(0)
 
 
 class OverviewDesk:

@@ -106,6 +106,7 @@ class WebhooksPage:
                         now=utcnow(),
                     ),
                     fresh=fresh,
+                    in_turn=True,
                 )
             except WebhookUIError as error:
                 self._frame.show("failed", str(error))
@@ -164,6 +165,7 @@ class WebhooksPage:
             shown = await self._tab.share(
                 ("rows", *ids),
                 lambda: self._tab.read(webhooks_look.look_at, ids, memory=self._tab.services.health, now=utcnow()),
+                in_turn=True,
             )
             if self._list and not self.root.is_deleted:
                 self._list.show(shown.faces)
