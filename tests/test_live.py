@@ -16,8 +16,8 @@ from nicegui.page import page as address
 
 from tests.stored import until
 from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui import gathering, turnover
 from webhook_ui.ui import live as live_pages
-from webhook_ui.ui import turnover
 from webhook_ui.ui.again import Again
 from webhook_ui.ui.live import PULSE_SECONDS, Live
 
@@ -102,6 +102,7 @@ async def test_many_pages_are_told_less_often_so_that_all_of_them_cost_no_more(
 ) -> None:
     monkeypatch.setattr(live_pages, "PULSE_SECONDS", 0.01)
     monkeypatch.setattr(live_pages, "MOST_A_SECOND", 100)
+    monkeypatch.setattr(gathering._Pace, "seconds", PULSE_SECONDS)
     live = Live(announcer)
     pages = [Page() for _ in range(20)]
     for page in pages:
@@ -116,6 +117,7 @@ async def test_many_pages_are_told_less_often_so_that_all_of_them_cost_no_more(
             await flood
     gaps = [later - earlier for earlier, later in pairwise(moments[::2])]
     assert all(gap >= 20 / 100 * 0.98 for gap in gaps), gaps
+    assert gathering._Pace.seconds == 20 / 100, "and what each of them sends keeps the same pace"
 
 
 async def test_a_tab_behind_others_is_told_once_of_all_when_it_is_looked_at(announcer: Announcer) -> None:
