@@ -33,6 +33,13 @@ PAGES = {
     "/triggers": "nobody listens",
     "/settings": "Database",
 }
+# what a browser says of a tab that is in front, or not
+LOOKED_AT = """seen => {
+    Object.defineProperty(document, "hidden", { value: !seen, configurable: true })
+    document.dispatchEvent(new Event("visibilitychange"))
+}"""
+# long after the last press
+LATER = "() => { const now = performance.now(); performance.now = () => now + 60000 }"
 # the focus of the page: by which rule it is seen, if by any
 RING = """() => {
     const at = document.activeElement
@@ -183,3 +190,95 @@ def test_who_presses_what_goes_away_by_it_is_not_lost(site: Site, enter: Enter) 
     name.press_sequentially("CI")
     name.press("Enter")
     expect(page.get_by_role("button", name="Done")).to_be_focused()
+
+
+@browser_test
+@pytest.mark.parametrize("path", ["/deliveries", "/events"])
+def test_new_rows_are_told_of_where_one_reads_and_move_nothing(
+    path: str, site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    for _ in range(8):
+        site.emit()
+    page = enter(path, width=400).page
+    page.set_viewport_size({"width": 400, "height": 360})
+    rows = page.locator(".w-table tbody tr")
+    expect(rows.nth(7)).to_be_attached()
+    rows.nth(4).evaluate("row => row.scrollIntoView()")
+    page.evaluate(SHIFTS)
+    site.emit()
+    expect(page.get_by_role("status").filter(has_text="There are new rows above the list.")).to_be_attached()
+    waiting = page.get_by_role("button", name="1 new")
+    expect(waiting).to_be_in_viewport()
+    assert sum(value for value, _ in page.evaluate("shifts")) < STEADY
+    waiting.press("Enter")
+    expect(waiting).to_be_hidden()
+    expect(rows.first.get_by_role("link").first).to_be_focused()
+
+
+@browser_test
+def test_a_tab_behind_others_rests_and_shows_all_of_it_when_one_comes_back(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    site.emit()
+    away, here = enter("/deliveries").page, enter("/deliveries").page
+    lists = [page.locator(".w-table-log tbody tr") for page in (away, here)]
+    for rows in lists:
+        expect(rows.first).to_be_visible()
+    before = lists[0].count()
+    away.evaluate(LOOKED_AT, False)
+    away.get_by_role("button", name="Table").press("Enter")
+    expect(away.get_by_role("button", name="Table")).to_have_attribute("aria-expanded", "true")  # it is heard by now
+    for number in range(2):
+        site.emit()
+        expect(lists[1]).to_have_count(before + number + 1)
+    assert lists[0].count() == before
+    away.evaluate(LOOKED_AT, True)
+    expect(lists[0]).to_have_count(before + 2)
+
+
+@browser_test
+@pytest.mark.parametrize("width", [400, 1440])
+def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
+    width: int, site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    receiver.status = 200
+    webhook = site.add("Billing", url=receiver.url + "/read", retry_schedule=[3600] * 9)
+    site.emit()
+    page = enter(f"/webhooks/{webhook.id}", width=width).page
+    tabs = page.get_by_role("tab", name="Activity")
+    expect(page.locator(".w-table-log tbody tr")).to_have_count(1)
+    place = tabs.bounding_box()
+    receiver.status = 503
+    site.emit()
+    note = page.get_by_role("status").filter(has_text="Failing since")
+    expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_in_viewport()
+    expect(page.locator(".w-table-log tbody tr")).to_have_count(2)
+    assert tabs.bounding_box() == place
+    page.get_by_role("button", name="Show all of it").press("Enter")
+    expect(page.get_by_role("button", name="Show all of it")).to_have_count(0)
+    expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_focused()
+    expect(note.get_by_text("The next attempt is")).to_be_visible()
+    assert tabs.bounding_box() != place
+    place = tabs.bounding_box()
+    page.evaluate(LATER)
+    receiver.status = 200
+    site.emit()
+    expect(page.get_by_text("Works again since")).to_be_visible()
+    assert tabs.bounding_box() == place
+
+
+@browser_test
+def test_what_is_chosen_stands_there_before_the_server_answers(site: Site, enter: Enter) -> None:
+    page = enter("/deliveries").page
+    status = page.get_by_role("combobox", name="Status")
+    status.click()
+    option = page.get_by_role("option", name="Error")
+    expect(option).to_be_visible()
+    page.evaluate("socket.emit = () => {}")  # the server never hears of it
+    option.click()
+    expect(page.locator(".w-filter", has=status)).to_contain_text("Error")

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from nicegui import Client, core, ui
@@ -15,6 +16,8 @@ from nicegui.page import page as address
 
 from tests.stored import until
 from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.ui import gathering, turnover
+from webhook_ui.ui import live as live_pages
 from webhook_ui.ui.again import Again
 from webhook_ui.ui.live import PULSE_SECONDS, Live
 
@@ -94,6 +97,52 @@ async def test_a_page_that_nobody_sees_is_told_when_he_is_back(announcer: Announ
     assert {change.webhook_id for change in changes} == {7}
 
 
+async def test_many_pages_are_told_less_often_so_that_all_of_them_cost_no_more(
+    announcer: Announcer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_pages, "PULSE_SECONDS", 0.01)
+    monkeypatch.setattr(live_pages, "MOST_A_SECOND", 100)
+    monkeypatch.setattr(gathering._Pace, "seconds", PULSE_SECONDS)
+    live = Live(announcer)
+    pages = [Page() for _ in range(20)]
+    for page in pages:
+        followed: Any = page
+        for _ in range(2):  # the frame of a page and the page are looked at together
+            live.follow(followed, page.look)
+    with running(live):
+        flood = asyncio.create_task(announce(announcer, first=0))
+        moments = [(await asyncio.wait_for(pages[0].heard.get(), 10))[0] for _ in range(6)]
+        flood.cancel()
+        with suppress(asyncio.CancelledError):
+            await flood
+    gaps = [later - earlier for earlier, later in pairwise(moments[::2])]
+    assert all(gap >= 20 / 100 * 0.98 for gap in gaps), gaps
+    assert gathering._Pace.seconds == 20 / 100, "and what each of them sends keeps the same pace"
+
+
+async def test_a_tab_behind_others_is_told_once_of_all_when_it_is_looked_at(announcer: Announcer) -> None:
+    live = Live(announcer)
+    behind, front = Page(), Page()
+    for page in (behind, front):
+        page_: Any = page
+        live.follow(page_, page.look)
+    client: Any = behind.client
+    live.see(client, seen=False)
+    with running(live):
+        await asyncio.sleep(0)
+        for number in (7, 8):
+            announcer.announce([Changed(Kind.attempt, webhook_id=number)])
+            await asyncio.wait_for(front.heard.get(), 10)
+        assert behind.heard.empty()
+        live.see(client, seen=True)
+        _, changes = await asyncio.wait_for(behind.heard.get(), 10)
+        assert {change.webhook_id for change in changes} == {7, 8}
+        live.see(client, seen=False)
+        announcer.announce([Changed(Kind.account)])  # somebody was signed out
+        _, changes = await asyncio.wait_for(behind.heard.get(), 10)
+    assert changes == {Changed(Kind.account)}
+
+
 async def test_what_follows_some_kinds_is_called_for_these_only(announcer: Announcer) -> None:
     live = Live(announcer)
     page: Any = Page()
@@ -142,7 +191,7 @@ def looked_at(seconds: float, looks: list[str]) -> tuple[Client, Callable[[], ob
         looks.append(client.id)
 
     with client:
-        Again(seconds, ui.element("div"), look)
+        Again(seconds, ui.element("div"), look, lambda _: True)
     return client, weakref.ref(look)
 
 
@@ -158,3 +207,42 @@ async def test_what_looks_again_holds_nothing_of_a_closed_tab() -> None:
     gc.collect()
     assert known() is None
     assert len(looks) == many
+
+
+async def test_a_list_is_hurried_until_a_whole_beat_has_passed_in_which_all_came_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(turnover, "BEAT_SECONDS", 0.05)
+    looks: list[bool] = []
+    begun: list[asyncio.Task[None]] = []
+
+    async def look() -> None:
+        looks.append(listed.hurried)
+
+    def begin(work: Any, *, name: str) -> None:
+        begun.append(asyncio.create_task(work, name=name))
+
+    tab: Any = SimpleNamespace(begin=begin)
+    listed = turnover.Turnover(tab, 50, look)
+    await turnover.next_beat()
+    listed.came(50)
+    assert not listed.hurried
+    assert listed.too_soon(1)
+    assert listed.too_soon(2)
+    assert listed.hurried
+    await asyncio.wait_for(asyncio.gather(*begun), 10)
+    assert looks == [True, False]
+    assert len(begun) == 1
+
+
+async def test_the_more_lists_are_open_the_longer_a_beat_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnover, "LISTS_A_BEAT", 2)
+    monkeypatch.setattr(turnover, "_lists", WeakSet())
+
+    async def look() -> None: ...
+
+    tab: Any = SimpleNamespace()
+    lists = [turnover.Turnover(tab, 50, look) for _ in range(3)]
+    assert turnover.seconds() == 2 * turnover.BEAT_SECONDS
+    lists.pop()
+    assert turnover.seconds() == turnover.BEAT_SECONDS

@@ -135,7 +135,7 @@ def delivery_of(event: str) -> str:
 @pytest.mark.parametrize(
     ("path", "row_of"), [("/webhooks/1", delivery_of), ("/deliveries", delivery_of), ("/events", str)]
 )
-async def test_a_list_turns_over_no_faster_than_it_can_be_read_and_ends_with_the_newest(
+async def test_a_list_turns_over_no_faster_than_it_can_be_read_says_so_and_ends_with_the_newest(
     path: str, row_of: Callable[[str], str], works: Works, far: Receiver, windows: Windows
 ) -> None:
     assert works.add_webhook(far.url) == 1
@@ -151,6 +151,7 @@ async def test_a_list_turns_over_no_faster_than_it_can_be_read_and_ends_with_the
         if at_once == begun:
             break
     *_, last = works.emit(many)
+    await page.of("New rows come in quickly. The list is updated every 5 s.")
     await page.of(row_of(last))
     assert at_once == begun, "what fits on a page comes in at once"
     assert beat() > begun, "more than that waits"

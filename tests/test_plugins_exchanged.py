@@ -311,6 +311,8 @@ def test_settings_are_saved_in_the_page_and_files_are_exchanged(site: Site, ente
     form = page.get_by_role("dialog", name="Settings of greeter")
     expect(form).to_contain_text("Set in the environment, which wins.")
     expect(form.get_by_role("textbox", name="every")).to_have_count(0)
+    expect(form.get_by_role("textbox", name="greeting")).to_have_attribute("placeholder", "hello")
+    expect(form.locator(".q-select")).to_contain_text("Default: false")
     form.get_by_role("textbox", name="greeting").fill("much too long a greeting")
     form.get_by_role("textbox", name="token").fill(TOKEN)
     form.get_by_role("button", name="Save").click()

@@ -143,3 +143,17 @@ def test_what_differs_between_tabs_is_written_for_each(client: Client, drawn: li
         elsewhere = WebhookCard(shown, zone=ZoneInfo("Pacific/Auckland"))
     assert len(drawn) == 3
     assert len({"".join(markup_of(card)) for card in (plain, offering, elsewhere)}) == 3
+
+
+async def test_tabs_show_long_lists_one_after_the_other_and_let_others_work_in_between() -> None:
+    shared, done = SharedReads(), list[str]()
+    loop = asyncio.get_running_loop()
+
+    async def show() -> None:
+        await shared.in_turn()
+        done.append("shown")
+        loop.call_soon(done.append, "delivered")
+
+    await asyncio.gather(show(), show())
+    await asyncio.sleep(0)
+    assert done == ["shown", "delivered"] * 2

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from nicegui import background_tasks, ui
+from nicegui import Client, background_tasks, ui
 
 
 class Again:
-    """Calls `look` in the slot of `element`, as long as that is on the screen and somebody is there to see it."""
+    """Calls `look` in the slot of `element`, as long as that is on the screen and, by `is_seen`, not in vain."""
 
-    def __init__(self, seconds: float, element: ui.element, look: Callable[[], Any]) -> None:
-        self._seconds, self._element, self._look = seconds, element, look
+    def __init__(
+        self, seconds: float, element: ui.element, look: Callable[[], Any], is_seen: Callable[[Client], bool]
+    ) -> None:
+        self._seconds, self._element, self._look, self._is_seen = seconds, element, look, is_seen
         element.client.on_delete(self._stop)
         self._set()
 
@@ -24,7 +26,7 @@ class Again:
     def _ring(self) -> None:
         if self._element.is_deleted:
             return
-        if self._element.client.has_socket_connection:
+        if self._is_seen(self._element.client):
             with self._element:
                 looking = self._look()
             if looking is not None:

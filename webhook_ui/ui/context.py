@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from nicegui import Client, background_tasks, ui
@@ -21,6 +21,7 @@ from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import toasts
+from webhook_ui.ui.again import Again
 from webhook_ui.ui.attempt_counts import AttemptCounts
 from webhook_ui.ui.live import Live, Look
 from webhook_ui.ui.progress import progress
@@ -75,14 +76,23 @@ class Tab:
         """`Database.read`, in the reader's language."""
         return await self.services.database.read(self._spoken(fn), *args, **kwargs)
 
-    async def share(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
-        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language."""
+    async def share(
+        self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: bool = False, in_turn: bool = False
+    ) -> T:
+        """`read`'s answer, or that of another tab which asked the same (`key`) after the same news, in its language.
+
+        `in_turn` for lists: one tab after the other goes on with it.
+        """
 
         async def speak() -> T:
             with spoken(self.language):
                 return await read()
 
-        return await self.services.shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
+        shared = self.services.shared
+        answer = await shared.ask((self.language, key), self.services.live.pulse, speak, fresh=fresh)
+        if in_turn:
+            await shared.in_turn()
+        return answer
 
     async def write(self, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`Database.write`, in the reader's language; the tab says so when that takes long."""
@@ -117,6 +127,10 @@ class Tab:
                 await looking
 
         self.services.live.follow(element, look_if_signed_in, {*kinds, Kind.anything} if kinds else Kind)
+
+    def again(self, seconds: float, element: ui.element, look: Callable[[], Any]) -> None:
+        """Calls `look` every so many seconds without any news, as `Again` does."""
+        Again(seconds, element, look, self.services.live.is_seen)
 
     async def current_actor(self) -> Actor:
         """Who acts, asked anew: sessions end and roles change while a tab is open. Raises Forbidden."""

@@ -1,12 +1,9 @@
 """A log of deliveries: pages, rows that change in place, and new ones that push nothing that is read."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
-
-from nicegui import ui
 
 from webhook_ui import times
 from webhook_ui.errors import Invalid
@@ -21,8 +18,9 @@ from webhook_ui.ui.log_address import LogAddress
 from webhook_ui.ui.log_look import PAGE, Found, key_of, look, look_again, newest
 from webhook_ui.ui.log_rows import REDELIVER, write_row
 from webhook_ui.ui.markup import Markup
+from webhook_ui.ui.new_rows import NewRows, show_beginning, stands_at_top
 from webhook_ui.ui.once import Once
-from webhook_ui.ui.parts import box, symbol, text
+from webhook_ui.ui.parts import box, text
 from webhook_ui.ui.redelivering import Redeliverer
 from webhook_ui.ui.tables import LOG, WHOLE_LOG, Pager, Table, WrittenRow
 from webhook_ui.ui.turnover import Turnover
@@ -68,20 +66,14 @@ class DeliveryLog:
 
     def _build(self) -> None:
         self._nothing = box("div", "w-holder")
+        self._news = NewRows(_count_new, self._show_news)
         self._table = Table(tr("Deliveries"), self._columns, "log")
         hear(self._table.body, self._pressed)
         with self._table.element:
-            with box("button", "w-new-rows") as self._news:
-                symbol(icons.UP)
-                self._news_text = text("")
-            self._news.props["type"] = "button"
-            self._news.on("click", self._show_news)
             with box("div", "w-searched") as self._searched:
                 self._searched_text = text("", "w-muted")
                 button(tr("Search on"), self._forward, small=True, icon=icons.SEARCH)
             self._pager = Pager(self._back, self._forward)
-        self._news.move(target_index=0)
-        self._news.set_visibility(False)
         self._searched.set_visibility(False)
         self._table.element.set_visibility(False)
 
@@ -91,7 +83,7 @@ class DeliveryLog:
         if before.part != log.part:
             await self.load()
             if before.cursor != log.cursor:
-                self._scroll_up()
+                show_beginning(self._table.element)
         for delivery, row in self._rows.values():
             row.choose(delivery.id == log.delivery)
 
@@ -110,7 +102,7 @@ class DeliveryLog:
         self._rows.clear()
         self._table.clear()
         self._place(found.rows, found)
-        self._announce(0)
+        self._news.show(0)
         self._frame(found)
 
     async def refresh(self, *, fresh: bool = True) -> None:
@@ -127,6 +119,7 @@ class DeliveryLog:
             ("log", criteria, tuple(shown), None if first_page else known),
             lambda: self._tab.read(look_again, criteria, shown, known, times.utcnow(), first_page=first_page),
             fresh=fresh,
+            in_turn=True,
         )
         if log.part != self._log.part:
             return
@@ -134,6 +127,7 @@ class DeliveryLog:
             self._renew(row, news)
         many = len(self._unknown(news.fresh))
         if not many or (first_page and self._turnover.too_soon(many)):
+            self._news.show(many, hurried=self._turnover.hurried)
             return
         may_move = first_page and not self._around.is_reading() and await self._at_top()
         rows = self._unknown(news.fresh)  # another look may have brought them while the browser was asked
@@ -145,10 +139,10 @@ class DeliveryLog:
                 self._next = paging.encode(min(self._rows))
                 self._say_searched(None)
             self._known = max(self._rows)
-            self._announce(0)
+            self._news.show(0, hurried=self._turnover.hurried)
             self._count_rows(more=self._next is not None)
         else:
-            self._announce(len(rows))
+            self._news.show(len(rows))
 
     async def _look_again(self) -> None:
         if not self._table.element.is_deleted:
@@ -162,24 +156,10 @@ class DeliveryLog:
             self._around.go(replace(self._log, cursor="", number=1, delivery=""))
         else:
             await self.load()
-            self._scroll_up()
-
-    def _scroll_up(self) -> None:
-        ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
-
-    def _announce(self, newer: int) -> None:
-        self._news_text.set_text(
-            tr("{count} or more new deliveries", count=PAGE)
-            if newer >= PAGE
-            else trn("{n} new delivery", "{n} new deliveries", newer, n=formats.count(newer))
-        )
-        self._news.set_visibility(newer > 0)
+            show_beginning(self._table.element)
 
     async def _at_top(self) -> bool:
-        with suppress(TimeoutError):
-            script = f"return getHtmlElement({self._table.element.id}).getBoundingClientRect().top >= 0 || scrollY < 8"
-            return bool(await ui.run_javascript(script, timeout=2.0)) or not self._rows
-        return False
+        return await stands_at_top(self._table.element) or not self._rows
 
     def _frame(self, found: Found) -> None:
         self._next = found.next_cursor
@@ -259,3 +239,9 @@ class DeliveryLog:
     def _back(self) -> Any:
         first_page = replace(self._log, cursor="", number=1, delivery="")
         self._around.go(self._came_from.get(self._log.cursor, first_page))
+
+
+def _count_new(newer: int) -> str:
+    if newer >= PAGE:
+        return tr("{count} or more new deliveries", count=PAGE)
+    return trn("{n} new delivery", "{n} new deliveries", newer, n=formats.count(newer))

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
@@ -15,15 +14,16 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, Unavailable
 from webhook_ui.history.events import EventFilter, EventRow, Tally, list_events, tallies
 from webhook_ui.languages import tr, trn
-from webhook_ui.ui import event_rows, formats, icons
+from webhook_ui.ui import event_rows, formats
 from webhook_ui.ui.context import Tab, tell, zone_named
 from webhook_ui.ui.controls import clear_button
 from webhook_ui.ui.event_address import PATH, Judged, Question, judge
 from webhook_ui.ui.event_filters import EventFilters
 from webhook_ui.ui.export_menu import export_menu
 from webhook_ui.ui.markup import Markup
+from webhook_ui.ui.new_rows import NewRows, show_beginning, stands_at_top
 from webhook_ui.ui.once import Once
-from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, symbol, text
+from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, text
 from webhook_ui.ui.states import nothing_found, notice
 from webhook_ui.ui.tables import EVENTS, Pager, Table, written_cells
 from webhook_ui.ui.turnover import Turnover
@@ -105,16 +105,10 @@ class EventsPage:
             self._filters = EventFilters(self._question, judged, tab.services.plugins.triggers, self._ask)
             self._notice = Part(box("div", "w-holder"), self._build_notice)
             self._nothing = Part(box("div", "w-holder"), self._build_nothing)
+            self._news = NewRows(_count_new, self._show_news)
             self._table = Table(tr("Events"), EVENTS, "events")
             with self._table.element:
-                with box("button", "w-new-rows") as self._news:
-                    symbol(icons.UP)
-                    self._news_text = text("")
-                self._news.props["type"] = "button"
-                self._news.on("click", self._show_news)
                 self._pager = Pager(self._back, self._forward)
-            self._news.move(target_index=0)
-            self._news.set_visibility(False)
             self._table.element.set_visibility(False)
 
     def follow(self) -> None:
@@ -160,7 +154,7 @@ class EventsPage:
         self._table.clear()
         self._newest = seen.newest
         self._place(seen.rows, seen)
-        self._announce(0)
+        self._news.show(0)
         self._frame(seen, said=said)
 
     def _frame(self, seen: Seen, *, said: bool = False) -> None:
@@ -204,12 +198,14 @@ class EventsPage:
         seen = await self._tab.share(
             ("events", judged.criteria, question.cursor, newest, tuple(shown)),
             lambda: self._tab.read(look, judged.criteria, question.cursor, newest, shown),
+            in_turn=True,
         )
         if question != self._question:
             return
         for row in self._rows.values():
             row.count(seen)
         if not seen.newer or (not question.cursor and self._turnover.too_soon(seen.newer)):
+            self._news.show(seen.newer, hurried=self._turnover.hurried)
             return
         may_move = not question.cursor and await self._at_top()
         if question != self._question:
@@ -220,31 +216,20 @@ class EventsPage:
             self._turnover.came(len(fresh))
             self._place(fresh, seen)
             self._newest = max(self._rows)
-            self._announce(0)
+            self._news.show(0, hurried=self._turnover.hurried)
             self._frame(seen)
         else:
-            self._announce(seen.newer)
+            self._news.show(seen.newer)
 
     async def _at_top(self) -> bool:
-        with suppress(TimeoutError):
-            script = f"return getHtmlElement({self._table.element.id}).getBoundingClientRect().top >= 0 || scrollY < 8"
-            return bool(await ui.run_javascript(script, timeout=2.0)) or not self._rows
-        return False
-
-    def _announce(self, newer: int) -> None:
-        self._news_text.set_text(
-            tr("{count} or more new events", count=PAGE)
-            if newer >= PAGE
-            else trn("{n} new event", "{n} new events", newer, n=formats.count(newer))
-        )
-        self._news.set_visibility(newer > 0)
+        return await stands_at_top(self._table.element) or not self._rows
 
     async def _show_news(self) -> None:
         if self._question.cursor:
             self._go(self._question.with_changes())
         else:
             await self.load()
-            ui.run_javascript(f"getHtmlElement({self._table.element.id}).scrollIntoView({{block: 'nearest'}})")
+            show_beginning(self._table.element)
 
     def _moved(self, address: str) -> None:
         if self.root.is_deleted or address.partition("?")[0].rstrip("/") != PATH:
@@ -302,3 +287,9 @@ class EventsPage:
                     fire=lambda: link(tr("fire one by hand"), "/triggers"),
                 )
             prose(tr("They are kept for `WEBHOOK_UI_RETENTION_DAYS`."), "w-meta")
+
+
+def _count_new(newer: int) -> str:
+    if newer >= PAGE:
+        return tr("{count} or more new events", count=PAGE)
+    return trn("{n} new event", "{n} new events", newer, n=formats.count(newer))

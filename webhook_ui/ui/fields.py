@@ -180,6 +180,7 @@ def area_field(
     value: str = "",
     hint: str = "",
     note: str = "",
+    placeholder: str = "",
     rows: int = 8,
     code: bool = False,
     on_change: Callable[[str], Any] | None = None,
@@ -187,7 +188,7 @@ def area_field(
     """Several lines of text; `code` for JSON."""
 
     def build() -> ui.textarea:
-        made = ui.textarea(value=value)
+        made = ui.textarea(value=value, placeholder=placeholder or None)
         made.props["rows"] = rows
         made.props["spellcheck"] = "false" if code else "true"
         if code:
@@ -195,6 +196,16 @@ def area_field(
         return made
 
     return Field(label, build, hint=hint, note=note, on_change=on_change)
+
+
+# what somebody has chosen stands there before the server has heard of it
+_AT_ONCE = """value => { element.props["model-value"] = value }"""
+
+
+def _choice(options: Mapping[Any, str], value: Any) -> ui.select:
+    made = ui.select(dict(options), value=value)
+    made.on("update:model-value", js_handler=_AT_ONCE)
+    return made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
 
 
 def choice_field(
@@ -208,12 +219,7 @@ def choice_field(
 ) -> Field:
     """One of several, as a form field."""
 
-    def build() -> ui.select:
-        return ui.select(dict(options), value=value).props(
-            f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list'
-        )
-
-    made = Field(label, build, hint=hint, note=note, on_change=on_change)
+    made = Field(label, lambda: _choice(options, value), hint=hint, note=note, on_change=on_change)
     del made.control.props["for"]  # with it, this control would take its name from elsewhere than `aria-label`
     return made
 
@@ -257,8 +263,7 @@ def filter_field(
     label: str, options: Mapping[str, str], value: str, on_change: Callable[[str], Any], *, neutral: str = ""
 ) -> ui.select:
     """A filter with its label inside; anything but `neutral` is marked as set."""
-    made = ui.select(dict(options), value=value if value in options else neutral).classes("w-filter")
-    made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
+    made = _choice(options, value if value in options else neutral).classes("w-filter")
     name_inside(made, label)
 
     def mark(chosen: str) -> None:

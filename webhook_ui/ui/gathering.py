@@ -1,4 +1,4 @@
-"""What changes on a page by itself goes to its browser in one message, twice a second at the most.
+"""What changes on a page by itself goes to its browser in one message, as seldom as pages look again (`Live`).
 
 A page looks at several things after the same news, and shows each as soon as it is read. What a person does is answered
 at once, and takes along what has been gathered until then.
@@ -28,12 +28,23 @@ class _Turn:
     waits: bool = False
 
 
+class _Pace:
+    """That of all pages."""
+
+    seconds = PULSE_SECONDS
+
+
 _turns: "WeakKeyDictionary[Outbox, _Turn]" = WeakKeyDictionary()
 
 
 def install() -> None:
     """Once a process; a second time changes nothing."""
     _outbox._set_enqueue_event = _wake_in_turn
+
+
+def keep_pace(seconds: float) -> None:
+    """So far apart are a page's messages from now on."""
+    _Pace.seconds = seconds
 
 
 def by_itself() -> None:
@@ -49,7 +60,7 @@ def _wake_in_turn(outbox: Outbox) -> None:
     if not turn.waits:
         turn.waits = True
         loop = asyncio.get_running_loop()
-        loop.call_at(max(loop.time() + GATHER_SECONDS, turn.at + PULSE_SECONDS), _send, ref(outbox))
+        loop.call_at(max(loop.time() + GATHER_SECONDS, turn.at + _Pace.seconds), _send, ref(outbox))
 
 
 def _send(reference: "ref[Outbox]") -> None:

@@ -24,6 +24,7 @@ from webhook_ui.ui.payload_fields import PayloadField
 from webhook_ui.ui.settings_table import setting_row, settings_table
 
 LONGEST_SHOWN = 300
+NOTHING: tuple[Any, ...] = (None, "", [], {}, ())
 UNSET = ""
 
 
@@ -112,10 +113,12 @@ def rows(
 
 
 def _shown(value: Any, *, secret: bool) -> str:
-    if value is None or value in ("", [], {}, ()):
+    if value in NOTHING:
         return tr("not set")
-    if secret:
-        return tr("set")
+    return tr("set") if secret else _plain(value)
+
+
+def _plain(value: Any) -> str:
     plain = TypeAdapter(Any).dump_python(value, mode="json", fallback=str)
     words = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
     return words if len(words) <= LONGEST_SHOWN else words[: LONGEST_SHOWN - 1] + "…"
@@ -126,6 +129,7 @@ class SettingsDialog:
 
     def __init__(self, tab: Tab, plugin: str, model: type[BaseModel], saved: Mapping[str, Any]) -> None:
         self._tab, self._plugin, self._model, self._saved = tab, plugin, model, saved
+        self._schema = model.model_json_schema()
         self._secrets = plugin_settings.secrets_of(model)
         self._elsewhere = plugin_settings.given_elsewhere(plugin, model)
         self._fields: dict[str, tuple[PayloadField, Field, str]] = {}
@@ -134,7 +138,7 @@ class SettingsDialog:
         self.frame = DialogFrame(title, primary=tr("Save"), on_primary=self._press)
         self.frame.dialog.on("hide", self.frame.dialog.delete)
         with self.frame.body:
-            for spec in payload_fields.fields_of(model.model_json_schema()):
+            for spec in payload_fields.fields_of(self._schema):
                 self._build(spec)
             text(tr("What is left empty has its default."), "w-meta", tag="p")
 
@@ -153,14 +157,20 @@ class SettingsDialog:
         shown = ""
         if name in self._saved:
             shown = payload_fields.to_text(spec, json.dumps(self._saved[name], ensure_ascii=False)) or ""
+        usual = self._usual(name)
         if spec.kind == "choice":
-            options = {UNSET: tr("Default"), **spec.options}
+            options = {UNSET: tr("Default: {value}", value=usual) if usual else tr("Default"), **spec.options}
             field = choice_field(name, options, shown, note=spec.note, hint=described)
         elif spec.kind == "json":
-            field = area_field(name, value=shown, note=spec.note, rows=4, code=True, hint=described)
+            field = area_field(name, value=shown, note=spec.note, placeholder=usual, rows=4, code=True, hint=described)
         else:
-            field = text_field(name, value=shown, note=spec.note, hint=described)
+            field = text_field(name, value=shown, note=spec.note, placeholder=usual, hint=described)
         self._fields[name] = (spec, field, shown)
+
+    def _usual(self, name: str) -> str:
+        """What holds while its field is empty; "" where that is nothing, or known only when it is needed."""
+        usual = self._schema["properties"][name].get("default")
+        return "" if usual in NOTHING else _plain(usual)
 
     def _build_secret(self, spec: PayloadField, described: str) -> Field:
         is_set = spec.name in self._saved

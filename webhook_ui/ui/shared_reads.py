@@ -29,6 +29,7 @@ class SharedReads:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, _Read] = {}
+        self._queue = asyncio.Lock()
 
     async def ask(self, key: Hashable, pulse: int, read: Callable[[], Awaitable[T]], *, fresh: bool = False) -> T:
         """The answer to the question `key`, of `read` or of whoever asked it after the same news; `fresh` asks anew."""
@@ -41,6 +42,11 @@ class SharedReads:
             self._known[key] = known
         answer: T = await asyncio.shield(known.task)  # one tab that closes takes the answer from nobody
         return answer
+
+    async def in_turn(self) -> None:
+        """For who has much to show: all tabs at once would do it in one go, and keep everything else waiting."""
+        async with self._queue:
+            await asyncio.sleep(0)
 
 
 class OverviewDesk:

@@ -13,7 +13,6 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.sending import SendingState
 from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.actions import act
-from webhook_ui.ui.again import Again
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_words import short_time
@@ -45,7 +44,7 @@ class StopBar:
         """Shows in `shell` how the switch stands, and follows it."""
         self._shell = shell
         self._bar = Part(shell.bar, self._build)
-        Again(COUNT_SECONDS, shell.content, lambda: self._count() if self.stopped else None)
+        self._tab.again(COUNT_SECONDS, shell.content, lambda: self._count() if self.stopped else None)
         self._tab.follow(shell.content, self._look, Kind.webhook)
         await self._count()
 

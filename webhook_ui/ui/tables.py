@@ -46,7 +46,7 @@ LOG = (
     Column(key="status", title=mark("Status"), width=104),
     Column(key="time", title=mark("Time"), width=104),
     Column(key="result", title=mark("Result")),
-    Column(key="trigger", title=mark("Trigger"), width=132),
+    Column(key="trigger", title=mark("Trigger"), width=148),
     Column(key="event", title=mark("Event"), width=148),
     Column(key="attempt", title=mark("Attempt"), width=76),
     Column(key="duration", title=mark("Duration"), width=84, figures=True),

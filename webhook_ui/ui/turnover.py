@@ -1,26 +1,35 @@
 """How quickly a list may turn over by itself: more than a page in some seconds nobody can read, and many tabs would
-pay for it. What comes quicker waits for the next beat, which is the same one in all tabs, so that they share it.
+pay for it. What comes quicker waits for the next beat, which is the same one in all tabs, so that they share it; the
+more lists are open, the longer a beat is, so that all of them cost no more than some.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from weakref import WeakSet
 
 from webhook_ui.errors import Unavailable
 from webhook_ui.ui.context import Tab
 
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 5.0  # at the least
+LISTS_A_BEAT = 10  # for each of which a beat may turn a page
+_lists: "WeakSet[Turnover]" = WeakSet()
 
 
-def beat() -> int:
-    """The number of the beat that holds now."""
-    return int(time.monotonic() // BEAT_SECONDS)
+def seconds() -> float:
+    """How long a beat is now."""
+    return BEAT_SECONDS * max(1, -(-len(_lists) // LISTS_A_BEAT))
+
+
+def beat() -> float:
+    """When the beat began that holds now."""
+    return time.monotonic() // seconds() * seconds()
 
 
 async def next_beat() -> None:
     """Waits for it."""
-    await asyncio.sleep(BEAT_SECONDS - time.monotonic() % BEAT_SECONDS)
+    await asyncio.sleep(seconds() - time.monotonic() % seconds())
 
 
 class Turnover:
@@ -28,8 +37,15 @@ class Turnover:
 
     def __init__(self, tab: Tab, page: int, look: Callable[[], Awaitable[None]]) -> None:
         self._tab, self._page, self._look = tab, page, look
-        self._beat = self._count = 0
+        self._beat, self._count = 0.0, 0
+        self._late = float("-inf")  # the beat in which something was too soon
         self._waits = False
+        _lists.add(self)
+
+    @property
+    def hurried(self) -> bool:
+        """Whether more comes in than the list shows at once: until a whole beat without has passed."""
+        return time.monotonic() < self._late + 2 * seconds()
 
     def came(self, many: int) -> None:
         """So many rows have come in by themselves."""
@@ -37,16 +53,18 @@ class Turnover:
         self._beat = beat()
 
     def too_soon(self, many: int) -> bool:
-        """Whether so many more have to wait; if so, `look` is called at the next beat."""
+        """Whether so many more have to wait; if so, `look` is called at each beat until it is no longer hurried."""
         if self._beat != beat() or self._count + many <= self._page:
             return False
+        self._late = beat()
         if not self._waits:
             self._waits = True
             self._tab.begin(self._look_later(), name="rows that came too soon")
         return True
 
     async def _look_later(self) -> None:
-        await next_beat()
+        while self.hurried:
+            await next_beat()
+            with suppress(Unavailable):  # else with the next change
+                await self._look()
         self._waits = False
-        with suppress(Unavailable):  # else with the next change
-            await self._look()

@@ -35,6 +35,7 @@ from webhook_ui.ui.parts import (
 from webhook_ui.ui.redeliveries_address import failed_address, failed_count, order_address
 from webhook_ui.ui.resume_dialog import ask_to_resume
 from webhook_ui.ui.states import notice
+from webhook_ui.ui.steady import Steady
 from webhook_ui.ui.tested import TestedBox
 from webhook_ui.ui.webhook_trouble import Seen, Trouble
 
@@ -61,7 +62,9 @@ class WebhookHeader:
             self._url = Part(box("div", "w-row w-url"), _show_url)
             self._wants = Part(box("div", "w-row w-wrap w-wants"), _show_wants)
         self._tested = TestedBox(tab)
-        self._notice = Part(box("div", "w-holder w-note-lines"), lambda *_: self._show_notice())
+        self._notice = Part(Steady("w-note-lines"), lambda *_: self._show_notice())
+        self._was_failing = False
+        self._recovered_at: datetime | None = None
         self.show(row, seen.trouble)
 
     def show(self, row: WebhookRow, trouble: Trouble) -> None:
@@ -79,7 +82,17 @@ class WebhookHeader:
             self._enabled.value = webhook.enabled
             self._pause.set_text(tr("Resume") if webhook.paused else tr("Pause"))
             self._pause.props["icon"] = icons.RESUME if webhook.paused else icons.PAUSE
-        self._notice.show(*_noticed(row, trouble))
+        self._note_recovery(row)
+        self._notice.show(*_noticed(row, trouble), self._recovered_at)
+
+    def _note_recovery(self, row: WebhookRow) -> None:
+        """Who has read that it fails is told that it does no longer."""
+        state = state_of(row)
+        if state != "enabled":
+            self._recovered_at = None
+        elif self._was_failing:
+            self._recovered_at = row.last.at if row.last else None
+        self._was_failing = state == "failing"
 
     async def _enable(self, enabled: bool) -> None:
         if enabled != self._row.webhook.enabled:
@@ -142,6 +155,10 @@ class WebhookHeader:
             _show_down(row, self._tab.zone, self._offer_redelivery)
         elif row.last and row.last.status == "error":
             _show_failing(row, row.last, self._trouble, self._tab.zone, self._offer_redelivery)
+        elif self._recovered_at:
+            clock = formats.clock(self._recovered_at, self._tab.zone, seconds=False)
+            with notice(tr("Works again since {clock}", clock=clock), kind="info"):
+                pass
 
     @property
     def offers_redelivery(self) -> bool:

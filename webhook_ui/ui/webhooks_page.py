@@ -17,7 +17,6 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.times import utcnow
 from webhook_ui.ui import icons, toasts, webhook_actions, webhook_form, webhooks_look
-from webhook_ui.ui.again import Again
 from webhook_ui.ui.cards import cards
 from webhook_ui.ui.charts import FigureStrip
 from webhook_ui.ui.context import Tab, zone_named
@@ -88,7 +87,7 @@ class WebhooksPage:
         self._tab.follow(self.root, self._hear)
         self._want_figures()
         for seconds, look in ((AGAIN_SECONDS, self.refresh), (STRIP_SECONDS, self._want_figures)):
-            Again(seconds, self.root, look)
+            self._tab.again(seconds, self.root, look)
 
     async def refresh(self, *, fresh: bool = True) -> None:
         """Looks at the database and shows what is different; if not `fresh`, with what another tab has just seen."""
@@ -107,6 +106,7 @@ class WebhooksPage:
                         now=utcnow(),
                     ),
                     fresh=fresh,
+                    in_turn=True,
                 )
             except WebhookUIError as error:
                 self._frame.show("failed", str(error))
@@ -165,6 +165,7 @@ class WebhooksPage:
             shown = await self._tab.share(
                 ("rows", *ids),
                 lambda: self._tab.read(webhooks_look.look_at, ids, memory=self._tab.services.health, now=utcnow()),
+                in_turn=True,
             )
             if self._list and not self.root.is_deleted:
                 self._list.show(shown.faces)

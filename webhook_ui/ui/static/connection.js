@@ -116,13 +116,20 @@
     }, 50);
   }
 
+  /* --- a tab behind others --- */
+
+  /* the server looks up nothing for it until somebody comes back */
+  const tellSeen = () => window.did_handshake && emitEvent("seen", !document.hidden);
+
   document.addEventListener("DOMContentLoaded", () => {
     const popup = document.getElementById("popup"); // what the framework would show; it still says when
     if (!popup) return;
     build();
     new MutationObserver(() => (popup.ariaHidden === "false" ? lost() : found())).observe(popup, { attributeFilter: ["aria-hidden"] });
     whenAlive(restore);
+    whenAlive(() => document.hidden && tellSeen());
   });
+  document.addEventListener("visibilitychange", tellSeen);
   addEventListener("click", refuse, true);
   addEventListener("keydown", refuse, true);
   addEventListener("pagehide", keep);
