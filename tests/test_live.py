@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakSet
 
 import pytest
 from nicegui import Client, core, ui
@@ -233,16 +232,3 @@ async def test_a_list_is_hurried_until_a_whole_beat_has_passed_in_which_all_came
     await asyncio.wait_for(asyncio.gather(*begun), 10)
     assert looks == [True, False]
     assert len(begun) == 1
-
-
-async def test_the_more_lists_are_open_the_longer_a_beat_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turnover, "LISTS_A_BEAT", 2)
-    monkeypatch.setattr(turnover, "_lists", WeakSet())
-
-    async def look() -> None: ...
-
-    tab: Any = SimpleNamespace()
-    lists = [turnover.Turnover(tab, 50, look) for _ in range(3)]
-    assert turnover.seconds() == 2 * turnover.BEAT_SECONDS
-    lists.pop()
-    assert turnover.seconds() == turnover.BEAT_SECONDS

@@ -7,8 +7,9 @@ from typing import Any
 from nicegui import ui
 
 from webhook_ui.languages import tr
-from webhook_ui.ui import icons, turnover
+from webhook_ui.ui import icons
 from webhook_ui.ui.parts import box, symbol, text
+from webhook_ui.ui.turnover import BEAT_SECONDS
 
 
 class NewRows:
@@ -29,12 +30,12 @@ class NewRows:
 
     def show(self, waiting: int, *, hurried: bool = False) -> None:
         """So many wait; `hurried` where they come in faster than the list turns over."""
-        pace = tr("updated every {n} s", n=f"{turnover.seconds():g}") if hurried else ""
+        pace = tr("updated every {n} s", n=f"{BEAT_SECONDS:g}") if hurried else ""
         number = self._count(waiting) if waiting else ""
         self._words.set_text(" · ".join(filter(None, (number, pace))))
         self._button.set_visibility(hurried or waiting > 0)
         if hurried:
-            said = tr("New rows come in quickly. The list is updated every {n} s.", n=f"{turnover.seconds():g}")
+            said = tr("New rows come in quickly. The list is updated every {n} s.", n=f"{BEAT_SECONDS:g}")
         else:
             said = tr("There are new rows above the list.") if waiting else ""
         self._said.set_text(said)

@@ -1,35 +1,26 @@
 """How quickly a list may turn over by itself: more than a page in some seconds nobody can read, and many tabs would
-pay for it. What comes quicker waits for the next beat, which is the same one in all tabs, so that they share it; the
-more lists are open, the longer a beat is, so that all of them cost no more than some.
+pay for it. What comes quicker waits for the next beat, which is the same one in all tabs, so that they share it.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from weakref import WeakSet
 
 from webhook_ui.errors import Unavailable
 from webhook_ui.ui.context import Tab
 
-BEAT_SECONDS = 5.0  # at the least
-LISTS_A_BEAT = 10  # for each of which a beat may turn a page
-_lists: "WeakSet[Turnover]" = WeakSet()
+BEAT_SECONDS = 5.0
 
 
-def seconds() -> float:
-    """How long a beat is now."""
-    return BEAT_SECONDS * max(1, -(-len(_lists) // LISTS_A_BEAT))
-
-
-def beat() -> float:
-    """When the beat began that holds now."""
-    return time.monotonic() // seconds() * seconds()
+def beat() -> int:
+    """The number of the beat that holds now."""
+    return int(time.monotonic() // BEAT_SECONDS)
 
 
 async def next_beat() -> None:
     """Waits for it."""
-    await asyncio.sleep(seconds() - time.monotonic() % seconds())
+    await asyncio.sleep(BEAT_SECONDS - time.monotonic() % BEAT_SECONDS)
 
 
 class Turnover:
@@ -37,15 +28,14 @@ class Turnover:
 
     def __init__(self, tab: Tab, page: int, look: Callable[[], Awaitable[None]]) -> None:
         self._tab, self._page, self._look = tab, page, look
-        self._beat, self._count = 0.0, 0
-        self._late = float("-inf")  # the beat in which something was too soon
+        self._beat = self._count = 0
+        self._late = -2  # the beat in which something was too soon
         self._waits = False
-        _lists.add(self)
 
     @property
     def hurried(self) -> bool:
         """Whether more comes in than the list shows at once: until a whole beat without has passed."""
-        return time.monotonic() < self._late + 2 * seconds()
+        return beat() <= self._late + 1
 
     def came(self, many: int) -> None:
         """So many rows have come in by themselves."""
