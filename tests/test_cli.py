@@ -226,6 +226,22 @@ def test_doctor_looks_and_changes_nothing(installation: Installation) -> None:
     assert "up to date" in installation.run("doctor").stdout
 
 
+def test_doctor_says_when_the_first_start_could_not_make_its_folder(installation: Installation) -> None:
+    in_a_file = installation.folder / "plugins" / "user_creation.py" / "data"
+    examined = installation.run("doctor", WEBHOOK_UI_DATA_DIR=str(in_a_file))
+    assert examined.returncode == 1
+    assert f"wrong  folder     The folder {in_a_file} cannot be written" in examined.stdout
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["emit"], ["token", "create"], ["serve", "--workers", "x"]])
+def test_errors_of_usage_name_the_help_of_their_command(installation: Installation, arguments: list[str]) -> None:
+    refused = installation.run(*arguments)
+    command = " ".join(["python -m webhook_ui", *(one for one in arguments if one not in {"bogus", "--workers", "x"})])
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith(f"(`{command} --help` shows what there is.)")
+    assert refused.stderr.count("\n") == 1
+
+
 def test_plugin_list_and_doctor_name_what_is_broken(installation: Installation) -> None:
     (installation.folder / "plugins" / "broken.py").write_text("def register_triggers(:\n")
     listed, examined = installation.run("plugin", "list"), installation.run("doctor")
