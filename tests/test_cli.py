@@ -257,6 +257,21 @@ def test_migrate_does_its_work_once(installation: Installation) -> None:
     assert "Nothing to do" in installation.run("migrate").stdout
 
 
+def test_what_is_not_there_for_somebody_not_signed_in_crashes_nothing(installation: Installation) -> None:
+    server, address = installation.serve()
+    with httpx.Client(base_url=address, timeout=30) as client:
+        for method, path in (
+            ("GET", "/_static/nope"),
+            ("GET", "/_nicegui/0.0.1/of-an-older-version.js"),
+            ("GET", "/logout"),
+            ("PUT", "/login"),
+        ):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.text) == (404, "There is nothing at this address.\n"), path
+        assert client.get("/nope").headers["location"] == "/login?next=/nope"
+    assert "Traceback" not in server.text
+
+
 def test_listen_verifies_with_the_given_secret(installation: Installation) -> None:
     secret = signing.new_secret()
     listener = installation.start("listen", "--port", "0", "--secret", secret, "--status", "202")
