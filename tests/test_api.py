@@ -117,6 +117,9 @@ async def test_the_same_key_answers_the_first_event_again(house: House) -> None:
         first = await emit(client, idempotency_key="signup-7")
         again = await client.post("/events", json={**EVENT, "idempotency_key": "signup-7"})
         assert (again.status_code, again.json()) == (200, first)
+        laid_out = json.dumps({**EVENT, "idempotency_key": "signup-7"}, indent=2, ensure_ascii=False)
+        from_elsewhere = await client.post("/events", content=laid_out, headers=JSON)
+        assert (from_elsewhere.status_code, from_elsewhere.json()) == (200, first)
         other = {**EVENT, "payload": {"id": 8, "name": "Ada"}, "idempotency_key": "signup-7"}
         conflict = await client.post("/events", json=other)
         assert conflict.status_code == 409

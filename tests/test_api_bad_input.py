@@ -273,6 +273,22 @@ def complaint(name: str, response: httpx.Response, statuses: tuple[int, ...], fi
     return None
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "bound"),
+    [
+        ("idempotency_key", "", "at least 1"),
+        ("idempotency_key", "k" * 257, "at most 256"),
+        ("tenant", "t" * 201, "at most 200"),
+    ],
+)
+async def test_a_text_too_long_or_too_short_is_told_how_long_it_may_be(
+    house: House, field: str, value: str, bound: str
+) -> None:
+    async with house.client() as client:
+        response = await client.post("/events", json={"trigger": "user.deleted", "payload": {}, field: value})
+    assert response.json()["errors"] == [{"field": field, "message": f"This must have {bound} characters."}]
+
+
 async def test_bad_events_are_refused_alone_and_in_a_batch(house: House) -> None:
     complaints = []
     async with house.client() as client:

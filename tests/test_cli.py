@@ -226,6 +226,22 @@ def test_doctor_looks_and_changes_nothing(installation: Installation) -> None:
     assert "up to date" in installation.run("doctor").stdout
 
 
+def test_doctor_says_when_the_first_start_could_not_make_its_folder(installation: Installation) -> None:
+    in_a_file = installation.folder / "plugins" / "user_creation.py" / "data"
+    examined = installation.run("doctor", WEBHOOK_UI_DATA_DIR=str(in_a_file))
+    assert examined.returncode == 1
+    assert f"wrong  folder     The folder {in_a_file} cannot be written" in examined.stdout
+
+
+@pytest.mark.parametrize("arguments", [["bogus"], ["emit"], ["token", "create"], ["serve", "--workers", "x"]])
+def test_errors_of_usage_name_the_help_of_their_command(installation: Installation, arguments: list[str]) -> None:
+    refused = installation.run(*arguments)
+    command = " ".join(["python -m webhook_ui", *(one for one in arguments if one not in {"bogus", "--workers", "x"})])
+    assert refused.returncode == 2
+    assert refused.stderr.strip().endswith(f"(`{command} --help` shows what there is.)")
+    assert refused.stderr.count("\n") == 1
+
+
 def test_plugin_list_and_doctor_name_what_is_broken(installation: Installation) -> None:
     (installation.folder / "plugins" / "broken.py").write_text("def register_triggers(:\n")
     listed, examined = installation.run("plugin", "list"), installation.run("doctor")
@@ -239,6 +255,21 @@ def test_plugin_list_and_doctor_name_what_is_broken(installation: Installation) 
 def test_migrate_does_its_work_once(installation: Installation) -> None:
     assert "Applied 0001" in installation.run("migrate", really=True).stdout
     assert "Nothing to do" in installation.run("migrate").stdout
+
+
+def test_what_is_not_there_for_somebody_not_signed_in_crashes_nothing(installation: Installation) -> None:
+    server, address = installation.serve()
+    with httpx.Client(base_url=address, timeout=30) as client:
+        for method, path in (
+            ("GET", "/_static/nope"),
+            ("GET", "/_nicegui/0.0.1/of-an-older-version.js"),
+            ("GET", "/logout"),
+            ("PUT", "/login"),
+        ):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.text) == (404, "There is nothing at this address.\n"), path
+        assert client.get("/nope").headers["location"] == "/login?next=/nope"
+    assert "Traceback" not in server.text
 
 
 def test_listen_verifies_with_the_given_secret(installation: Installation) -> None:

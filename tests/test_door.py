@@ -388,7 +388,7 @@ def test_the_api_is_refused_with_a_problem(one_database: Database) -> None:
         assert "evil.example" in problem["detail"]
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/", "/api/events", "/api/v2/events", "/api/v1events"])
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/events", "/api/v2/events", "/api/v1", "/api/v1events"])
 def test_an_address_beside_the_api_is_none(one_database: Database, path: str) -> None:
     with serve(Site(one_database, settings())) as site, site.browser() as browser:
         for answer in (browser.get(path), browser.post(path, json={})):

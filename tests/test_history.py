@@ -410,6 +410,7 @@ def test_what_the_engine_holds_is_said_and_until_when(
     for event_id, expected in ((now, due), (then, later)):
         one = shown(database, webhook_id, event_id, at(1))
         assert (one.waiting_for, one.lane_until) == expected
+        assert one.next_attempt_at == (one.lane_until or at(0 if event_id == now else 60)), "not while its lane waits"
 
 
 def test_in_an_ordered_lane_that_is_down_all_wait_for_the_probe(database: Database) -> None:

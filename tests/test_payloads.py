@@ -141,6 +141,8 @@ def test_size_counts_bytes() -> None:
 
 def test_digest_differs_with_every_character() -> None:
     assert payloads.digest('{"a":1}') == payloads.digest('{"a":1}')
+    laid_out = '{\n  "a": [ 1.0, 1e400, 9007199254740993000001 ],\t"b": "x  \\u0000 \\" y", "a": { } }'
+    assert payloads.compact(laid_out) == '{"a":[1.0,1e400,9007199254740993000001],"b":"x  \\u0000 \\" y","a":{}}'
     assert len({payloads.digest(text) for text in ('{"a":1}', '{"a": 1}', '{"a":1.0}')}) == 3
 
 

@@ -88,7 +88,7 @@ class Door:
             if not ASSETS.match(path):
                 actor = await self._who(scope, headers)
         scope["state"] = {**scope.get("state", {}), "actor": actor}
-        if _is_api(path) and not (path == API or path.startswith(f"{API}/")):
+        if _is_api(path) and not path.startswith(f"{API}/"):  # the mount alone would leave its bare name to the pages
             raise Refusal(404, f"There is nothing at this address. {API}/docs lists the calls there are.")
         if actor is None and path == METRICS:
             message = "This needs the header Authorization: Bearer TOKEN; webhook-ui token create makes one."

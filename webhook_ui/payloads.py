@@ -130,6 +130,11 @@ def check_model(trigger: Modelled, text: str) -> None:
         ) from error
 
 
+def compact(text: str) -> str:
+    """A payload that was checked, without the white space that means nothing; all else stays as it came."""
+    return msgspec.json.format(text, indent=-1)
+
+
 def digest(text: str) -> str:
     """What tells whether two payloads are the same: SHA-256 in hex."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -48,10 +48,23 @@ def prepare_folder(folder: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UsageError(
-            f"The folder {folder.absolute()} cannot be written ({error.strerror}). "
-            "Correct its rights, or name another one with WEBHOOK_UI_DATA_DIR."
-        ) from None
+        raise _not_writable(folder, error.strerror) from None
+
+
+def check_missing_folder(folder: Path) -> None:
+    """Looks whether `folder` could be made; makes nothing. Raises UsageError."""
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise _not_writable(folder, f"{above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise _not_writable(folder, f"{above} is not ours to write")
+
+
+def _not_writable(folder: Path, why: str | None) -> UsageError:
+    return UsageError(
+        f"The folder {folder.absolute()} cannot be written ({why}). "
+        "Correct its rights, or name another one with WEBHOOK_UI_DATA_DIR."
+    )
 
 
 def _check_key(session: Session) -> None:

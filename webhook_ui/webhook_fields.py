@@ -9,7 +9,7 @@ from typing import Any
 from webhook_ui import filters, guard, header_rules, shaping
 from webhook_ui.errors import Invalid
 from webhook_ui.expressions import LONGEST
-from webhook_ui.languages import mark, number, short_number, tr
+from webhook_ui.languages import mark, number, tr
 from webhook_ui.patterns import PATTERN, matches
 
 MAX_TRIGGERS = 200
@@ -42,8 +42,7 @@ def check_fields(
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in checks:
-            near = difflib.get_close_matches(name, checks, n=1)
-            problems[name] = f"There is no such field.{f' Did you mean {near[0]}?' if near else ''}"
+            problems[name] = _refusal(name, checks)
             continue
         try:
             checked[name] = checks[name](value)
@@ -60,6 +59,15 @@ def check_fields(
     return checked
 
 
+def _refusal(name: str, known: Collection[str]) -> str:
+    if name in SHOWN_ONLY:
+        return "This is shown, but set by the server alone. Leave it out."
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"There is no such field.{f' Did you mean {near[0]}?' if near else ''}"
+
+
+SHOWN_ONLY = {"id", "uid", "version", "disabled_reason", "created_at", "updated_at"}
+SHOWN_ONLY |= {"breaker", "failing_since", "disable_at"}  # the engine's
 MISSING = {
     "title": mark("Give it a title, so that you find it again in the list."),
     "url": mark("Give the address the events are sent to, for example https://example.com/hooks."),
@@ -211,7 +219,12 @@ def _seconds(value: Any, longest: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(tr("This must be a number of seconds."))
     if not 0 <= value <= longest:
-        raise ValueError(tr("This must lie between 0 and {longest} seconds.", longest=short_number(longest)))
+        raise ValueError(
+            tr(
+                "This must lie between 0 and {longest} seconds.",
+                longest=number(longest, 0 if longest == int(longest) else 1),
+            )
+        )
     return float(value)
 
 

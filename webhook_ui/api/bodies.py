@@ -279,7 +279,8 @@ _KINDS = {
     "float | null": "a number",
     "bool": "true or false",
 }
-_EXPECTED = re.compile(r"Expected `(?P<kind>[^`]*)`")
+_EXPECTED = re.compile(r"Expected `(?P<kind>[^`]*)`(?: of length (?P<bound>[<>])= (?P<count>\d+))?")
+_BOUNDS = {"<": "at most", ">": "at least"}
 
 
 def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
@@ -314,4 +315,6 @@ def _explain(message: str, known: list[str]) -> dict[str, str]:
     expected = _EXPECTED.match(message)
     kind = expected["kind"] if expected else ""
     what = f"This must be {_KINDS.get(kind, kind)}." if kind else f"{place['what'] if place else message}."
+    if expected and expected["bound"]:
+        what = f"This must have {_BOUNDS[expected['bound']]} {expected['count']} characters."
     return {place["field"] if place else "": what if place else "The body must be a JSON object."}

@@ -54,12 +54,17 @@ def main() -> None:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         explain = getattr(error, "format_message", error.__str__)  # names the option, where there is one
-        _leave(explain())
+        _leave(explain() + _where_to_look(error))
     except WebhookUIError as error:
         _leave(str(error))
     except (KeyboardInterrupt, typer.Abort, EOFError):
         sys.exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _where_to_look(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return f" (`{context.command_path} --help` shows what there is.)" if context else ""
 
 
 def _leave(message: str) -> None:

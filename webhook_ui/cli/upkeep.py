@@ -85,6 +85,7 @@ def doctor() -> None:
 def _folder(settings: Settings) -> str:
     folder = settings.data_dir.absolute()
     if not folder.exists():
+        storage.check_missing_folder(folder)
         return f"{folder} is not there yet; the first start makes it"
     storage.prepare_folder(folder)
     return f"{folder} can be written"

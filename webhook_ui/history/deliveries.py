@@ -33,10 +33,11 @@ _delivery, _attempt, _webhook, _lane = table(Delivery), table(Attempt), table(We
 class DeliveryRow:
     """A delivery as the log shows it: its state, and its latest attempt if there was one.
 
-    `next_attempt_at` is None while it is in flight and once it is over; `waiting_for` says what it waits for:
-    stopped, disabled, paused, breaker, ordered, deliver_at, retry, rate_limit, or None when it is due, in flight or
-    over. `lane_until` is until when its lane holds it: the next probe (breaker), the end of the wait its receiver
-    asked for (retry), its next turn (rate_limit). `retry_schedule` is the webhook's own, if it has one.
+    `next_attempt_at` is None while it is in flight and once it is over, and never earlier than `lane_until`;
+    `waiting_for` says what it waits for: stopped, disabled, paused, breaker, ordered, deliver_at, retry, rate_limit, or
+    None when it is due, in flight or over. `lane_until` is until when its lane holds it: the next probe (breaker), the
+    end of the wait its receiver asked for (retry), its next turn (rate_limit). `retry_schedule` is the webhook's own,
+    if it has one.
     """
 
     webhook_id: int
@@ -229,6 +230,7 @@ def _wanted(dialect: str) -> sa.Select[Any]:
 
 def _row(row: Any, now: datetime) -> DeliveryRow:
     in_flight = row.claim is not None and row.due_at > now
+    lane_until = _lane_until(row, now)
     return DeliveryRow(
         webhook_id=row.webhook_id,
         webhook_title=row.webhook_title,
@@ -239,9 +241,9 @@ def _row(row: Any, now: datetime) -> DeliveryRow:
         tries=row.tries,
         round=row.round,
         closed_reason=row.closed,
-        next_attempt_at=None if in_flight else row.due_at,
+        next_attempt_at=None if in_flight else max(filter(None, (row.due_at, lane_until)), default=None),
         waiting_for=row.waiting_for,
-        lane_until=_lane_until(row, now),
+        lane_until=lane_until,
         test=row.test,
         retry_schedule=row.retry_schedule,
         created_at=row.created_at,

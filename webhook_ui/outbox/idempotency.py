@@ -29,8 +29,8 @@ class Known:
 
 
 def digest(tenant: str | None, payload: str) -> str:
-    """What must be the same for a key to mean the same event: whose it is makes it another one."""
-    return payloads.digest(f"{tenant or ''}\n{payload}")
+    """What must be the same for a key to mean the same event: whose it is, and the payload but for its white space."""
+    return payloads.digest(f"{tenant or ''}\n{payloads.compact(payload)}")
 
 
 def take(session: Session, keys: Collection[KeyOf], now: datetime) -> dict[KeyOf, Known]:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
@@ -81,6 +82,7 @@ def _set_up() -> FastAPI:
     nicegui_app.add_middleware(KeptFiles)
     nicegui_app.add_middleware(Nonces)  # before anything that compresses
     nicegui_app.on_page_exception(_show_failure)
+    nicegui_app.add_exception_handler(404, _only_for(nicegui_app.exception_handlers[404]))
     nicegui_app.on_startup(lambda: background_tasks.create(_Desk.services.live.run(), name="live pages"))
     ui.run_with(
         frame,
@@ -103,6 +105,18 @@ def _answer() -> Awaitable[None]:
     reader.prepare(context.client)
     theme.dress()
     return _root(_Desk.services)
+
+
+def _only_for(page: Any) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """`page` answers what nothing else does; whoever came to an open door without an account has no page to see."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        if request.state.actor is None:
+            return PlainTextResponse("There is nothing at this address.\n", 404)
+        response: Response = await page(request, error)
+        return response
+
+    return answer
 
 
 def _show_failure(error: Exception) -> None:

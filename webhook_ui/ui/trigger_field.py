@@ -25,6 +25,12 @@ _CHIP = """
   :remove-aria-label="props.opt.remove" @remove="props.removeAtIndex(props.index)"
 >{{ props.opt.name }}</q-chip>
 """.replace("ICON", icons.CLOSE)
+# Enter with no option marked: the one named so, or the only one that was found
+_ENTER = """(text, done) => {
+  const offered = getElement(ID).$refs.qRef.options.filter((option) => !option.disable);
+  const found = offered.find((option) => option.name === text.trim());
+  done(found || (offered.length === 1 ? offered[0] : null), "add-unique");
+}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +63,7 @@ class TriggerSelect(ui.select):
         self.props('menu-anchor="top start" menu-self="bottom start"')  # what stands below, Save above all, is in sight
         # what was typed has found it
         self.on("add", js_handler=f"() => getElement({self.id}).$refs.qRef.updateInputValue('')")
+        self.on("newValue", js_handler=_ENTER.replace("ID", str(self.id)))
         self.add_slot("option", _OPTION)
         self.add_slot("selected-item", _CHIP)
         nothing = html.escape(tr("No trigger has this in its name or title"))
