@@ -166,7 +166,7 @@ def pages(
     rate: Annotated[float, typer.Option(help="Deliveries a second while CPU is measured.")] = 1000,
     seconds: Seconds = 10,
     backlog: Annotated[int, typer.Option(help="Deliveries that are worked off at full speed.")] = 20_000,
-    opened: Annotated[int, typer.Option(help="Pages that are opened and closed, twice.")] = 1000,
+    opened: Annotated[int, typer.Option(help="Pages that are opened and closed, twice; 0 leaves it out.")] = 1000,
     patience: Annotated[float, typer.Option(help="Seconds until closed pages are forgotten.")] = 75,
 ) -> "list[Report]":
     """What open dashboards cost: CPU, the dispatcher's speed, and memory when they are closed."""

@@ -64,7 +64,8 @@ def measure(storage: Storage, plan: Plan) -> list[Report]:
         headers = product.make_token(core)
         place = Place(core=core, pid=server.pid, address=address, headers=headers, webhook_ids=webhook_ids, far=far)
         none, some, memory = asyncio.run(_run(place, plan))
-    return [_costs(storage, plan, none, some), _memory(storage, plan, memory)]
+    costs = _costs(storage, plan, none, some)
+    return [costs, _memory(storage, plan, memory)] if plan.opened else [costs]
 
 
 async def _run(place: Place, plan: Plan) -> tuple[Cost, Cost, list[float]]:
@@ -73,7 +74,7 @@ async def _run(place: Place, plan: Plan) -> tuple[Cost, Cost, list[float]]:
         none = await _cost(session, place, plan, 0)
         some = await _cost(session, place, plan, plan.dashboards)
         memory = [gauges.resident(place.pid)]
-        for _ in range(2):
+        for _ in range(2 if plan.opened else 0):
             await browsers.open_and_close(session, "/", plan.opened)
             await asyncio.sleep(plan.patience)  # a tab that was closed is kept for a while
             memory.append(gauges.resident(place.pid))
