@@ -18,7 +18,7 @@ from webhook_ui.flights import STOCK_SECONDS, Flights
 from webhook_ui.guard import Policy
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed, Target
-from webhook_ui.seats import SLOW_SECONDS
+from webhook_ui.seats import SLOW_SECONDS, STOCK_WINDOWS
 from webhook_ui.settings import LEASE_GRACE, Settings
 from webhook_ui.wire import ErrorClass
 
@@ -155,7 +155,25 @@ async def test_a_stock_is_claimed_only_for_lanes_that_were_quick(air: Flights, f
     await send(air, far, claims(1))
     far.answer(1)
     await let_fly()
-    assert air.wanted([1]) == {1: 2 + 2 * 2}
+    assert air.wanted([1]) == {1: 2 + STOCK_WINDOWS * 2}
+
+
+async def test_the_stock_of_a_lane_is_no_more_than_it_sends_in_a_moment(air: Flights, far: Far, clock: Clock) -> None:
+    await send(air, far, claims(1))
+    clock.seconds += 0.24
+    far.answer(1)
+    await let_fly()
+    assert air.wanted([1]) == {1: 2 + 2 * 2}, "two windows take half a second"
+
+
+async def test_large_payloads_leave_less_room_for_a_stock(air: Flights, far: Far) -> None:
+    """What waits is kept in memory: a hundred payloads of the largest size would be too much of it."""
+    large = "x" * (flights.STOCK_BYTES // 4)
+    for event_id in range(1, 60):
+        await send(air, far, [msgspec.structs.replace(one, payload=large) for one in claims(event_id)])
+        far.answer(event_id)
+        await let_fly()
+    assert air.wanted([1]) == {1: 2 + 4}
 
 
 async def test_a_lane_without_a_seat_comes_before_anybodys_stock(far: Far, clock: Clock) -> None:
@@ -166,7 +184,7 @@ async def test_a_lane_without_a_seat_comes_before_anybodys_stock(far: Far, clock
         far.answer(1)
         await let_fly()
         await send(air, far, claims(2, 3))
-        assert air.wanted([1]) == {1: 2 * 2}
+        assert air.wanted([1]) == {1: STOCK_WINDOWS * 2}
         assert air.wanted([1, 2]) == {}, "both seats are taken, and the second lane waits for one"
         await air.end(grace=0)
 
@@ -437,7 +455,7 @@ async def test_a_lane_without_a_seat_takes_the_next_one_that_becomes_free(
 
 async def test_who_is_left_out_and_unknown_gets_no_place_and_nobody_a_stock(crowded: Flights) -> None:
     assert crowded.wanted([1, 4]) == {}
-    assert crowded.wanted([1, 3]) == {3: 1, 1: 3}, "what the reserve leaves free is for stocks"
+    assert crowded.wanted([1, 3]) == {3: 1, 1: STOCK_WINDOWS * 2 - 1}, "what the reserve leaves free is for stocks"
 
 
 async def test_the_reserve_is_given_back_when_it_lies_too_long_or_its_webhook_is_changed(

@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass, field, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -231,22 +232,35 @@ def test_a_window_that_was_halved_has_no_room_until_enough_is_back() -> None:
     assert seats.room(1) > 0
 
 
-def test_only_a_quick_lane_has_a_quick_window() -> None:
+def test_only_a_quick_lane_has_a_stock() -> None:
     seats = Seats(64, 16)
-    assert seats.quick_window(1, 0.0) == 0, "nothing is known of it yet"
+    assert not has_stock(seats, 0.0), "nothing is known of it yet"
     seats.take(1, 2, 0.0)
-    assert seats.quick_window(1, 0.1) == 0
+    assert not has_stock(seats, 0.1)
     answer(seats, 1, 2, 0.1)
-    assert seats.quick_window(1, 0.2) == FIRST_WINDOW + 2
-    assert seats.quick_window(1, 0.1 + QUICK_FOR) == FIRST_WINDOW + 2
-    assert seats.quick_window(1, 0.2 + QUICK_FOR) == 0, "it has not answered for too long"
+    assert has_stock(seats, 0.2)
+    assert has_stock(seats, 0.1 + QUICK_FOR)
+    assert not has_stock(seats, 0.2 + QUICK_FOR), "it has not answered for too long"
     seats.take(1, 1, 70.0)
     answer(seats, 1, 1, 70.1)
     seats.take(1, 1, 71.0)
-    assert seats.quick_window(1, 71.9) == FIRST_WINDOW + 3
-    assert seats.quick_window(1, 72.1) == 0, "what is in flight hangs"
+    assert has_stock(seats, 71.9)
+    assert not has_stock(seats, 72.1), "what is in flight hangs"
     answer(seats, 1, 1, 73.0, seconds=0.2, timed_out=True)
-    assert seats.quick_window(1, 73.0) == 0, "and has timed out"
+    assert not has_stock(seats, 73.0), "and has timed out"
+
+
+def has_stock(seats: Seats, now: float) -> bool:
+    assert seats.is_quick(1, now) == bool(seats.stock(1, now))
+    return seats.is_quick(1, now)
+
+
+@pytest.mark.parametrize(("seconds", "windows"), [(0.01, 6), (0.1, 5), (0.2, 2.5), (0.9, 2)])
+def test_a_stock_is_what_a_lane_sends_in_half_a_second(seconds: float, windows: float) -> None:
+    seats = Seats(64, 16)
+    seats.take(1, 6, 0.0)
+    answer(seats, 1, 6, 1.0, seconds=seconds)
+    assert seats.stock(1, 1.0) == windows * (FIRST_WINDOW + 6)
 
 
 def test_what_is_known_of_an_idle_lane_is_forgotten() -> None:

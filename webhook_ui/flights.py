@@ -23,13 +23,14 @@ from webhook_ui.letters import Contents
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed
 from webhook_ui.retry import GONE
-from webhook_ui.seats import Seats
+from webhook_ui.seats import STOCK_WINDOWS, Seats
 from webhook_ui.settings import LEASE_GRACE, Settings
 from webhook_ui.turn import Sent
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result
 
 WATCHED = 50_000  # webhooks whose latest outcomes are remembered
-STOCK_WINDOWS = 2  # a lane's stock, in its windows; all stocks together, in seats
+STOCK_BYTES = 16 * 1024 * 1024  # the payloads of all stocks together, about
+MEAN_OF = 16  # payloads, of which the mean size says how many of them may be in stock
 STOCK_SECONDS = 5.0  # what has waited longer is given back: its lease must last for an attempt yet
 
 log = structlog.get_logger()
@@ -52,6 +53,7 @@ class Flights:
         self._stock: dict[int, deque[tuple[float, Claimed]]] = {}
         self._reserve: dict[int, tuple[float, Claimed]] = {}  # by lane, the oldest first
         self._stocked = 0  # deliveries in all stocks
+        self._mean_size = 1.0  # of the latest payloads, in characters
         self._short = asyncio.Event()
         self._left_out: set[int] = set()  # lanes of which the last `wanted` asked one for the reserve
         self._shares: dict[int, int] = {}  # how many seats were given to each lane by the last `wanted`
@@ -75,7 +77,8 @@ class Flights:
         self._failed, self._gone, self._changed = set(), set(), set()
         self._shares = self.seats.shares(due, now, kept=kept)
         wanted = dict(self._shares)
-        room = max(STOCK_WINDOWS * self._settings.concurrency - self._waiting, 0)
+        most = min(STOCK_WINDOWS * self._settings.concurrency, int(STOCK_BYTES / self._mean_size))
+        room = max(most - self._waiting, 0)
         seated = self._shares.keys() | self._reserve.keys()
         left_out, all_of_them = self.seats.left_out(due, seated, now, room)
         self._left_out = set(left_out)
@@ -88,7 +91,7 @@ class Flights:
                 break
             if webhook_id in self._shares or self.seats.flying(webhook_id):
                 stock = len(self._stock.get(webhook_id, ()))
-                more = min(STOCK_WINDOWS * self.seats.quick_window(webhook_id, now) - stock, room)
+                more = min(self.seats.stock(webhook_id, now) - stock, room)
                 if more > 0:
                     wanted[webhook_id] = wanted.get(webhook_id, 0) + more
                     room -= more
@@ -117,10 +120,10 @@ class Flights:
         """Gives back the stock of lanes that are no longer quick, and what has been lying too long."""
         now = time.monotonic()
         for webhook_id, (claimed_at, _) in list(self._reserve.items()):
-            if not self.seats.quick_window(webhook_id, now) or now - claimed_at > STOCK_SECONDS:
+            if not self.seats.is_quick(webhook_id, now) or now - claimed_at > STOCK_SECONDS:
                 self._return_stock(webhook_id)
         for webhook_id, stock in list(self._stock.items()):
-            if not self.seats.quick_window(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
+            if not self.seats.is_quick(webhook_id, now) or now - stock[0][0] > STOCK_SECONDS:
                 self._return_stock(webhook_id)
 
     def return_stock(self, webhook_id: int | None) -> None:
@@ -145,6 +148,7 @@ class Flights:
         shares, self._shares = self._shares, {}
         more: list[Claimed] = []
         for claimed in deliveries:
+            self._mean_size += (len(claimed.payload) - self._mean_size) / MEAN_OF
             share = shares.get(claimed.webhook_id, 0)
             if claimed.webhook_id in self._gone or not self._changed.isdisjoint((claimed.webhook_id, None)):
                 self.unused.append(claimed)

@@ -12,6 +12,8 @@ FIRST_WINDOW = 4
 SLOW_SECONDS = 1.0  # an answer that takes longer is slow
 QUICK_FOR = 60.0  # so long a quick answer speaks for a lane
 FORGET_AFTER = 300.0
+STOCK_WINDOWS = 6  # what may wait for the seats of a lane, in its windows; all that waits, in all seats
+STOCK_LASTS = 0.5  # seconds: what waits for longer than this is needless, but two windows always are of use
 
 _NO_ANSWER = -1.0  # the mean of a lane that has not answered yet
 _WEIGHT = 1 / 8  # of the newest duration in the mean
@@ -101,10 +103,18 @@ class Seats:
         window, flying = (lane.window, lane.flying) if lane else (self._first_window, 0)
         return min(window - flying, self._total - self._taken)
 
-    def quick_window(self, webhook_id: int, now: float) -> int:
-        """How many a lane that is known to be quick may have in flight; 0 for the others."""
+    def is_quick(self, webhook_id: int, now: float) -> bool:
+        """Whether a lane is known to be quick."""
         lane = self._lanes.get(webhook_id)
-        return lane.window if lane and lane.pace(now) is _QUICK else 0
+        return lane is not None and lane.pace(now) is _QUICK
+
+    def stock(self, webhook_id: int, now: float) -> int:
+        """How many may wait for the seats of a lane that is known to be quick; 0 for the others."""
+        lane = self._lanes.get(webhook_id)
+        if lane is None or lane.pace(now) is not _QUICK:
+            return 0
+        windows = STOCK_LASTS / max(lane.mean, STOCK_LASTS / STOCK_WINDOWS)
+        return int(lane.window * max(windows, 2))
 
     def is_slow(self, webhook_id: int, now: float) -> bool:
         """Whether a lane's answers take long, or something of it hangs."""

@@ -112,17 +112,20 @@ def claim(session: Session, wanted: Mapping[int, int], *, lease: Lease, targets:
 
 def give_back(session: Session, claimed: Iterable[Claimed], *, now: datetime) -> None:
     """Returns claims that were not used: due now, nothing counted."""
+    together: dict[tuple[int, str], list[int]] = {}
     for one in claimed:
+        together.setdefault((one.webhook_id, one.token), []).append(one.event_id)
+    for (webhook_id, token), event_ids in together.items():
         session.execute(
             _delivery.update()
             .where(
-                _delivery.c.webhook_id == one.webhook_id,
-                _delivery.c.event_id == one.event_id,
-                _delivery.c.claim == one.token,
+                _delivery.c.webhook_id == webhook_id,
+                _delivery.c.event_id.in_(event_ids),
+                _delivery.c.claim == token,
             )
             .values(claim=None, due_at=now)
         )
-        note(session, Changed(Kind.delivery, one.webhook_id))
+        note(session, Changed(Kind.delivery, webhook_id))
 
 
 def _held_until(lane: LaneRow, now: datetime) -> datetime | None:
