@@ -24,6 +24,7 @@ from webhook_ui.flights import Flights
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Claimed, Settlement
 from webhook_ui.plugin_loader import Plugins
+from webhook_ui.quarantine import Quarantine
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
@@ -68,8 +69,7 @@ class Dispatcher:
         self._express_seats = 0  # granted to an express claim, or on their way by it
         self._express_landed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._suspects: Sequence[tuple[int, int]] = ()
-        self._apart = False  # what is in flight are suspects
+        self._quarantine = Quarantine()
         self._careful = 0  # so many answers are settled one by one
         self._discover, self._discovered_at = True, float("-inf")
         self._turned_at, self._gathering = float("-inf"), False
@@ -113,7 +113,8 @@ class Dispatcher:
                     backoff = 0.0
                     if not self._woken.is_set():
                         self._set_alarm()
-                        await _within(TICK_SECONDS, self._woken)
+                        patience = self._quarantine.patience(elapsed(), self._flights, at_most=TICK_SECONDS)
+                        await _within(patience, self._woken)
         finally:
             quiet()
             self._clock.set_alarm(ALARM, None, self.wake)
@@ -185,7 +186,7 @@ class Dispatcher:
     @property
     def _wants_quiet(self) -> bool:
         """Whether nobody else may claim at this moment."""
-        return bool(self._stop.is_set() or self._careful or self._apart or self._suspects or self._discover)
+        return bool(self._stop.is_set() or self._careful or self._quarantine.is_closed or self._discover)
 
     def _take_express_back(self) -> bool:
         """No express claim from now on; False if one is on its way."""
@@ -245,15 +246,14 @@ class Dispatcher:
             self._discover = True
         wanted: Mapping[int, int] = {}
         suspects: Sequence[tuple[int, int]] = ()
-        self._apart = self._apart and not self._flights.is_empty
+        self._quarantine.look(elapsed(), self._flights)
         discover = self._discover and not self._careful
         if self._stop.is_set() or (self._wants_quiet and not self._take_express_back()):
             discover = False
         elif self._careful:
-            discover = False  # one answer and nothing else, so that it is known what cannot be recorded
-        elif self._apart or self._suspects:
-            # what may kill this process must have no innocent neighbours
-            suspects = self._suspects if self._flights.is_empty else ()
+            pass  # one answer and nothing else, so that it is known what cannot be recorded
+        elif self._quarantine.is_closed:
+            suspects = self._quarantine.admitted(self._flights)
         elif due := self._board.due(self._now()):
             if self._is_busy:
                 self._take_express_back()
@@ -315,11 +315,11 @@ class Dispatcher:
         if outcome.lanes is not None:
             self._discover, self._discovered_at = False, elapsed()
             self._board.replace({lane.webhook_id: lane.due_at for lane in outcome.lanes})
-            self._suspects = outcome.suspects or ()
+            self._quarantine.find(outcome.suspects or ())
             self._woken.set()  # what was found is claimed now
         if plan.suspects:
-            self._suspects = ()
-            self._apart = self._discover = bool(outcome.claims.deliveries)  # there may be more of them
+            self._quarantine.note_sent({one.key for one in outcome.claims.deliveries}, elapsed())
+            self._discover = bool(outcome.claims.deliveries)  # there may be more of them
             self._woken.set()
         for webhook_id, at in outcome.claims.looks.items():
             self._board.look(webhook_id, at)

@@ -10,7 +10,7 @@ back as soon as their lane fails, slows down, or leaves them lying.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -21,7 +21,7 @@ from webhook_ui.composing import Composer
 from webhook_ui.errors import PluginFault
 from webhook_ui.letters import Contents
 from webhook_ui.outbound import Sender
-from webhook_ui.outbox import Claimed
+from webhook_ui.outbox import Claimed, Key
 from webhook_ui.retry import GONE
 from webhook_ui.seats import STOCK_WINDOWS, Seats
 from webhook_ui.settings import LEASE_GRACE, Settings
@@ -64,9 +64,15 @@ class Flights:
         self._is_ending = False
 
     @property
-    def is_empty(self) -> bool:
-        """Whether nothing is in flight or waits for a seat."""
-        return not (self._in_flight or self._stock or self._reserve)
+    def calm_for(self) -> float:
+        """For how many seconds nothing has begun and nothing waits for a seat; infinite when nothing is in flight."""
+        if self._stock or self._reserve:
+            return 0.0
+        return time.monotonic() - self.seats.taken_at if self._in_flight else float("inf")
+
+    def holds_any(self, keys: Collection[Key]) -> bool:
+        """Whether one of these deliveries is in flight."""
+        return any(one.key in keys for one in self._in_flight.values())
 
     def wanted(self, due: Sequence[int], *, kept: int = 0) -> dict[int, int]:
         """How many to claim now of each lane in which something is due: for free seats, and to wait for one.

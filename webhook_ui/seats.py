@@ -77,7 +77,7 @@ class Seats:
         self._lanes: dict[int, _Lane] = {}
         self._flying: dict[int, _Lane] = {}  # those of them with something in flight
         self._taken = 0
-        self._now = self._forgot_at = 0.0
+        self.taken_at = self._now = self._forgot_at = 0.0
 
     @property
     def free(self) -> int:
@@ -130,7 +130,7 @@ class Seats:
             self._flying[webhook_id] = lane
         lane.flying += count
         lane.batches.append([now, count])
-        lane.touched_at = self._now = now
+        lane.touched_at = self.taken_at = self._now = now
         self._taken += count
 
     def release(self, webhook_id: int, *, seconds: float, sent: bool, timed_out: bool, now: float) -> None:

@@ -6,6 +6,7 @@ from webhook_ui.outbox.lanes import OpenLane, open_lanes
 from webhook_ui.outbox.orders import cancel, expire, purge, redeliver
 from webhook_ui.outbox.settle import Settled, Settlement, settle
 from webhook_ui.outbox.statistics import Minute
+from webhook_ui.outbox.store import Key
 from webhook_ui.outbox.suspects import claim_suspects, suspects
 from webhook_ui.outbox.targets import Target, Targets
 
@@ -13,6 +14,7 @@ __all__ = [
     "Claimed",
     "Claims",
     "Emitted",
+    "Key",
     "Lease",
     "Minute",
     "NewEvent",

@@ -17,7 +17,7 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import note
 from webhook_ui.models import Delivery, Lane, table
 from webhook_ui.outbox.limits import slower
-from webhook_ui.outbox.store import ClaimedRow, LaneRow
+from webhook_ui.outbox.store import ClaimedRow, Key, LaneRow
 from webhook_ui.outbox.stores import store_of
 from webhook_ui.outbox.targets import Target, Targets
 
@@ -44,6 +44,10 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
     occurred_at: datetime
     narrow: bool = False
     probe: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.webhook_id, self.event_id
 
 
 @dataclass(frozen=True, kw_only=True)

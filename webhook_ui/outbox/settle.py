@@ -46,7 +46,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True, eq=False, gc=False):
 
     @property
     def key(self) -> Key:
-        return self.claimed.webhook_id, self.claimed.event_id
+        return self.claimed.key
 
 
 @dataclass(frozen=True, kw_only=True)

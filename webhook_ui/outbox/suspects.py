@@ -41,7 +41,7 @@ def suspects(session: Session, lanes: Sequence[OpenLane], now: datetime) -> list
 
 
 def claim_suspects(session: Session, among: Sequence[tuple[int, int]], *, lease: Lease, targets: Targets) -> Claims:
-    """Takes of these suspects what may be sent together, for a dispatcher that has nothing else in flight.
+    """Takes of these suspects what may be sent together, for a dispatcher whose other deliveries are back, or hang.
 
     That is one that must go alone, or several that need not. A suspect that was lost alone twice is closed as crashed.
     """
