@@ -18,7 +18,7 @@ from webhook_ui.guard import Policy
 from webhook_ui.models import Delivery, table
 from webhook_ui.outbound import Sender
 from webhook_ui.outbox import Key
-from webhook_ui.quarantine import HANGS_AFTER, Quarantine
+from webhook_ui.quarantine import ENOUGH, HANGS_AFTER, Quarantine
 from webhook_ui.schedule import Clock
 from webhook_ui.settings import Settings
 
@@ -62,21 +62,34 @@ def test_suspects_wait_until_all_else_is_back_or_hangs() -> None:
     assert looked_at(quarantine, air, 10.8) == (True, [(1, 1)])
 
 
-def test_it_opens_when_the_suspects_are_back_and_others_get_as_much_time_as_they_lost() -> None:
+def test_suspects_are_sent_in_groups_until_none_are_left() -> None:
     quarantine, air = Quarantine(), Air()
     quarantine.find([(1, 1), (1, 2)])
     quarantine.look(10.0, air)
-    send(quarantine, air, (1, 1), now=10.1)
+    send(quarantine, air, (1, 1), now=10.0)
     quarantine.find([(1, 2)])
-    assert looked_at(quarantine, air, 10.2) == (True, []), "never two groups at once"
+    assert looked_at(quarantine, air, 10.1) == (True, []), "never two groups at once"
     air.keys.clear()
-    quarantine.find([])
-    assert looked_at(quarantine, air, 10.4) == (False, [])
-    quarantine.find([(1, 2)])
-    assert looked_at(quarantine, air, 10.5) == (False, [])
-    assert quarantine.patience(10.5, air, at_most=5.0) == pytest.approx(0.3)
     air.calm_for = float("inf")
-    assert looked_at(quarantine, air, 10.81) == (True, [(1, 2)])
+    assert looked_at(quarantine, air, 10.2) == (True, [(1, 2)])
+    send(quarantine, air, (1, 2), now=10.2)
+    air.keys.clear()
+    assert looked_at(quarantine, air, 10.3) == (False, [])
+
+
+def test_others_get_as_much_time_as_they_have_lost() -> None:
+    quarantine, air = Quarantine(), Air(calm_for=0.5)
+    quarantine.find([(1, 1), (1, 2)])
+    quarantine.look(10.0, air)
+    send(quarantine, air, (1, 1), now=10.5)
+    quarantine.find([(1, 2)])
+    air.keys.clear()
+    assert looked_at(quarantine, air, 10.5 + ENOUGH - 0.1) == (True, [])
+    assert looked_at(quarantine, air, 10.5 + ENOUGH) == (False, []), "it has sent long enough"
+    assert quarantine.patience(11.5, air, at_most=5.0) == pytest.approx(1.5)
+    air.calm_for = float("inf")
+    assert looked_at(quarantine, air, 12.9) == (False, [])
+    assert looked_at(quarantine, air, 13.0) == (True, [(1, 2)])
 
 
 def test_it_opens_when_suspects_hang_and_admits_no_others_beside_them() -> None:

@@ -24,7 +24,7 @@ from webhook_ui.outbox.targets import Targets
 SUSPECT_AFTER = 2
 ALONE_AFTER = 3
 CRASHED_AFTER = 5
-COMPANY = 16  # suspects in flight at the same time, at the most
+COMPANY = 32  # suspects in flight at the same time, at the most
 
 _delivery, _event, _lane, _webhook = table(Delivery), table(Event), table(Lane), table(Webhook)
 _lost = _delivery.c.losses + sa.case((_delivery.c.claim.is_not(None), 1), else_=0)
