@@ -255,7 +255,7 @@ def has_stock(seats: Seats, now: float) -> bool:
     return seats.is_quick(1, now)
 
 
-@pytest.mark.parametrize(("seconds", "windows"), [(0.01, 6), (0.1, 5), (0.2, 2.5), (0.9, 2)])
+@pytest.mark.parametrize(("seconds", "windows"), [(0.01, 4), (0.125, 4), (0.2, 2.5), (0.9, 2)])
 def test_a_stock_is_what_a_lane_sends_in_half_a_second(seconds: float, windows: float) -> None:
     seats = Seats(64, 16)
     seats.take(1, 6, 0.0)

@@ -34,7 +34,7 @@ from webhook_ui.vitals import Figures
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
 GATHER_SECONDS = 0.01  # so long after a turn answers wait for others, so that one commit records them all
-PLENTY_SECONDS = 0.03  # the same while no seat is free and plenty waits for one: larger groups cost less each
+PLENTY_SECONDS = 0.02  # the same while no seat is free and plenty waits for one: larger groups cost less each
 LONGEST_BACKOFF = 30.0
 STALE_SECONDS = 5.0  # a turn that took longer has waited for somebody: the leases of its claims run since it began
 ALARM = "next delivery due"

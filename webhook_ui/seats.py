@@ -12,7 +12,7 @@ FIRST_WINDOW = 4
 SLOW_SECONDS = 1.0  # an answer that takes longer is slow
 QUICK_FOR = 60.0  # so long a quick answer speaks for a lane
 FORGET_AFTER = 300.0
-STOCK_WINDOWS = 6  # what may wait for the seats of a lane, in its windows; all that waits, in all seats
+STOCK_WINDOWS = 4  # what may wait for the seats of a lane, in its windows; all that waits, in all seats
 STOCK_LASTS = 0.5  # seconds: what waits for longer than this is needless, but two windows always are of use
 
 _NO_ANSWER = -1.0  # the mean of a lane that has not answered yet
