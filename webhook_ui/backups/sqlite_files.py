@@ -86,9 +86,9 @@ def sequences(connection: sqlite3.Connection, schema: str = "main") -> dict[str,
 
 
 def set_sequences(connection: sqlite3.Connection, numbers: dict[str, int]) -> None:
-    """Goes on after these numbers."""
+    """Goes on after these numbers, and begins anew in our other tables."""
+    connection.execute("DELETE FROM sqlite_sequence WHERE substr(name, 1, ?) = ?", (len(PREFIX), PREFIX))
     for name, number in numbers.items():
-        connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
 
 

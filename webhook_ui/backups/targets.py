@@ -24,7 +24,8 @@ from webhook_ui.migrations import VERSION_TABLE
 from webhook_ui.models import PREFIX, Heartbeat, metadata, table
 from webhook_ui.times import utcnow
 
-LOCKED = "SET LOCAL lock_timeout = '5s'"
+BUSY_SECONDS = 2.0  # that a command may still have the database, before it counts as in use
+LOCKED = f"SET LOCAL lock_timeout = '{BUSY_SECONDS:g}s'"
 # whoever serves or sends listens; that is the last statement of its connection, for nothing else is said there
 LISTENING = f"""
 SELECT count(*) FROM pg_stat_activity
@@ -119,7 +120,6 @@ class SqliteTarget(Target):
     def _empty(self, names: list[str]) -> None:
         for name in names:
             self.driver.execute(f'DELETE FROM main."{name}"')
-        sqlite_files.set_sequences(self.driver, dict.fromkeys(names, 0))
 
     def _drop(self, names: list[str]) -> None:
         for name in names:
@@ -153,8 +153,8 @@ class PostgresqlTarget(Target):
 
     def keep(self) -> None:
         """Locks all there is. Raises UsageError while somebody is at work."""
-        self._check_nobody()
         self.driver.execute(LOCKED)
+        self._check_nobody()
         self.driver.execute("SELECT pg_advisory_xact_lock(%s)", (migrations.LOCK,))  # a start waits with its migration
         if there := self.tables():
             self.driver.execute(f"LOCK TABLE {', '.join(there)} IN ACCESS EXCLUSIVE MODE")
@@ -201,7 +201,9 @@ def _sqlite(file: Path) -> Iterator[Target]:
 
 
 def _open_alone(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(sqlite_files.address(file, "rwc"), uri=True, isolation_level=None)
+    connection = sqlite3.connect(
+        sqlite_files.address(file, "rwc"), uri=True, isolation_level=None, timeout=BUSY_SECONDS
+    )
     try:
         connection.execute(
             "PRAGMA main.locking_mode = EXCLUSIVE"
