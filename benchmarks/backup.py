@@ -1,0 +1,55 @@
+"""How long a backup and its restoration take, and how much memory, with so many deliveries in the database."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+
+from benchmarks import product, seeds
+from benchmarks.product import ROOT, Installation, Storage
+from benchmarks.report import Cell, Report
+from webhook_ui.settings import PREFIX
+
+KEY = {"secret_key": "a key that only benchmarks use"}
+
+
+def measure(storage: Storage, *, deliveries: int) -> Report:
+    """Each command as a process of its own; the second restoration replaces what the first one has left."""
+    with storage.installation(**KEY) as place, storage.installation(**KEY) as other:
+        with place.core() as core:
+            lanes = product.add_webhooks(core, ["http://127.0.0.1:9/"] * 10)
+            seeds.history(core, deliveries, webhook_ids=lanes)
+        file = place.folder / "backup.db"
+        rows = [
+            _run("backup", place, "backup", str(file)),
+            _run("restore", other, "restore", str(file)),
+            _run("restore --replace", other, "restore", "--replace", str(file)),
+        ]
+        size = file.stat().st_size / 1e6
+    return Report(
+        name=f"Backup, {storage.name}: {deliveries:,} deliveries",
+        rows=rows,
+        notes=[f"the backup has {size:,.0f} MB; one fsync on this disk takes {storage.fsync():.2f} ms"],
+    )
+
+
+def _run(name: str, place: Installation, *arguments: str) -> Mapping[str, Cell]:
+    settings = {f"{PREFIX}{name.upper()}": value for name, value in place.settings.items()}
+    with tempfile.TemporaryFile() as said:
+        began = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "webhook_ui", *arguments],
+            cwd=place.folder,
+            env={**os.environ, **settings, "PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=said,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - began
+        said.seek(0)
+        if status:
+            raise RuntimeError(f"{name} failed:\n{said.read().decode()}")
+    cpu = used.ru_utime + used.ru_stime
+    return {"": name, "seconds": seconds, "CPU seconds": cpu, "memory MB": used.ru_maxrss / 1024}
