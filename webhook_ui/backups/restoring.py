@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
 from webhook_ui import sending, storage
@@ -30,10 +29,13 @@ def restore(file: Path, settings: Settings, *, replace: bool, stopped: bool, tel
     """Puts what the backup `file` holds into the database that `settings` name; with `replace` in the place of what is
     there, with `stopped` so that nothing is sent. Raises UsageError; then nothing has changed.
     """
-    with explained(f"Nothing was restored from {file}", file=file):
+    url = storage.database_url(settings)
+    is_file = url.get_backend_name() == "sqlite"
+    database = Path(str(url.database)) if is_file else settings.data_dir / checking.FOLDER
+    with explained(f"Nothing was restored from {file}", writing=database):
         revision = checking.check_file(file)
-        url = storage.database_url(settings)
-        _check_other_file(file, url)
+        if is_file and database.exists() and database.samefile(file):
+            raise UsageError(f"{file} is the database itself. Name a backup.")
         storage.prepare_folder(settings.data_dir)
         with targets.opened(url) as target:
             if not replace and (held := target.holds()):
@@ -60,10 +62,3 @@ def _put_right(target: Target, stopped: bool) -> tuple[Reopened, bool]:
         is_stopped = sending.state(session).stopped
         session.commit()  # into the transaction around it
     return reopened, is_stopped
-
-
-def _check_other_file(file: Path, url: sa.URL) -> None:
-    if url.get_backend_name() == "sqlite":
-        database = Path(str(url.database))
-        if database.exists() and database.samefile(file):
-            raise UsageError(f"{file} is the database itself. Name a backup.")

@@ -35,7 +35,7 @@ def write(url: sa.URL, target: Path, *, force: bool, tell: Tell) -> Written:
     if url.get_backend_name() == "sqlite":
         _check_source(Path(str(url.database)), target)
     with (
-        explained(f"The backup {target} was not written", file=target),
+        explained(f"The backup {target} was not written", writing=target),
         draft(target, force=force) as path,
         closing(sqlite_files.open_file(path, "rw")) as file,
     ):

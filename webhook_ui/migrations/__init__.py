@@ -92,7 +92,7 @@ def check_not_newer(revision: str | None) -> None:
     if revision is not None and not is_known(revision):
         raise UsageError(
             f"The database is newer than this version of webhook-ui (it is at revision {revision}). "
-            "Install the newer version, or restore a copy from before the upgrade."
+            "Install the newer version, or restore a backup from before the upgrade (webhook-ui restore --replace)."
         )
 
 
