@@ -205,9 +205,8 @@ def _open_alone(file: Path) -> sqlite3.Connection:
         sqlite_files.address(file, "rwc"), uri=True, isolation_level=None, timeout=BUSY_SECONDS
     )
     try:
-        connection.execute(
-            "PRAGMA main.locking_mode = EXCLUSIVE"
-        )  # before anything is read: only then others are locked out
+        # before anything is read: only then nobody else can have it open
+        connection.execute("PRAGMA main.locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA main.journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("COMMIT")
