@@ -1,6 +1,7 @@
 """`backup` and `restore`: all there is as one file, and back."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,16 +78,32 @@ def _progress(command: str) -> Iterator[Tell]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    began = time.monotonic()
-    told = began + PATIENCE - EVERY
-
-    def tell(what: str) -> None:
-        nonlocal told
-        if (now := time.monotonic()) - told >= EVERY:
-            told = now
-            print(f"\r\x1b[K{command}: {what}, {now - began:.0f} s", end="", file=sys.stderr, flush=True)
-
+    line = _Line(command)
+    line.start()
     try:
-        yield tell
+        yield line.tell
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        line.over.set()
+        line.join()
+
+
+class _Line(threading.Thread):
+    """What is being done and for how long, also where that says nothing for long."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(name="progress", daemon=True)
+        self.over = threading.Event()
+        self._command, self._doing = command, "beginning"
+
+    def tell(self, what: str) -> None:
+        self._doing = what
+
+    def run(self) -> None:
+        began, pause = time.monotonic(), PATIENCE
+        while not self.over.wait(pause):
+            self._say(f"{self._command}: {self._doing}, {time.monotonic() - began:.0f} s")
+            pause = EVERY
+        self._say("")
+
+    def _say(self, text: str) -> None:
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
