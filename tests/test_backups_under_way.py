@@ -15,10 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 from benchmarks import fleet
-from tests.moving import Place, fill, rows, stopping_at
+from tests.moving import Place, fill, postgresql, rows, stopping_at
 from tests.processes import PATIENCE, Works, payload, receiver
 from tests.stored import add_webhook, emit
 from tests.test_faults_of_the_system import move_to_a_small_disk, server_address
+from tests.test_migrations import outside
 
 BATCH = 20  # events of one transaction
 
@@ -138,6 +139,25 @@ def test_nobody_starts_while_a_backup_is_restored(place: Place, tmp_path: Path) 
     second = place.refuses("restore", "--replace", str(file))
     assert "in use" in second or "Somebody uses" in second
     halfway.kill()
+
+
+def test_partitions_stay_what_they_are(tmp_path: Path, postgres_server: sa.URL) -> None:
+    """As an operator may have declared them, by webhook."""
+    file = tmp_path / "backup.db"
+    with postgresql(postgres_server) as url:
+        place = Place(tmp_path / "here", url)
+        place.run("migrate")
+        made = "CREATE TABLE webhook_ui_statistics (LIKE old_statistics INCLUDING ALL) PARTITION BY HASH (webhook_id)"
+        part = "CREATE TABLE webhook_ui_statistics_{0} PARTITION OF webhook_ui_statistics FOR VALUES"
+        parts = [f"{part.format(number)} WITH (MODULUS 2, REMAINDER {number})" for number in range(2)]
+        outside(url, "ALTER TABLE webhook_ui_statistics RENAME TO old_statistics", made, *parts)
+        with place.opened() as database:
+            fill(database)
+        before = rows(url)["webhook_ui_statistics"]
+        place.run("backup", str(file))
+        place.run("restore", "--replace", str(file))
+        kinds = outside(url, "SELECT relkind FROM pg_class WHERE relname = 'webhook_ui_statistics'")
+        assert (rows(url)["webhook_ui_statistics"], kinds) == (before, [("p",)])
 
 
 def test_what_was_open_is_sent_once_more(works: Works, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def restore(file: Path, settings: Settings, *, replace: bool, stopped: bool, tel
                 target.fill(backup.connection, tell)
                 tell("committing")
                 reopened, is_stopped = _put_right(target, stopped)
-                target.connection.commit()
+                target.commit()
                 tell("tidying up")
                 target.settle()
                 counts = sqlite_files.count(backup.connection)

@@ -43,10 +43,16 @@ class Target(ABC):
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
         self.driver: Any = connection.connection.driver_connection
+        self.is_filled = False
 
     @abstractmethod
     def begin(self, backup: Path) -> None:
         """Begins the transaction in which everything is done."""
+
+    def commit(self) -> None:
+        """From here on all of it is there."""
+        self.connection.commit()
+        self.is_filled = True
 
     @abstractmethod
     def tables(self) -> list[str]:
@@ -71,9 +77,8 @@ class Target(ABC):
         if not any(self._ask(f'SELECT EXISTS (SELECT 1 FROM "{name}")') for name in kept):
             return ""
         known = [one for one in ("webhook", "event", "account") if PREFIX + one in there]
-        return (
-            ", ".join(f"{one}s: {self._ask(f'SELECT count(*) FROM {PREFIX}{one}'):,}" for one in known) or "something"
-        )
+        counted = (f"{one}s: {self._ask(f'SELECT count(*) FROM {PREFIX}{one}'):,}" for one in known)
+        return ", ".join(counted) or "something"
 
     def clear(self) -> None:
         """Leaves empty tables in the form that this version needs."""
@@ -188,14 +193,15 @@ def opened(url: sa.URL) -> Iterator[Target]:
 
 @contextmanager
 def _sqlite(file: Path) -> Iterator[Target]:
-    is_new = not file.exists()
+    is_new, target = not file.exists(), None
     engine = sa.create_engine("sqlite://", creator=lambda: _open_alone(file), poolclass=sa.NullPool)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
         with engine.connect() as connection:
-            yield SqliteTarget(connection)
+            target = SqliteTarget(connection)
+            yield target
     except BaseException:
-        if is_new:
+        if is_new and not (target and target.is_filled):
             file.unlink(missing_ok=True)
         raise
 

@@ -17,7 +17,7 @@ from webhook_ui.backups.sqlite_files import LEFT_OUT, Counts, Tell
 from webhook_ui.errors import UsageError
 from webhook_ui.migrations import VERSION_TABLE
 
-NO_INDEX = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def _from_postgresql(connection: psycopg.Connection, file: sqlite3.Connection, t
     found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone() if VERSION_TABLE in form else None
     _build(file, _check_revision(found[0] if found else None))
     file.execute("BEGIN")
-    indexes = file.execute(NO_INDEX).fetchall()
+    indexes = file.execute(INDEXES).fetchall()
     for name, _ in indexes:
         file.execute(f'DROP INDEX "{name}"')
     for name in _in_order(sqlite_files.tables(file)):

@@ -13,6 +13,7 @@ import typer
 from webhook_ui import backups, storage
 from webhook_ui import settings as settings_module
 from webhook_ui.backups.sqlite_files import Counts, Tell
+from webhook_ui.cli.upkeep import many
 from webhook_ui.settings import Settings
 
 PATIENCE = 1.0  # seconds of silence before it says what it does
@@ -53,7 +54,7 @@ def restore(
     settings = settings_module.load()
     with _progress("restore") as tell:
         restored = backups.restore(file, settings, replace=replace, stopped=stopped, tell=tell)
-    typer.echo(f"Restored from {file}: {_told(restored.counts)}.")
+    typer.echo(f"Restored from {file} to {_place(settings)}: {_told(restored.counts)}.")
     open_ones = restored.deliveries.open
     if open_ones:
         typer.echo(
@@ -65,7 +66,13 @@ def restore(
 
 
 def _told(counts: Counts) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in counts._asdict().items())
+    named = {"webhook": counts.webhooks, "event": counts.events, "delivery": counts.deliveries}
+    return ", ".join(many(number, name) for name, number in named.items())
+
+
+def _place(settings: Settings) -> str:
+    url = storage.database_url(settings)
+    return str(url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True))
 
 
 def _key(settings: Settings) -> str:
