@@ -187,6 +187,16 @@ def kit(storage: "Storage", *, count: int = 20_000, rounds: Rounds = 5) -> "Repo
 
 
 @measurement
+def backup(
+    storage: "Storage", *, deliveries: Annotated[int, typer.Option(help="How many there are.")] = 1_000_000
+) -> "Report":
+    """How long a backup and its restoration take, and how much memory."""
+    from benchmarks import backup as module
+
+    return module.measure(storage, deliveries=deliveries)
+
+
+@measurement
 def all_(storage: "Storage") -> "list[Report]":
     """All of these in short; `growth` up to a hundred thousand rows."""
     return [

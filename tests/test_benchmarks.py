@@ -36,6 +36,7 @@ COMMANDS = {
         *("--dashboards", "2", "--rate", "40", "--seconds", "0.3"),
         *("--backlog", "50", "--opened", "2", "--patience", "0"),
     ),
+    "backup": ("--deliveries", "1000"),
 }
 
 
@@ -59,7 +60,7 @@ def test_prints_a_table(name: str, tmp_path: Path, request: pytest.FixtureReques
         request.getfixturevalue("quick_start")
     _, title, head, *rows = run(name, *COMMANDS[name], "--folder", str(tmp_path)).splitlines()
     assert "SQLite" in title
-    assert re.search(r" (p99 ms|\w+/s|busy p99 ms|× peer) ", head + " ")
+    assert re.search(r" (p99 ms|\w+/s|busy p99 ms|× peer|CPU seconds) ", head + " ")
     assert sum(bool(re.search(r"  \d[\d,.]*", row)) for row in rows) >= 2
     assert list(tmp_path.iterdir()) == []  # it has cleared up after itself
 

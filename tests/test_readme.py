@@ -93,6 +93,10 @@ def test_every_command_works_as_written(installation: Installation, postgres_url
     take("webhook-ui migrate")
     assert "Nothing to do" in run("webhook-ui migrate", installation)
     assert "good   database" in run("webhook-ui doctor", installation)
+    assert "Written 20" in run(take('webhook-ui backup "$(date'), installation)
+    moved = run(re.sub(r"postgresql://\S+", elsewhere, take("webhook-ui backup everything")), installation)
+    assert "Restored from everything.db to postgresql" in moved
+    assert ": 1 webhook, 2 events" in moved
     block = take("export WEBHOOK_UI_DATABASE_URL")
     export, worker = re.sub(r"postgresql://\S+", elsewhere, block).splitlines()
     installation.environment["WEBHOOK_UI_DATABASE_URL"] = export.partition("=")[2]

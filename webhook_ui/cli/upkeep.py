@@ -47,19 +47,20 @@ def prune(
         work = upkeep.count_older if dry_run else upkeep.prune_older
         pruned = asyncio.run(work(database, timedelta(days=days)))
     gone = pruned.removed
-    what = f"{_many(gone.events, 'event')}, {_many(gone.attempts, 'attempt')} of {_many(gone.deliveries, 'delivery')}"
+    what = f"{many(gone.events, 'event')}, {many(gone.attempts, 'attempt')} of {many(gone.deliveries, 'delivery')}"
     if dry_run:
-        typer.echo(f"Would remove {what}: nothing has happened to them for {_many(days, 'day')}. Nothing was changed.")
+        typer.echo(f"Would remove {what}: nothing has happened to them for {many(days, 'day')}. Nothing was changed.")
     else:
         typer.echo(
-            f"Removed {what}, {_many(pruned.statistics, 'row')} of statistics, {_many(pruned.changes, 'change')} "
-            f"of history: nothing had happened to them for {_many(days, 'day')}."
+            f"Removed {what}, {many(pruned.statistics, 'row')} of statistics, {many(pruned.changes, 'change')} "
+            f"of history: nothing had happened to them for {many(days, 'day')}."
         )
     if pruned.kept:
-        typer.echo(f"Kept {_many(pruned.kept, 'older event')}: a delivery is open, or something happened to it since.")
+        typer.echo(f"Kept {many(pruned.kept, 'older event')}: a delivery is open, or something happened to it since.")
 
 
-def _many(number: int, what: str) -> str:
+def many(number: int, what: str) -> str:
+    """A number of things, in words."""
     several = f"{what[:-1]}ies" if what.endswith("ry") else f"{what}s"
     return f"{number:,} {what if number == 1 else several}"
 

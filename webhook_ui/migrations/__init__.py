@@ -38,15 +38,15 @@ def current(url: sa.URL) -> str | None:
         engine.dispose()
 
 
-def apply(url: sa.URL) -> list[str]:
+def apply(url: sa.URL, *, aside: bool = True) -> list[str]:
     """Applies what is missing, in one transaction, and returns the revisions applied.
 
-    A SQLite file is copied beside itself first. Raises UsageError when the database is newer than the code, or
-    cannot be opened.
+    A SQLite file is copied beside itself first, unless it is a copy itself (`aside`). Raises UsageError when the
+    database is newer than the code, or cannot be opened.
     """
     engine = _engine(url)
     try:
-        return _apply(engine)
+        return _apply(engine, aside=aside)
     except DBAPIError as error:
         raise _unreachable(url, error) from error
     finally:
@@ -70,22 +70,33 @@ def migrate(connection: Connection | None) -> list[str]:
         return _upgrade(connection)
 
 
+def build(connection: Connection, revision: str) -> None:
+    """Makes the tables as they were at `revision`, within the transaction of `connection`; there are none so far."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 def include_name(name: str | None, type_: str, parent_names: object = None) -> bool:
     """For `context.configure(include_name=…)` of an application's Alembic: it leaves our tables alone."""
     return type_ != "table" or not str(name).startswith(PREFIX)
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version knows `revision`; one that it does not is newer."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def check_not_newer(revision: str | None) -> None:
     """Raises UsageError when `revision` is one this version does not know."""
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and not is_known(revision):
         raise UsageError(
             f"The database is newer than this version of webhook-ui (it is at revision {revision}). "
-            "Install the newer version, or restore a copy from before the upgrade."
+            "Install the newer version, or restore a backup from before the upgrade (webhook-ui restore --replace)."
         )
 
 
-def _apply(engine: Engine) -> list[str]:
+def _apply(engine: Engine, *, aside: bool) -> list[str]:
     with engine.connect() as connection:
         before = _revision(connection)
         check_not_newer(before)
@@ -93,10 +104,10 @@ def _apply(engine: Engine) -> list[str]:
             return []
         connection.rollback()
     with engine.begin() as connection:
-        return _upgrade(connection)
+        return _upgrade(connection, aside=aside)
 
 
-def _upgrade(connection: Connection) -> list[str]:
+def _upgrade(connection: Connection, *, aside: bool = True) -> list[str]:
     """Applies what is missing within the transaction that `connection` is in."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
@@ -106,7 +117,8 @@ def _upgrade(connection: Connection) -> list[str]:
         return []
     if before is not None and connection.dialect.name == "sqlite":
         _check_no_cascades(connection)
-        _copy_aside(Path(str(connection.engine.url.database)), before)
+        if aside:
+            _copy_aside(Path(str(connection.engine.url.database)), before)
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
