@@ -28,6 +28,7 @@ from webhook_ui import (
     plugin_loader,
     plugin_routes,
     plugin_values,
+    rules,
     storage,
     workers,
 )
@@ -45,7 +46,7 @@ from webhook_ui.plugin_observers import observing
 from webhook_ui.plugin_reload import Reloader
 from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
-from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
+from webhook_ui.settings import PREFIX, Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import dashboard, export, har_download, sign_in
 from webhook_ui.ui.context import Services
@@ -91,13 +92,7 @@ class Core:
 
     @property
     def rules(self) -> Rules:
-        longest = self.settings.lease - LEASE_GRACE
-        return Rules(
-            policy=self.settings.policy,
-            triggers=self.plugins.names,
-            longest_timeout=longest,
-            signers=self.plugins.signer_names,
-        )
+        return rules.in_force(self.settings, self.plugins)
 
 
 def build(settings: Settings, *, mounted: bool = False, watching: bool = False) -> Core:
