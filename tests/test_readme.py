@@ -90,6 +90,7 @@ def test_every_command_works_as_written(installation: Installation, postgres_url
     answers = run(with_token.replace("curl -s", "echo; curl -sf"), installation).splitlines()
     assert len([json.loads(answer) for answer in answers if answer]) == 3
     listener.wait_for("  verified")
+    assert "unchanged" in run(take("webhook-ui export"), installation)
     take("webhook-ui migrate")
     assert "Nothing to do" in run("webhook-ui migrate", installation)
     assert "good   database" in run("webhook-ui doctor", installation)
