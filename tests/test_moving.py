@@ -82,7 +82,8 @@ def refused(installation: Installation, *arguments: str, stdin: str = "") -> lis
 def test_a_file_is_the_same_wherever_it_was_brought_in(
     installation: Installation, tmp_path: Path, postgres_url: sa.URL
 ) -> None:
-    done(installation, "import", write(installation, *ODD))
+    last_first = [{"uid": f"hook-{9 - number}", **one} for number, one in enumerate(ODD)]
+    done(installation, "import", write(installation, *last_first))
     url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
     other = Installation(tmp_path / "elsewhere", database_url=url)
     for ending, told in (("yaml", "7 created"), ("json", "7 unchanged")):
@@ -375,9 +376,9 @@ def test_a_deleted_webhook_comes_back_by_its_file(database: Database) -> None:
 
 
 def test_what_stays_as_it_is_needs_no_plugin_and_fits_no_newer_rule(database: Database) -> None:
-    store_webhook(database, triggers=["order.paid"])
+    store_webhook(database, triggers=["order.paid"], timeout=45)
     entries = taken(database)
-    narrow = replace(RULES, triggers=("user.created",))
+    narrow = replace(RULES, triggers=("user.created",), longest_timeout=30)
     assert brought(database, entries, rules=narrow).plan.unchanged == 1
     with pytest.raises(Mistakes, match="There is no trigger"):
         brought(database, [entries[0] | {"uid": "new"}], rules=narrow)
