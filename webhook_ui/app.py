@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -238,17 +238,29 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(settings: Settings, *, beside: int | None, watching: bool = False) -> None:
-    """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop."""
+def serve(
+    settings: Settings,
+    *,
+    beside: int | None,
+    watching: bool = False,
+    greet: Callable[[Core, str], None] | None = None,
+) -> None:
+    """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop.
+
+    `greet`, with the address, takes the place of the first lines.
+    """
     # uvicorn hands a signal on once it has stopped; what comes after it here must still be done
     workers.on_stop(lambda: sys.exit(0))
-    listener = _listen(settings)
+    listener = listen(settings)
     core = build(settings, watching=watching)
     try:
         setup_code = accounts.SetupCode(time.monotonic())
         _, app = create_app(core, dispatching=beside is None, setup_code=setup_code)
         address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}"
-        _greet(core, address, beside)
+        if greet is not None:
+            greet(core, address)
+        else:
+            _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
         collector.settle_in()
@@ -289,7 +301,8 @@ async def _work(core: Core) -> None:
         await stop.wait()
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Takes the port. Raises UsageError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

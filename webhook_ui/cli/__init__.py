@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from webhook_ui import __version__
-from webhook_ui.cli import emitting, listening, moving, people, plugins, serving, starting, upkeep
+from webhook_ui.cli import emitting, listening, moving, people, plugins, serving, starting, trying, upkeep
 from webhook_ui.errors import WebhookUIError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("worker")(serving.worker)
 app.command("emit")(emitting.emit)
 app.command("listen")(listening.listen)
 app.command("init")(starting.init)
+app.command("demo")(trying.demo)
 app.command("doctor")(upkeep.doctor)
 app.command("migrate")(upkeep.migrate)
 app.command("prune")(upkeep.prune)
