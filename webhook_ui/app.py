@@ -236,6 +236,8 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             workers.leave()
         super().handle_exit(sig, frame)
+        # of two that come at the very same moment, as `timeout` sends them, the second one is not impatience
+        self.force_exit = False
 
 
 def serve(

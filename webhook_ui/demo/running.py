@@ -37,6 +37,8 @@ def run(port: int) -> None:
         logging.disable(logging.WARNING)  # receivers fail all the time: the dashboard tells it
 
         def greet(core: app.Core, address: str) -> None:
+            # it would tell, with a traceback, of each browser that leaves while something is on its way to it
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             stack.enter_context(traffic.flowing(core.host))
             _greet(address, password)
 

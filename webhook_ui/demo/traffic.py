@@ -39,7 +39,7 @@ log = structlog.get_logger()
 def event(chance: random.Random) -> Emission:
     """Something that happens in the shop."""
     trigger = chance.choices(list(_TRIGGERS), list(_TRIGGERS.values()))[0]
-    tenant = "kuroda" if trigger == "order.shipped" and chance.random() < 0.4 else None
+    tenant = "kuroda" if trigger == "order.shipped" and chance.random() < 0.6 else None
     payload = json.dumps(_payload(trigger, chance), ensure_ascii=False).encode()
     return Emission(trigger=trigger, payload=payload, tenant=tenant)
 
