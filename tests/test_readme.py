@@ -78,6 +78,10 @@ def test_every_command_works_as_written(installation: Installation, postgres_url
     # the two commands of the first screen: continuous integration runs the set-up, here what comes after it
     assert take("pip install -e .") == "pip install -e . && python main.py"
     assert take("pip install -e '.[test]'") == "pip install -e '.[test]' && pytest"
+    demo = terminal(take("webhook-ui demo"), installation)
+    demo.wait_for("Making a day's history")
+    demo.wait_for("Password")
+    assert demo.stop() == 0
     assert re.search(r"pip install .*-e '\.\[test,dev\]'", (ROOT / ".ci" / "run").read_text())
     listener = terminal(f"{take('webhook-ui listen')} --port {ports['9000']}", installation)
     listener.wait_for("Listening at")
@@ -90,6 +94,7 @@ def test_every_command_works_as_written(installation: Installation, postgres_url
     answers = run(with_token.replace("curl -s", "echo; curl -sf"), installation).splitlines()
     assert len([json.loads(answer) for answer in answers if answer]) == 3
     listener.wait_for("  verified")
+    assert "unchanged" in run(take("webhook-ui export"), installation)
     take("webhook-ui migrate")
     assert "Nothing to do" in run("webhook-ui migrate", installation)
     assert "good   database" in run("webhook-ui doctor", installation)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -28,6 +28,7 @@ from webhook_ui import (
     plugin_loader,
     plugin_routes,
     plugin_values,
+    rules,
     storage,
     workers,
 )
@@ -45,7 +46,7 @@ from webhook_ui.plugin_observers import observing
 from webhook_ui.plugin_reload import Reloader
 from webhook_ui.readiness import Readiness
 from webhook_ui.schedule import Clock
-from webhook_ui.settings import LEASE_GRACE, PREFIX, Settings
+from webhook_ui.settings import PREFIX, Settings
 from webhook_ui.tester import Tester
 from webhook_ui.ui import dashboard, export, har_download, sign_in
 from webhook_ui.ui.context import Services
@@ -91,13 +92,7 @@ class Core:
 
     @property
     def rules(self) -> Rules:
-        longest = self.settings.lease - LEASE_GRACE
-        return Rules(
-            policy=self.settings.policy,
-            triggers=self.plugins.names,
-            longest_timeout=longest,
-            signers=self.plugins.signer_names,
-        )
+        return rules.in_force(self.settings, self.plugins)
 
 
 def build(settings: Settings, *, mounted: bool = False, watching: bool = False) -> Core:
@@ -241,19 +236,33 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             workers.leave()
         super().handle_exit(sig, frame)
+        # of two that come at the very same moment, as `timeout` sends them, the second one is not impatience
+        self.force_exit = False
 
 
-def serve(settings: Settings, *, beside: int | None, watching: bool = False) -> None:
-    """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop."""
+def serve(
+    settings: Settings,
+    *,
+    beside: int | None,
+    watching: bool = False,
+    greet: Callable[[Core, str], None] | None = None,
+) -> None:
+    """Runs the web process, and the dispatcher in it or in `beside` processes of its own, until it is told to stop.
+
+    `greet`, with the address, takes the place of the first lines.
+    """
     # uvicorn hands a signal on once it has stopped; what comes after it here must still be done
     workers.on_stop(lambda: sys.exit(0))
-    listener = _listen(settings)
+    listener = listen(settings)
     core = build(settings, watching=watching)
     try:
         setup_code = accounts.SetupCode(time.monotonic())
         _, app = create_app(core, dispatching=beside is None, setup_code=setup_code)
         address = f"http://{_in_url(settings.host)}:{listener.getsockname()[1]}"
-        _greet(core, address, beside)
+        if greet is not None:
+            greet(core, address)
+        else:
+            _greet(core, address, beside)
         if settings.auth == "accounts" and not core.database.read_now(accounts.any_account):
             print(f"Open {settings.public_url or address}/login?code={setup_code.text}", flush=True)
         collector.settle_in()
@@ -294,7 +303,8 @@ async def _work(core: Core) -> None:
         await stop.wait()
 
 
-def _listen(settings: Settings) -> socket.socket:
+def listen(settings: Settings) -> socket.socket:
+    """Takes the port. Raises UsageError."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

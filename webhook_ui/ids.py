@@ -7,6 +7,8 @@
 import secrets
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
@@ -16,6 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 
 _lock = threading.Lock()
+_clock = time.time_ns
 _last_ms = 0
 _counter = secrets.randbits(COUNTER_BITS)
 
@@ -24,13 +27,25 @@ def new_id() -> int:
     """A new id, greater than every earlier one of this process."""
     global _last_ms, _counter  # noqa: PLW0603 - the one generator of the process
     with _lock:
-        now = time.time_ns() // 1_000_000
+        now = _clock() // 1_000_000
         _counter = (_counter + 1) % (1 << COUNTER_BITS)
         if now > _last_ms:
             _last_ms = now
         elif _counter == 0:  # the counter started again within one millisecond, or the clock went back
             _last_ms += 1
         return (_last_ms << COUNTER_BITS) | _counter
+
+
+@contextmanager
+def made_at(now: Callable[[], datetime]) -> Iterator[None]:
+    """Ids made inside are of the moment that `now` says: for a process that makes itself a past at its start."""
+    global _clock, _last_ms  # noqa: PLW0603 - the one generator of the process
+    last, _last_ms = _last_ms, 0
+    _clock = lambda: (now() - EPOCH) // timedelta(microseconds=1) * 1000  # noqa: E731 - in place of time.time_ns
+    try:
+        yield
+    finally:
+        _clock, _last_ms = time.time_ns, max(last, _last_ms)
 
 
 def encode(number: int) -> str:

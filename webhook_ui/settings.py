@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webhook_ui import guard, plugin_search, plugin_settings
 from webhook_ui.errors import UsageError
@@ -204,6 +204,26 @@ def load(**overrides: Any) -> Settings:
         raise UsageError(_explain(error)) from None
     settings._origins = {name: _origin(name, given) for name in Settings.model_fields}
     return settings
+
+
+class _Apart(Settings):
+    """Settings that are given by the program alone."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def apart(**given: Any) -> Settings:
+    """Settings in which neither the environment nor `.env` has a say."""
+    return _Apart(**given)
 
 
 def _origin(name: str, given: Mapping[str, Any]) -> Origin:

@@ -42,7 +42,7 @@ def check_fields(
     checked: dict[str, Any] = {}
     for name, value in values.items():
         if name not in checks:
-            problems[name] = _refusal(name, checks)
+            problems[name] = refusal(name, checks)
             continue
         try:
             checked[name] = checks[name](value)
@@ -59,7 +59,8 @@ def check_fields(
     return checked
 
 
-def _refusal(name: str, known: Collection[str]) -> str:
+def refusal(name: str, known: Collection[str]) -> str:
+    """What is said of a field that nobody may set, or that does not exist."""
     if name in SHOWN_ONLY:
         return "This is shown, but set by the server alone. Leave it out."
     near = difflib.get_close_matches(name, known, n=1)

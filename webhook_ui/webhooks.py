@@ -43,13 +43,25 @@ def get(session: Session, webhook_id: int, *, deleted: bool = False) -> Webhook:
     return webhook
 
 
-def add(session: Session, values: Mapping[str, Any], *, rules: Rules, actor: Actor, now: datetime) -> Webhook:
-    """Stores a new webhook with a secret of its own. Raises Invalid with what is wrong at each field."""
+def add(
+    session: Session,
+    values: Mapping[str, Any],
+    *,
+    rules: Rules,
+    actor: Actor,
+    now: datetime,
+    uid: str | None = None,
+    secret: str | None = None,
+) -> Webhook:
+    """Stores a new webhook. Raises Invalid with what is wrong at each field.
+
+    One that comes from another installation brings its uid, which is free here, and may bring its secret.
+    """
     actor.require(Role.operator)
     webhook = Webhook(
         **check_fields(values, rules=rules, whole=True),
-        uid=str(uuid.uuid4()),
-        secret=signing.new_secret(),
+        uid=uid or str(uuid.uuid4()),
+        secret=secret or signing.new_secret(),
         created_at=now,
         updated_at=now,
     )
@@ -178,16 +190,36 @@ def reveal_secret(session: Session, webhook_id: int, *, actor: Actor) -> str:
     return get(session, webhook_id).secret
 
 
-def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datetime, force: bool = False) -> Webhook:
-    """A new secret; the old one signs beside it for 24 hours.
+def rotate_secret(
+    session: Session,
+    webhook_id: int,
+    *,
+    actor: Actor,
+    now: datetime,
+    force: bool = False,
+    secret: str | None = None,
+) -> Webhook:
+    """A new secret, or the one that is given; the old one signs beside it for 24 hours.
 
     Only two can sign at a time, so another rotation within these hours would break who still verifies with the
     first one: it raises Conflict, unless `force` says that this is meant.
     """
     actor.require(Role.operator)
     webhook = _locked(session, webhook_id)
+    if not force:
+        check_rotation(webhook, now)
+    before = snapshot(webhook)
+    webhook.old_secret, webhook.old_secret_until = webhook.secret, now + ROTATION
+    webhook.secret = secret or signing.new_secret()
+    _touch(webhook, now)
+    _record(session, webhook, "webhook.secret_rotated", actor, now, before=before)
+    return webhook
+
+
+def check_rotation(webhook: Webhook, now: datetime) -> None:
+    """Raises Conflict while two secrets sign."""
     until = webhook.old_secret_until
-    if until is not None and until > now and not force:
+    if until is not None and until > now:
         raise Conflict(
             tr(
                 "The secret was rotated {span} ago, and the old one signs until {moment}: receivers may "
@@ -197,12 +229,6 @@ def rotate_secret(session: Session, webhook_id: int, *, actor: Actor, now: datet
                 moment=times.to_text(until.replace(microsecond=0)),
             )
         )
-    before = snapshot(webhook)
-    webhook.old_secret, webhook.old_secret_until = webhook.secret, now + ROTATION
-    webhook.secret = signing.new_secret()
-    _touch(webhook, now)
-    _record(session, webhook, "webhook.secret_rotated", actor, now, before=before)
-    return webhook
 
 
 def gone_since(session: Session, moment: datetime) -> list[int]:

@@ -21,6 +21,8 @@ STEADY = 60.0  # seconds after which a worker counts as having started well
 
 log = structlog.get_logger()
 
+_last_deeds: list[Callable[[], object]] = []
+
 
 def on_stop(stop: Callable[[], object]) -> None:
     """Calls `stop` at the first SIGINT or SIGTERM; the second ends the process at once.
@@ -37,8 +39,15 @@ def on_stop(stop: Callable[[], object]) -> None:
         signal.signal(number, first)
 
 
+def before_leaving(do: Callable[[], object]) -> None:
+    """Has `do` done also where the process is ended at once; it must be quick, and raise nothing."""
+    _last_deeds.append(do)
+
+
 def leave(_number: int = 0, _frame: FrameType | None = None) -> None:
     """Ends the process at once."""
+    for do in _last_deeds:
+        do()
     os._exit(1)
 
 

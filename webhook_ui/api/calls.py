@@ -15,7 +15,8 @@ from webhook_ui.api.shapes import Shape
 from webhook_ui.database import Database
 from webhook_ui.host import Host
 from webhook_ui.plugin_loader import Plugins
-from webhook_ui.settings import LEASE_GRACE, Settings
+from webhook_ui.rules import in_force
+from webhook_ui.settings import Settings
 from webhook_ui.tester import Tester
 from webhook_ui.webhook_fields import Rules
 
@@ -33,13 +34,7 @@ class Core:
     @property
     def rules(self) -> Rules:
         """What a webhook's fields are judged against."""
-        longest = self.settings.lease - LEASE_GRACE
-        return Rules(
-            policy=self.settings.policy,
-            triggers=self.plugins.names,
-            longest_timeout=longest,
-            signers=self.plugins.signer_names,
-        )
+        return in_force(self.settings, self.plugins)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from webhook_ui import __version__
-from webhook_ui.cli import backups, emitting, listening, people, plugins, serving, starting, upkeep
+from webhook_ui.cli import backups, emitting, listening, moving, people, plugins, serving, starting, trying, upkeep
 from webhook_ui.errors import WebhookUIError
 
 app = typer.Typer(
@@ -23,11 +23,14 @@ app.command("worker")(serving.worker)
 app.command("emit")(emitting.emit)
 app.command("listen")(listening.listen)
 app.command("init")(starting.init)
+app.command("demo")(trying.demo)
 app.command("doctor")(upkeep.doctor)
 app.command("migrate")(upkeep.migrate)
 app.command("prune")(upkeep.prune)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
+app.command("export")(moving.export)
+app.command("import")(moving.import_)
 app.add_typer(people.token_app, name="token", help="Tokens for the REST API.")
 app.add_typer(people.user_app, name="user", help="Accounts of the people who sign in.")
 app.add_typer(plugins.plugin_app, name="plugin", help="What is loaded and what failed.")

@@ -36,7 +36,7 @@ def serve(
     reload_plugins: ReloadPlugins = False,
 ) -> None:
     """Dashboard, REST API and dispatcher."""
-    settings = _settings(host=host, port=port, allow_loopback=allow_loopback)
+    settings = load_settings(host=host, port=port, allow_loopback=allow_loopback)
     from webhook_ui import app  # takes a second, so not before the settings are known to be right
 
     app.serve(settings, beside=workers, watching=reload_plugins)
@@ -46,13 +46,14 @@ def worker(
     allow_loopback: AllowLoopback = False, attached: Attached = False, reload_plugins: ReloadPlugins = False
 ) -> None:
     """A dispatcher alone, against the same database as the server."""
-    settings = _settings(allow_loopback=allow_loopback)
+    settings = load_settings(allow_loopback=allow_loopback)
     from webhook_ui import app
 
     app.work(settings, attached=attached, watching=reload_plugins)
 
 
-def _settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:
+def load_settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:
+    """The settings in force, with these options. Raises UsageError."""
     settings = settings_module.load(host=host, port=port)
     if not allow_loopback:
         return settings
