@@ -1,6 +1,7 @@
 """Backups while everything runs, what a kill in the middle leaves, and that what was open is sent once more."""
 
 import functools
+import signal
 import socket
 import sqlite3
 import sys
@@ -113,6 +114,20 @@ def test_a_backup_that_is_killed_leaves_no_file_and_no_harm(place: Place, tmp_pa
     there = rows(place.url)
     place.run("restore", "--replace", str(file))
     assert there["webhook_ui_webhook"] == rows(place.url)["webhook_ui_webhook"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_backup_that_is_asked_to_stop_clears_up(tmp_path: Path, number: signal.Signals) -> None:
+    place = Place(tmp_path / "here", sa.make_url(f"sqlite:///{tmp_path / 'webhook_ui.db'}"))
+    place.run("migrate")
+    before = sorted(tmp_path.iterdir())
+    stop = stopping_at("webhook_ui.backups.sqlite_files.set_sequences")
+    halfway = place.halfway("backup", str(tmp_path / "backup.db"), prepare=stop)
+    assert sorted(tmp_path.iterdir()) != before
+    halfway.signal(number)
+    assert halfway.ended() == 130
+    assert "Traceback" not in halfway.text
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_restoration_that_is_killed_leaves_what_was_there(place: Place, tmp_path: Path) -> None:
