@@ -217,12 +217,18 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, place: Place) -> None:
         fill(database)
         for number in range(9):
             emit(database, payload=f'{{"id":{number},"much":"{"x" * 1_000_000}"}}')
-    running = place.start("backup", str(small / "backup.db"), prepare=functools.partial(on_a_small_disk, small))
-    assert running.ended() == 2
-    if "no small disk" in running.text:
-        pytest.skip("This system lets nobody mount a disk of their own.")
-    assert "Make room on the disk of" in running.text
-    assert "left: []" in running.text
+    file, there = str(tmp_path / "backup.db"), Place(tmp_path / "there", sa.make_url(f"sqlite:///{small / 'w.db'}"))
+    place.run("backup", file)
+    prepare = functools.partial(on_a_small_disk, small)
+    for running in (
+        place.start("backup", str(small / "backup.db"), prepare=prepare),
+        there.start("restore", file, prepare=prepare),
+    ):
+        assert running.ended() == 2
+        if "no small disk" in running.text:
+            pytest.skip("This system lets nobody mount a disk of their own.")
+        assert f"Make room on the disk of {small}" in running.text
+        assert "left: []" in running.text
 
 
 def on_a_small_disk(folder: Path) -> None:
