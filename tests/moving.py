@@ -173,4 +173,5 @@ def _put(database: Database, model: type[Table], **values: Any) -> None:
 
 
 def is_mode(file: Path, mode: int) -> bool:
+    """Who may read and write it."""
     return file.stat().st_mode & 0o777 == mode

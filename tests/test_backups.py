@@ -1,5 +1,7 @@
 """Backups: every row comes back, on either database; what cannot be restored is refused, and changes nothing."""
 
+import fcntl
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -225,8 +227,6 @@ def test_a_backup_is_written_over_only_when_told(place: Make, tmp_path: Path) ->
 
 
 def test_a_backup_that_another_one_is_writing_is_left_to_it(place: Make, tmp_path: Path) -> None:
-    import fcntl
-
     here, file = place("sqlite"), tmp_path / "backup.db"
     here.run("migrate")
     with (tmp_path / ".backup.db.unfinished").open("w") as other:
@@ -324,6 +324,7 @@ def test_a_terminal_hears_how_far_it_is(
     monkeypatch.chdir(here.folder)
     monkeypatch.setattr("sys.argv", ["webhook-ui", "restore", str(whole)])
     monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # it is this process that would hear of it
     monkeypatch.setattr(command, "PATIENCE", 0.001)
     monkeypatch.setattr(command, "EVERY", 0.001)
     give_back, set_sequences = restoring.give_back_all, postgresql_side.set_sequences

@@ -1,6 +1,7 @@
 """Backups while everything runs, what a kill in the middle leaves, and that what was open is sent once more."""
 
 import functools
+import signal
 import socket
 import sqlite3
 import sys
@@ -115,6 +116,20 @@ def test_a_backup_that_is_killed_leaves_no_file_and_no_harm(place: Place, tmp_pa
     assert there["webhook_ui_webhook"] == rows(place.url)["webhook_ui_webhook"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_backup_that_is_asked_to_stop_clears_up(tmp_path: Path, number: signal.Signals) -> None:
+    place = Place(tmp_path / "here", sa.make_url(f"sqlite:///{tmp_path / 'webhook_ui.db'}"))
+    place.run("migrate")
+    before = sorted(tmp_path.iterdir())
+    stop = stopping_at("webhook_ui.backups.sqlite_files.set_sequences")
+    halfway = place.halfway("backup", str(tmp_path / "backup.db"), prepare=stop)
+    assert sorted(tmp_path.iterdir()) != before
+    halfway.signal(number)
+    assert halfway.ended() == 130
+    assert "Traceback" not in halfway.text
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_restoration_that_is_killed_leaves_what_was_there(place: Place, tmp_path: Path) -> None:
     file = tmp_path / "backup.db"
     place.run("backup", str(file))  # of nothing
@@ -202,12 +217,18 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, place: Place) -> None:
         fill(database)
         for number in range(9):
             emit(database, payload=f'{{"id":{number},"much":"{"x" * 1_000_000}"}}')
-    running = place.start("backup", str(small / "backup.db"), prepare=functools.partial(on_a_small_disk, small))
-    assert running.ended() == 2
-    if "no small disk" in running.text:
-        pytest.skip("This system lets nobody mount a disk of their own.")
-    assert "Make room on the disk of" in running.text
-    assert "left: []" in running.text
+    file, there = str(tmp_path / "backup.db"), Place(tmp_path / "there", sa.make_url(f"sqlite:///{small / 'w.db'}"))
+    place.run("backup", file)
+    prepare = functools.partial(on_a_small_disk, small)
+    for running in (
+        place.start("backup", str(small / "backup.db"), prepare=prepare),
+        there.start("restore", file, prepare=prepare),
+    ):
+        assert running.ended() == 2
+        if "no small disk" in running.text:
+            pytest.skip("This system lets nobody mount a disk of their own.")
+        assert f"Make room on the disk of {small}" in running.text
+        assert "left: []" in running.text
 
 
 def on_a_small_disk(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`backup` and `restore`: all there is as one file, and back."""
 
+import signal
 import sys
 import threading
 import time
@@ -81,7 +82,11 @@ def _key(settings: Settings) -> str:
 
 @contextmanager
 def _progress(command: str) -> Iterator[Tell]:
-    """Says on a terminal, in one line that is gone at the end, what is being done; after a second."""
+    """Says on a terminal, in one line that is gone at the end, what is being done; after a second.
+
+    SIGTERM ends it as Ctrl+C does, so that nothing half done is left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not sys.stderr.isatty():
         yield lambda _: None
         return
