@@ -46,6 +46,15 @@ def installation(tmp_path: Path, sqlite_url: sa.URL) -> Iterator[Installation]:
     made.end()
 
 
+@pytest.fixture
+def either(tmp_path: Path, database_url: sa.URL) -> Iterator[Installation]:
+    """One on each of the two databases in turn."""
+    url = database_url if database_url.get_backend_name() == "sqlite" else database_url.set(drivername="postgresql")
+    made = Installation(tmp_path / "here", database_url=url.render_as_string(hide_password=False))
+    yield made
+    made.end()
+
+
 def write(installation: Installation, *entries: dict[str, Any], name: str = "hooks.yaml", **head: Any) -> str:
     """A file with these webhooks; what is not said is said here."""
     content = {
@@ -84,6 +93,8 @@ def test_a_file_is_the_same_wherever_it_was_brought_in(
 ) -> None:
     last_first = [{"uid": f"hook-{9 - number}", **one} for number, one in enumerate(ODD)]
     done(installation, "import", write(installation, *last_first))
+    exported = yaml.safe_load(done(installation, "export", "-"))["webhooks"]
+    assert [one["uid"] for one in exported] == sorted(one["uid"] for one in last_first)
     url = postgres_url.set(drivername="postgresql").render_as_string(hide_password=False)
     other = Installation(tmp_path / "elsewhere", database_url=url)
     for ending, told in (("yaml", "7 created"), ("json", "7 unchanged")):
@@ -309,18 +320,18 @@ def test_json_is_known_by_its_looks_and_a_mark_at_its_begin_is_no_matter(install
     assert "1 unchanged" in done(installation, "import", "-", stdin="\ufeff" + done(installation, "export", "-"))
 
 
-def test_a_running_server_takes_an_import_up_at_once(installation: Installation) -> None:
-    _, address = installation.serve("--allow-loopback")
-    with receiver() as target, installation.api(address) as api:
+def test_a_running_server_takes_an_import_up_at_once(either: Installation) -> None:
+    _, address = either.serve("--allow-loopback")
+    with receiver() as target, either.api(address) as api:
         held = add_webhook(api, target.url, paused=True, title="Held")
         gone = add_webhook(api, target.url, title="Gone", enabled=False)
         api.post("/events", json={"trigger": "user.created", "payload": payload(1)})
-        exported = done(installation, "export", "-")
+        exported = done(either, "export", "-")
         assert api.get(f"/webhooks/{held['id']}").json()["paused"] is True
         lines = exported.replace("paused: true", "paused: false").splitlines()
         first = next(number for number, line in enumerate(lines) if gone["uid"] in line)
         without = [*lines[:first], *lines[first + 17 :]]
-        ended = installation.run("import", "-", "--delete-missing", "--allow-loopback", stdin="\n".join(without))
+        ended = either.run("import", "-", "--delete-missing", "--allow-loopback", stdin="\n".join(without))
         assert ended.returncode == 0, ended.stderr
         target.wait_for(lambda ids: len(ids) == 1)
         assert body_of(target.requests[0])["data"] == payload(1)
@@ -330,25 +341,21 @@ def test_a_running_server_takes_an_import_up_at_once(installation: Installation)
         assert api.post(f"/webhooks/{gone['id']}/restore").status_code == 200
 
 
-def test_a_secret_is_taken_from_the_file_or_made(installation: Installation) -> None:
-    _, address = installation.serve()
-    with installation.api(address) as api:
-        told = done(installation, "import", write(installation, {"secret": SECRET}, {"title": "Made"}))
+def test_a_secret_is_taken_from_the_file_or_made(either: Installation) -> None:
+    _, address = either.serve()
+    with either.api(address) as api:
+        told = done(either, "import", write(either, {"secret": SECRET}, {"title": "Made"}))
         assert "New secrets were made for Made (ID 2)" in told
         assert api.get("/webhooks/1/secret").json()["secret"] == SECRET
         assert signing.secret_key(api.get("/webhooks/2/secret").json()["secret"])
         other = signing.new_secret()
-        assert "signs beside it" in done(
-            installation, "import", write(installation, {"secret": other}, {"title": "Made"})
-        )
+        assert "signs beside it" in done(either, "import", write(either, {"secret": other}, {"title": "Made"}))
         assert api.get("/webhooks/1/secret").json()["secret"] == other
-        third = write(installation, {"secret": signing.new_secret()}, {"title": "Made"})
-        ended = installation.run("import", third)
+        third = write(either, {"secret": signing.new_secret()}, {"title": "Made"})
+        ended = either.run("import", third)
         assert ended.returncode == 2
         assert "rotated less than a day ago" in ended.stderr
-        assert "Two secrets sign at present for CRM (ID 1)" in done(
-            installation, "export", "all.yaml", "--with-secrets"
-        )
+        assert "Two secrets sign at present for CRM (ID 1)" in done(either, "export", "all.yaml", "--with-secrets")
 
 
 def test_history_tells_what_an_import_changed_and_is_silent_about_the_rest(database: Database) -> None:

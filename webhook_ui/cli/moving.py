@@ -40,10 +40,10 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is no export of webhooks.")] = False,
 ) -> None:
-    """Writes all webhooks that are not deleted to a file, to move them or to keep them in git.
+    """Writes all webhooks to a file, to move them or for git.
 
-    The same webhooks give the same file, byte for byte. Without --with-secrets it has no signing secrets, and of
-    headers the names. An earlier export is overwritten.
+    Deleted ones are left out. The same webhooks give the same file, byte for byte. Without --with-secrets it has no
+    signing secrets, and of headers the names. An earlier export is overwritten.
     """
     files.format_of(file, kind)  # before anything is opened
     with opened(settings_module.load()) as database:
@@ -67,12 +67,15 @@ def import_(
     delete_missing: Annotated[
         bool, typer.Option("--delete-missing", help="Delete webhooks that are not in the file, for 30 days restorable.")
     ] = False,
-    allow_loopback: serving.AllowLoopback = False,
+    allow_loopback: Annotated[
+        bool, typer.Option("--allow-loopback", help="Take URLs on this machine itself, as `serve` does with it.")
+    ] = False,
 ) -> None:
-    """Brings webhooks in from a file, all of it or nothing: new ones are created, known ones (by uid) changed.
+    """Brings webhooks in from a file, all of it or nothing.
 
-    What the file does not say stays as it is: webhooks, fields, secrets, values of headers that are •••. A running
-    server takes it up at once. Exit 0: done, or nothing to do; 1: --dry-run has found a difference; 2: mistakes.
+    Webhooks are known by their uid: new ones are created, others changed where they differ. What the file does not
+    say stays as it is: webhooks, fields, secrets, values of headers that are •••. A running server takes it up at
+    once. Exit 0: done, or nothing to do; 1: --dry-run has found a difference; 2: mistakes.
     """
     settings = serving.load_settings(allow_loopback=allow_loopback)
     try:
