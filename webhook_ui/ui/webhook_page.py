@@ -26,6 +26,10 @@ from webhook_ui.ui.webhook_page_address import TABS, TITLES, Address, read_id
 from webhook_ui.ui.webhook_settings import SettingsSection
 from webhook_ui.ui.webhook_trouble import Seen, look
 
+OF_WEBHOOKS = frozenset(
+    {Kind.webhook, Kind.delivery, Kind.attempt, Kind.anything}
+)  # changes of one, of some, or of all
+
 
 async def show(tab: Tab, webhook_id: str) -> None:
     """Builds the page. Its query is not among the parameters: what changes there is shown in place."""
@@ -77,8 +81,8 @@ class _View:
             await self._page.renew(seen)
 
     def _concerns(self, change: Changed) -> bool:
-        many = change.kind is Kind.anything or (change.kind is Kind.webhook and change.webhook_id is None)
-        return many or change.webhook_id == self._webhook_id
+        of_many = change.webhook_id is None and change.kind in OF_WEBHOOKS
+        return of_many or change.webhook_id == self._webhook_id
 
 
 class Section(Protocol):
