@@ -38,6 +38,10 @@ LOOKED_AT = """seen => {
     Object.defineProperty(document, "hidden", { value: !seen, configurable: true })
     document.dispatchEvent(new Event("visibilitychange"))
 }"""
+CONNECT_ANEW = """() => new Promise(done => {
+    socket.once("connect", () => setTimeout(done))
+    socket.io.engine.close()
+})"""
 # long after the last press
 LATER = "() => { const now = performance.now(); performance.now = () => now + 60000 }"
 # the focus of the page: by which rule it is seen, if by any
@@ -243,6 +247,28 @@ def test_a_tab_behind_others_rests_and_shows_all_of_it_when_one_comes_back(
     assert lists[0].count() == before
     away.evaluate(LOOKED_AT, True)
     expect(lists[0]).to_have_count(before + 2)
+
+
+@browser_test
+def test_a_tab_says_again_that_it_is_behind_others_once_it_is_connected_anew(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    site.emit()
+    away, here = enter("/deliveries").page, enter("/deliveries").page
+    lists = [page.locator(".w-table-log tbody tr") for page in (away, here)]
+    for rows in lists:
+        expect(rows.first).to_be_visible()
+    before = lists[0].count()
+    away.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # what it says of that is lost
+    away.evaluate(CONNECT_ANEW)
+    away.get_by_role("button", name="Table").press("Enter")
+    expect(away.get_by_role("button", name="Table")).to_have_attribute("aria-expanded", "true")  # it is heard by now
+    for number in range(2):
+        site.emit()
+        expect(lists[1]).to_have_count(before + number + 1)
+    assert lists[0].count() == before
 
 
 @browser_test
