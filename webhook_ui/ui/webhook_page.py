@@ -18,6 +18,7 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.health_section import HealthSection
 from webhook_ui.ui.history_section import HistorySection
+from webhook_ui.ui.no_page import answer_missing
 from webhook_ui.ui.parts import box, foreign, page_header, sentence, time_text
 from webhook_ui.ui.secret_section import SecretSection
 from webhook_ui.ui.states import notice
@@ -237,6 +238,7 @@ def _go(address: Address) -> None:
 
 
 def _show_missing(webhook_id: str) -> None:
+    answer_missing()
     ui.page_title(tr("No such webhook · Webhook UI"))
     with page_header(tr("No such webhook"), crumb=(tr("Webhooks"), "/")):
         pass
