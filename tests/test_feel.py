@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Enter, Receiver, Site
+from tests.browser import Enter, Receiver, Site, both_schemes, check_rules, check_width
 
 pytest_plugins = ["tests.browser"]
 
@@ -290,6 +290,9 @@ def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
     expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_in_viewport()
     expect(page.locator(".w-table-log tbody tr")).to_have_count(2)
     assert tabs.bounding_box() == place
+    for _ in both_schemes(page):
+        check_rules(page)
+        check_width(page)
     page.get_by_role("button", name="Show all of it").press("Enter")
     expect(page.get_by_role("button", name="Show all of it")).to_have_count(0)
     expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_focused()
