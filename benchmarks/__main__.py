@@ -166,6 +166,7 @@ def pages(
     rate: Annotated[float, typer.Option(help="Deliveries a second while CPU is measured.")] = 1000,
     seconds: Seconds = 10,
     backlog: Annotated[int, typer.Option(help="Deliveries that are worked off at full speed.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often full speed is measured, with and without.")] = 3,
     opened: Annotated[int, typer.Option(help="Pages that are opened and closed, twice; 0 leaves it out.")] = 1000,
     patience: Annotated[float, typer.Option(help="Seconds until closed pages are forgotten.")] = 75,
 ) -> "list[Report]":
@@ -173,7 +174,13 @@ def pages(
     from benchmarks import pages as module
 
     plan = module.Plan(
-        dashboards=dashboards, rate=rate, seconds=seconds, backlog=backlog, opened=opened, patience=patience
+        dashboards=dashboards,
+        rate=rate,
+        seconds=seconds,
+        backlog=backlog,
+        rounds=rounds,
+        opened=opened,
+        patience=patience,
     )
     return module.measure(storage, plan)
 

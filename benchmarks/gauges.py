@@ -19,6 +19,13 @@ def cpu_of_family(pid: int) -> float:
     return cpu(pid) + _of_ended_children(pid) + sum(_cpu_or_none(child) for child in _children(pid))
 
 
+def busy() -> float:
+    """Seconds of CPU that this machine has spent on anything since it was started, all its cores together."""
+    line = Path("/proc/stat").read_text().partition("\n")[0]
+    user, nice, system, _idle, _waiting, *interrupts = (int(figure) for figure in line.split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(pid: int) -> float:
     """The most megabytes of memory (RSS) that a running process has had so far."""
     return _status(pid, "VmHWM:")

@@ -34,7 +34,7 @@ COMMANDS = {
     "dashboard": ("--seconds", "0.3", "--backlog", "500", "--webhooks", "200", "--deliveries", "1000"),
     "pages": (
         *("--dashboards", "2", "--rate", "40", "--seconds", "0.3"),
-        *("--backlog", "50", "--opened", "2", "--patience", "0"),
+        *("--backlog", "50", "--rounds", "1", "--opened", "2", "--patience", "0"),
     ),
     "backup": ("--deliveries", "1000"),
 }

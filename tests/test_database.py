@@ -25,7 +25,7 @@ from tests.conftest import KEY
 from tests.stored import NOW, OPERATOR, RULES, add_webhook, emit, fields
 from webhook_ui import database as database_module
 from webhook_ui import sealing, storage, times, webhooks, writing
-from webhook_ui.changes import Changed, Kind
+from webhook_ui.changes import TRAFFIC, Changed, Kind
 from webhook_ui.database import Database, moment, note, read_notice, write_notice
 from webhook_ui.errors import Unavailable, UsageError
 from webhook_ui.models import Checkpoint, Webhook, table
@@ -40,6 +40,11 @@ def put(session: Session, plugin: str, position: str = "x", updated_at: datetime
     """Stores the smallest row there is."""
     session.execute(_checkpoint.insert().values(plugin=plugin, position=position, updated_at=updated_at))
     return plugin
+
+
+def commit(session: Session, plugin: str, changes: set[Changed]) -> None:
+    put(session, plugin)
+    note(session, *changes)
 
 
 def names(session: Session) -> set[str]:
@@ -285,7 +290,32 @@ def test_sqlite_tells_others_commits_from_its_own(sqlite_url: sa.URL) -> None:
         other.write_now(put, "theirs")
         database.look_for_others()
         database.write_now(lambda _: None)
-        assert seen == [frozenset({Changed(Kind.anything)})]
+        assert seen == [TRAFFIC]
+
+
+@pytest.mark.parametrize(
+    ("changes", "heard"),
+    [
+        ({Changed(Kind.attempt, 7)}, TRAFFIC),
+        ({Changed(Kind.event), Changed(Kind.delivery, 7)}, TRAFFIC),
+        ({Changed(Kind.attempt, 7), Changed(Kind.webhook, 8)}, {Changed(Kind.anything)}),
+        ({Changed(Kind.account)}, {Changed(Kind.anything)}),
+    ],
+)
+def test_sqlite_tells_others_traffic_from_what_people_change(
+    changes: set[Changed], heard: set[Changed], sqlite_url: sa.URL
+) -> None:
+    url = sqlite_url.render_as_string(hide_password=False)
+    seen: list[frozenset[Changed]] = []
+    with closing(Database(url, FernetSealer(KEY))) as database, closing(Database(url, FernetSealer(KEY))) as other:
+        database.look_for_others()
+        database.write_now(names)
+        database.announcer.subscribe(seen.append)
+        for plugin in ("theirs", "theirs, too"):
+            other.write_now(commit, plugin, changes)
+            database.look_for_others()
+            database.write_now(names)
+        assert seen == [heard] * 2
 
 
 def test_sqlite_tells_the_first_commit_of_others(sqlite_url: sa.URL) -> None:
@@ -307,7 +337,7 @@ def test_sqlite_tells_what_came_while_its_connection_was_made_anew(sqlite_url: s
         database.write_now(names)
         database.announcer.subscribe(seen.append)
         database.writer.dispose()
-        other.write_now(put, "theirs")
+        other.write_now(commit, "theirs", {Changed(Kind.webhook, 7)})
         database.look_for_others()
         database.write_now(names)
         assert seen == [frozenset({Changed(Kind.anything)})]

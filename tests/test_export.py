@@ -79,6 +79,9 @@ async def test_what_cannot_be_exported_is_explained(database: Database) -> None:
         ("/export/secrets.csv", 404, "no such file"),
         ("/export/deliveries.xlsx", 404, "no such file"),
         ("/export/deliveries.csv?from=nonsense", 400, "From: Write it as"),
+        ("/export/deliveries.csv?status=paid", 400, "Status: “paid” is not a value of this filter."),
+        ("/export/deliveries.ndjson?webhook_id=x&error_class=dns", 400, "Webhook_id: “x” is not"),
+        ("/export/webhooks.csv?state=tired", 400, "State: “tired” is not"),
         ("/export/events.csv?from=2026-11-23&to=2026-11-22", 400, "To: To lies before From"),
     ):
         answer = await ask(database, path)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import Enter, Receiver, Site
+from tests.browser import Enter, Receiver, Site, both_schemes, check_rules, check_width
 
 pytest_plugins = ["tests.browser"]
 
@@ -38,6 +38,10 @@ LOOKED_AT = """seen => {
     Object.defineProperty(document, "hidden", { value: !seen, configurable: true })
     document.dispatchEvent(new Event("visibilitychange"))
 }"""
+CONNECT_ANEW = """() => new Promise(done => {
+    socket.once("connect", () => setTimeout(done))
+    socket.io.engine.close()
+})"""
 # long after the last press
 LATER = "() => { const now = performance.now(); performance.now = () => now + 60000 }"
 # the focus of the page: by which rule it is seen, if by any
@@ -246,6 +250,28 @@ def test_a_tab_behind_others_rests_and_shows_all_of_it_when_one_comes_back(
 
 
 @browser_test
+def test_a_tab_says_again_that_it_is_behind_others_once_it_is_connected_anew(
+    site: Site, receiver: Receiver, enter: Enter
+) -> None:
+    site.clear()
+    site.add("Billing", url=receiver.url + "/hook", paused=True)
+    site.emit()
+    away, here = enter("/deliveries").page, enter("/deliveries").page
+    lists = [page.locator(".w-table-log tbody tr") for page in (away, here)]
+    for rows in lists:
+        expect(rows.first).to_be_visible()
+    before = lists[0].count()
+    away.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # what it says of that is lost
+    away.evaluate(CONNECT_ANEW)
+    away.get_by_role("button", name="Table").press("Enter")
+    expect(away.get_by_role("button", name="Table")).to_have_attribute("aria-expanded", "true")  # it is heard by now
+    for number in range(2):
+        site.emit()
+        expect(lists[1]).to_have_count(before + number + 1)
+    assert lists[0].count() == before
+
+
+@browser_test
 @pytest.mark.parametrize("width", [400, 1440])
 def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
     width: int, site: Site, receiver: Receiver, enter: Enter
@@ -264,6 +290,9 @@ def test_a_failure_that_comes_while_one_reads_moves_nothing_until_it_is_opened(
     expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_in_viewport()
     expect(page.locator(".w-table-log tbody tr")).to_have_count(2)
     assert tabs.bounding_box() == place
+    for _ in both_schemes(page):
+        check_rules(page)
+        check_width(page)
     page.get_by_role("button", name="Show all of it").press("Enter")
     expect(page.get_by_role("button", name="Show all of it")).to_have_count(0)
     expect(note.get_by_role("link", name="Redeliver 1 failed")).to_be_focused()

@@ -6,6 +6,8 @@ from contextvars import copy_context
 from typing import Any
 
 import pytest
+from nicegui import core
+from socketio import packet
 
 from webhook_ui.ui import gathering
 from webhook_ui.ui.gathering import GATHER_SECONDS, PULSE_SECONDS
@@ -80,3 +82,21 @@ async def test_a_page_that_is_gone_meanwhile_is_not_missed(change: Callable[...,
     del outbox
     await asyncio.wait_for(stays.sent.get(), 10)
     assert heard.empty()
+
+
+def test_only_what_may_hold_bytes_is_searched_for_them() -> None:
+    gathering.install()
+    update: Any = {"7": {"props": {"markup": "…"}}}
+    kinds = [
+        core.sio.packet_class(data=data).packet_type for data in (["update", update], ["download", {"src": b"whole"}])
+    ]
+    assert kinds == [packet.EVENT, packet.BINARY_EVENT]
+    searched: list[object] = []
+
+    class Told(dict[str, Any]):
+        def values(self) -> Any:
+            searched.append(self)
+            return super().values()
+
+    core.sio.packet_class(data=["update", Told(update)])
+    assert searched == []

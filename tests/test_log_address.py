@@ -147,8 +147,11 @@ def test_bars_are_drawn_from_numbers_and_said_in_words() -> None:
         Bar(since=NOON + quarter * place, until=NOON + quarter * (place + 1), sent=sent, error=error)
         for place, (sent, error) in enumerate([(1200, 0), (45, 2), (0, 1), (0, 0)])
     ]
-    svg = histogram.draw(bars, BERLIN, "c7-")
-    assert 'id="c7-1" aria-label="23 Nov 2026, 13:15 – 13:30: 45 arrived, 2 failed"' in svg
+    svg = "".join(histogram.draw(bars, BERLIN))
+    before = [bars[0]] * 90 + [bars[1]] * 5
+    picture, later = (histogram.Picture.of([*before, last], BERLIN) for last in (bars[2], bars[3]))
+    assert [one == other for one, other in zip(picture.groups, later.groups, strict=True)] == [True] * 11 + [False]
+    assert 'id="w-hist-bar-1" aria-label="23 Nov 2026, 13:15 – 13:30: 45 arrived, 2 failed"' in svg
     assert svg.count('role="option"') == 4
     assert histogram.extent(bars) == (1500, 2, 0.78)
     assert histogram.extent([]) == (1, 0, 0.98)

@@ -18,6 +18,8 @@ from webhook_ui.ui.turnover import beat, next_beat
 
 PATIENCE = 20.0
 UPDATE = '42["update"'
+GONE = ":null"  # an element that is no longer there
+FEW = 20  # of a list with its picture; the rows alone would be more
 ANSWERED = "200 in "  # so a card says what came of its last delivery
 MANY = 8  # messages, until their pace is known
 TRIES = 3  # a busy machine may once need longer than a beat; what waits for the next one needs it each time
@@ -42,11 +44,12 @@ class Heard:
     def __init__(self, page: browsers.OpenPage, told: "asyncio.Queue[str]") -> None:
         self.page, self._told = page, told
 
-    async def of(self, words: str) -> None:
-        """Waits until it is told something with these words."""
+    async def of(self, words: str) -> str:
+        """Waits until it is told something with these words, and says what that was."""
         async with asyncio.timeout(PATIENCE):
-            while words not in await self._told.get():
+            while words not in (told := await self._told.get()):
                 pass
+        return told
 
     def all(self) -> list[str]:
         """What it was told since it was asked last."""
@@ -152,6 +155,7 @@ async def test_a_list_turns_over_no_faster_than_it_can_be_read_says_so_and_ends_
             break
     *_, last = works.emit(many)
     await page.of("New rows come in quickly. The list is updated every 5 s.")
-    await page.of(row_of(last))
+    turned = await page.of(row_of(last))
     assert at_once == begun, "what fits on a page comes in at once"
+    assert turned.count(GONE) < FEW, "who comes takes the places of who goes"
     assert beat() > begun, "more than that waits"

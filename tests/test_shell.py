@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from sqlmodel import Session
 from starlette.responses import HTMLResponse
 
@@ -171,6 +171,27 @@ def test_the_palette_goes_and_does_by_keyboard_alone(site: Site, enter: Enter, r
     dialog = page.get_by_role("dialog", name="Fire “User creation”")
     dialog.get_by_role("button", name="Fire").click()
     receiver.wait_for("/hooks", 2)
+
+
+@browser_test
+@pytest.mark.parametrize(("key", "opens"), [("Control+k", "Go to"), ("?", "Keyboard shortcuts")])
+def test_a_key_that_is_pressed_before_the_page_stands_there_is_not_lost(
+    key: str, opens: str, site: Site, enter: Enter
+) -> None:
+    page = enter(None).page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(r"/nicegui\.js"), hold)
+    page.goto(f"{site.url}/triggers", wait_until="commit")
+    page.wait_for_function("Boolean(window.webhookUi?.help)")
+    page.keyboard.press(key)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("dialog", name=opens, exact=True)).to_be_visible()
+    assert held, "the page stood there too soon"
 
 
 @browser_test

@@ -108,7 +108,7 @@ def test_dispatchers_hear_of_the_commit(database: Database, engine: sa.Engine) -
 
     webhook_id = add_webhook(database)
     woken = threading.Event()
-    wanted = {Changed(Kind.anything), Changed(Kind.delivery, webhook_id)}
+    wanted = {Changed(Kind.anything), Changed(Kind.delivery), Changed(Kind.delivery, webhook_id)}
     watch = Watch(database)
     watch.start()
     database.announcer.subscribe(lambda changes: woken.set() if changes & wanted else None)

@@ -599,7 +599,8 @@ def test_sending_is_stopped_and_started_for_everybody(site: Site, receiver: Rece
 @pytest.mark.browser
 def test_deleting_leads_to_the_list_and_there_is_a_way_back(site: Site, enter: Enter) -> None:
     webhook_id = hook(site, "http://127.0.0.1:9/a")
-    page = enter(f"/webhooks/{webhook_id}").page
+    visitor = enter(f"/webhooks/{webhook_id}")
+    page = visitor.page
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Delete").click()
     page.wait_for_url(f"{site.url}/")
@@ -612,8 +613,11 @@ def test_deleting_leads_to_the_list_and_there_is_a_way_back(site: Site, enter: E
     site.database.write_now(webhooks.delete, webhook_id, actor=CLI, now=datetime.now(UTC))
     expect(page.get_by_text("This webhook was deleted")).to_be_visible(timeout=2500)
     for nobody in ("999999", "abc", "0", "9" * 40, "%00"):
-        page.goto(f"{site.url}/webhooks/{nobody}")
+        answer = page.goto(f"{site.url}/webhooks/{nobody}")
+        assert answer is not None
+        assert answer.status == 404
         expect(page.get_by_role("heading", name="No such webhook")).to_be_visible()
+    visitor.complaints.clear()  # the browser says so too
     page.get_by_role("button", name="Back to the webhooks").click()
     page.wait_for_url(f"{site.url}/")
 

@@ -15,7 +15,7 @@ class Kind(StrEnum):
 
     `delivery` is a new duty or an order (emit, redeliver, cancel), `attempt` what the engine has settled, `redelivery`
     a plan or how far it has come, `plugin` plugins or their settings;
-    `anything` is all that is known of another process's commit.
+    `anything` is all that is known of another process's commit; with SQLite, if there was more in it than `TRAFFIC`.
     """
 
     webhook = "webhook"
@@ -33,6 +33,14 @@ class Changed(NamedTuple):
 
     kind: Kind
     webhook_id: int | None = None
+
+
+TRAFFIC = frozenset(Changed(kind) for kind in (Kind.event, Kind.delivery, Kind.attempt))  # of whatever webhooks
+
+
+def is_traffic(change: Changed) -> bool:
+    """Whether it is what goes on all day long, and changes nothing that people have set up."""
+    return Changed(change.kind) in TRAFFIC
 
 
 def may_wait(changes: Iterable[Changed]) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from webhook_ui import times
-from webhook_ui.changes import Announcer, Changed, Kind
+from webhook_ui.changes import TRAFFIC, Announcer, Changed, Kind, is_traffic
 from webhook_ui.columns import Sealer
 from webhook_ui.errors import Unavailable
 from webhook_ui.steady import SteadyClock
@@ -32,6 +32,8 @@ LONGEST_LOG = (
     16_384  # pages of SQLite's log before a commit has to empty it: `watch` does so sooner, beside the commits
 )
 CHANNEL = "webhook_ui"  # PostgreSQL's notifications of a commit
+MARKS = "PRAGMA user_version"  # in SQLite's file, written with the transaction
+MOST_MARKS = 2**31
 LONGEST_NOTICE = 4000  # bytes; PostgreSQL takes 8000
 # a machine that vanishes says nothing: each side finds out by itself, within some 15 s
 ALIVE = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3, "tcp_user_timeout": 15_000}
@@ -78,9 +80,13 @@ class Database:
         self.writer = _open(self.url, sealer, self.steady, begin="BEGIN IMMEDIATE", size=1)
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="database-read")
         self.writing = Writer(
-            self.writer, announce=self.announcer.announce, notify=None if self.is_sqlite else self._notify
+            self.writer,
+            announce=self.announcer.announce,
+            notify=None if self.is_sqlite else self._notify,
+            mark=_mark if self.is_sqlite else None,
         )
         self._version: int | None = None  # SQLite's count of other connections' commits, as the writer saw it last
+        self._marks = 0  # how many marks there were then
         if self.is_sqlite:
             sa.event.listen(self.writer, "connect", self._forget_version)
 
@@ -107,7 +113,7 @@ class Database:
         return result
 
     def look_for_others(self) -> None:
-        """SQLite: announces `Kind.anything` if another process has committed something since the last look.
+        """SQLite: announces what is known of others' commits since the last look: `Kind.anything`, or `TRAFFIC` only.
 
         Only the writer's own connection can tell that from what this process has committed.
         """
@@ -115,10 +121,17 @@ class Database:
             self.writing.submit(self._notice_others)
 
     def _notice_others(self, session: Session) -> None:
-        version = session.connection().exec_driver_sql("PRAGMA data_version").scalar_one()
-        if version != self._version:  # what it was before this connection began to count may be missed news
-            note(session, Changed(Kind.anything))
-        self._version = version
+        connection = session.connection()
+        version = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
+        marks = connection.exec_driver_sql(MARKS).scalar_one()
+        before, self._version = self._version, version
+        marked, self._marks = marks != self._marks, marks
+        if version == before:
+            return
+        # what it was before this connection began to count may be missed news
+        heard = TRAFFIC if before is not None and not marked else [Changed(Kind.anything)]
+        # said at once: noted as a change of this transaction, it would be news for the others, who would say it again
+        self.announcer.announce(heard)
 
     def _forget_version(self, _connection: object, _record: object) -> None:
         self._version = None  # each connection counts from another number
@@ -141,6 +154,13 @@ class Database:
             driver.autocommit = False
         except errors.Error as error:
             raise DBAPIError.instance(statement, None, error, errors.Error, dialect=connection.dialect) from error
+
+
+def _mark(connection: Connection, changes: set[Changed]) -> None:
+    """SQLite tells other processes that there was a commit; the mark, that there was more in it than traffic."""
+    if not all(is_traffic(change) for change in changes):
+        marks = connection.exec_driver_sql(MARKS).scalar_one()
+        connection.exec_driver_sql(f"{MARKS} = {(marks + 1) % MOST_MARKS}")
 
 
 def write_notice(origin: str, changes: set[Changed]) -> str:

@@ -60,7 +60,8 @@ _Outcome = tuple[_Job, Any, Exception | None]  # what it returned, or why it fai
 
 class Writer:
     """Writes by way of `engine`. After each commit `announce` tells this process of the changes, and `notify` others,
-    over the same connection; of what is only shown they hear a few times a second. `rider` may be set at any time.
+    over the same connection; of what is only shown they hear a few times a second. `mark` may leave a note in each
+    transaction. `rider` may be set at any time.
     """
 
     def __init__(
@@ -69,9 +70,10 @@ class Writer:
         *,
         announce: Callable[[set[Changed]], None],
         notify: Callable[[Connection, set[Changed]], None] | None,
+        mark: Callable[[Connection, set[Changed]], None] | None = None,
     ) -> None:
         self.rider: Rider | None = None
-        self._engine, self._announce, self._notify = engine, announce, notify
+        self._engine, self._announce, self._notify, self._mark = engine, announce, notify, mark
         self._connection: Connection | None = None
         self._used_at = float("-inf")
         self._untold: set[Changed] = set()
@@ -161,6 +163,8 @@ class Writer:
             outcomes = [(job, *_run(job, connection, changes, alone=alone)) for job in group]
             if rider is not None and rider.wants(changes):
                 _let_ride(rider, connection, changes)
+            if self._mark is not None:
+                self._mark(connection, changes)
         return outcomes
 
     def _tell_others(self, changes: set[Changed]) -> None:

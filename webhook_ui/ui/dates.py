@@ -24,6 +24,7 @@ class DateField:
         """`calendar` names the pop-up ("Choose the first day")."""
         self.value = value
         self._malformed = False
+        self._problem: str | None = None
         self._on_change = on_change
         with box("div", "w-date") as self.element:
             self.control = ui.input(value=value.isoformat() if value else "", placeholder=tr("YYYY-MM-DD"))
@@ -49,6 +50,9 @@ class DateField:
 
     def show_error(self, message: str | None) -> None:
         """For what only the page knows: To before From."""
+        if message == self._problem:
+            return
+        self._problem = message
         self._message.clear()
         self._message.set_visibility(message is not None)
         self.element.classes(add="w-bad" if message else "", remove="" if message else "w-bad")

@@ -50,6 +50,7 @@ class DeliveryLog:
         self, tab: Tab, log: LogAddress, criteria: DeliveryFilter, around: Surroundings, *, whole: bool = False
     ) -> None:
         self._tab, self._log, self._criteria, self._around = tab, log, criteria, around
+        self._closed = replace(log, delivery="")  # whatever is open
         self._redeliverer = Redeliverer(tab)
         self._columns = WHOLE_LOG if whole else LOG
         self._rows: dict[Key, tuple[DeliveryRow, WrittenRow]] = {}  # newest first
@@ -80,6 +81,7 @@ class DeliveryLog:
     async def show(self, log: LogAddress, criteria: DeliveryFilter) -> None:
         """Goes to another part of the log, or marks another row as the open one."""
         before, self._log, self._criteria = self._log, log, criteria
+        self._closed = replace(log, delivery="")
         if before.part != log.part:
             await self.load()
             if before.cursor != log.cursor:
@@ -184,18 +186,30 @@ class DeliveryLog:
             self._searched_text.set_text(tr("Searched back to {moment}. There may be older ones.", moment=back))
 
     def _place(self, rows: Sequence[DeliveryRow], seen: Once) -> bool:
-        """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any."""
-        for delivery in rows:
-            row = self._table.written_row(delivery.id)
-            row.element.move(target_index=sum(key > key_of(delivery) for key in self._rows))
-            row.choose(delivery.id == self._log.delivery)
-            self._fill(row, delivery, seen)
-            self._rows[key_of(delivery)] = (delivery, row)
-        self._rows = dict(sorted(self._rows.items(), reverse=True))
-        left_over = list(self._rows)[PAGE:]
-        for key in left_over:
-            self._rows.pop(key)[1].element.delete()
-        return bool(left_over)
+        """Adds `rows` where they belong, and lets go of what no longer fits on the page; says whether there was any.
+
+        Who comes takes the place of who goes: a page that turns over builds nothing.
+        """
+        coming = {key_of(delivery): delivery for delivery in rows}
+        keys = sorted({*self._rows, *coming}, reverse=True)
+        page = dict.fromkeys(keys[:PAGE])
+        free = [row for key, (_, row) in self._rows.items() if key not in page]
+        places = iter(free)
+        placed: dict[Key, tuple[DeliveryRow, WrittenRow]] = {}
+        for key in page:
+            placed[key] = self._rows.get(key) or (coming[key], self._row_for(coming[key], next(places, None), seen))
+        for left_over in places:
+            left_over.element.delete()
+        self._rows = placed
+        self._table.arrange(row for _, row in placed.values())
+        return len(keys) > PAGE
+
+    def _row_for(self, delivery: DeliveryRow, row: WrittenRow | None, seen: Once) -> WrittenRow:
+        """A row that shows it, made of the one that is free."""
+        row = self._table.written_row(delivery.id, row)
+        row.choose(delivery.id == self._log.delivery)
+        self._fill(row, delivery, seen)
+        return row
 
     def _renew(self, delivery: DeliveryRow, seen: Once) -> None:
         known = self._rows.get(key_of(delivery))
@@ -214,7 +228,7 @@ class DeliveryLog:
 
     def _fill(self, row: WrittenRow, delivery: DeliveryRow, seen: Once) -> None:
         tab = self._tab
-        depends = (delivery.id, replace(self._log, delivery=""), self._columns, tab.zone, tab.may_write)
+        depends = (key_of(delivery), self._closed, self._columns, tab.zone, tab.may_write)
         row.write(seen.once(depends, lambda: self._write(delivery)))
 
     def _write(self, delivery: DeliveryRow) -> Markup:

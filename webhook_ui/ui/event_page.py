@@ -22,6 +22,7 @@ from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.event_address import PATH, EventAddress
 from webhook_ui.ui.event_trace import BEGINNING, ORDER, PAGE, USUALLY, Found, TraceView
 from webhook_ui.ui.fire_dialog import FireDialog
+from webhook_ui.ui.no_page import answer_missing
 from webhook_ui.ui.parts import box, foreign, link, mono, page_header, sentence, tag, text, time_text
 from webhook_ui.ui.payload_view import SHOWN, PayloadView
 from webhook_ui.ui.states import notice
@@ -209,6 +210,7 @@ def _go(address: EventAddress) -> None:
 
 
 def _show_missing(event_id: str) -> None:
+    answer_missing()
     ui.page_title(tr("No such event · Webhook UI"))
     with page_header(tr("No such event"), crumb=(tr("Events"), PATH)):
         pass

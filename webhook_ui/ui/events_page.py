@@ -25,7 +25,7 @@ from webhook_ui.ui.new_rows import NewRows, show_beginning, stands_at_top
 from webhook_ui.ui.once import Once
 from webhook_ui.ui.parts import Part, box, link, page_header, prose, sentence, text
 from webhook_ui.ui.states import nothing_found, notice
-from webhook_ui.ui.tables import EVENTS, Pager, Table, written_cells
+from webhook_ui.ui.tables import EVENTS, Pager, Table, WrittenRow, written_cells
 from webhook_ui.ui.turnover import Turnover
 
 PAGE = 50
@@ -70,17 +70,15 @@ async def show(tab: Tab) -> None:
 class _Row:
     """One event on the screen; `count` renews its figures."""
 
-    def __init__(self, table: Table, event: EventRow, zone: ZoneInfo) -> None:
-        self._event, self._zone = event, zone
-        self._row = table.written_row(str(event.id))
+    def __init__(self, row: WrittenRow, event: EventRow, zone: ZoneInfo) -> None:
+        self._event, self._zone, self.row = event, zone, row
         self._tally: Tally | None = None
-        self.element = self._row.element
 
     def count(self, seen: Seen) -> None:
         tally = seen.tallies.get(self._event.id, Tally())
         if tally != self._tally:
             self._tally = tally
-            self._row.write(seen.once((self._event.id, self._zone), lambda: self._write(tally)))
+            self.row.write(seen.once((self._event.id, self._zone), lambda: self._write(tally)))
 
     def _write(self, tally: Tally) -> Markup:
         cells = {**event_rows.event_cells(self._event, self._zone), **event_rows.tally_cell(tally)}
@@ -167,16 +165,16 @@ class EventsPage:
         self._nothing.show(not shown and not said, self._question)
 
     def _place(self, rows: Sequence[EventRow], seen: Seen) -> None:
-        """Adds `rows` (newer than all, or to an empty list) and lets go of what no longer fits on the page."""
+        """Adds `rows` (newer than all, or to an empty list) in the places of what no longer fits on the page."""
+        known = list(self._rows.items())
+        stays = max(PAGE - len(rows), 0)
+        free = (row.row for _, row in known[stays:])
         added: dict[int, _Row] = {}
-        for place, event in enumerate(rows):
-            row = _Row(self._table, event, self._zone())
-            row.element.move(target_index=place)
+        for event in rows:
+            row = added[event.id] = _Row(self._table.written_row(str(event.id), next(free, None)), event, self._zone())
             row.count(seen)
-            added[event.id] = row
-        self._rows = added | self._rows
-        for event_id in list(self._rows)[PAGE:]:
-            self._rows.pop(event_id).element.delete()
+        self._rows = added | dict(known[:stays])
+        self._table.arrange(row.row for row in self._rows.values())
 
     async def _hear(self, changes: frozenset[Changed]) -> None:
         if any(change.kind in FOLLOWED for change in changes):

@@ -1,6 +1,6 @@
 """What can be exported: each list's columns, its filters as an address says them, and its pages as records."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from webhook_ui.history.deliveries import DeliveryRow, list_deliveries
 from webhook_ui.history.events import EventRow, list_events
 from webhook_ui.history.webhooks import Order, Sort, WebhookRow, list_webhooks
 from webhook_ui.indexed_fields import NONE
+from webhook_ui.languages import tr
 from webhook_ui.ui import event_address, list_address, log_address
 from webhook_ui.ui.context import zone_named
 from webhook_ui.ui.export_writing import Raw, Record
@@ -41,6 +42,7 @@ class ExportedList:
 
 def _deliveries(address: str) -> Page:
     log = log_address.LogAddress.read(address)
+    _refuse_unknown(address, {name: log.query().get(name, "") for name in _DELIVERY_FILTERS})
     judged = log_address.judge(log, _zone(log.tz))
     _refuse({"from": judged.first_problem, "to": judged.last_problem})
 
@@ -78,6 +80,8 @@ def _delivery(row: DeliveryRow) -> Record:
 
 def _webhooks(address: str) -> Page:
     question = list_address.read_address(address)
+    known = {"state": question.state, "last": question.result, "sort": question.sort, "order": question.order}
+    _refuse_unknown(address, known)
     judged = list_address.judge(question, _zone(question.tz))
     _refuse({"from": judged.first_problem, "to": judged.last_problem})
     sort, order = Sort(question.sort or Sort.created), Order(question.order or Order.desc)
@@ -149,6 +153,16 @@ def _refuse(problems: dict[str, str | None]) -> None:
         raise Invalid(found)
 
 
+def _refuse_unknown(address: str, known: Mapping[str, str]) -> None:
+    """A page leaves out what cannot be meant, and shows that; a file would hold more than was asked for."""
+    given = log_address.read_query(address)
+    wrong = [name for name, kept in known.items() if given.get(name) and not kept]
+    _refuse({name: tr("“{value}” is not a value of this filter.", value=given[name]) for name in wrong})
+
+
+_DELIVERY_FILTERS = (
+    "status", "webhook_id", "error_class", "response_status", "attempted_from", "attempted_to", "redelivery_id",
+)  # fmt: skip
 _DELIVERY = (
     "id", "webhook_id", "webhook_title", "event_id", "trigger", "status", "in_flight", "tries", "round",
     "closed_reason", "waiting_for", "next_attempt_at", "created_at", "updated_at", "last_attempt_at", "duration_ms",

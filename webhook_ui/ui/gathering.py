@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from nicegui import core
 from nicegui.outbox import Outbox
 
 PULSE_SECONDS = 0.5
@@ -34,12 +35,24 @@ class _Pace:
     seconds = PULSE_SECONDS
 
 
+class Packet(core.sio.packet_class):  # type: ignore[misc]  # of the socket's own kind, whichever that is
+    """A message whose every value is asked whether it is made of bytes: not so the elements of an update."""
+
+    @classmethod
+    def data_is_binary(cls, data: Any) -> bool:
+        """Whether it is sent in pieces, as a file is."""
+        is_update = isinstance(data, list) and data[:1] == ["update"]
+        return not is_update and bool(super().data_is_binary(data))
+
+
 _turns: "WeakKeyDictionary[Outbox, _Turn]" = WeakKeyDictionary()
 
 
 def install() -> None:
     """Once a process; a second time changes nothing."""
     _outbox._set_enqueue_event = _wake_in_turn
+    if not issubclass(core.sio.packet_class, Packet):
+        core.sio.packet_class = Packet
 
 
 def keep_pace(seconds: float) -> None:

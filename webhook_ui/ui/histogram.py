@@ -9,16 +9,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from nicegui import ui
-
 from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats
 from webhook_ui.ui.attempt_counts import SCALES, Bar, Scale
 from webhook_ui.ui.controls import Choices, button
-from webhook_ui.ui.parts import box, text
+from webhook_ui.ui.markup import Markup, element, joined
+from webhook_ui.ui.parts import Part, box, dress, text
+from webhook_ui.ui.written import Written
 
 HEIGHT = 100  # of the drawing, which is stretched to its place
-HERE = "[here]"  # no word of ours has brackets; stands for what is the place's own
+BAR = "w-hist-bar-"  # begins the ids of the bars; a page has one picture
+GROUP = 8  # bars that are written as one: most often only the last ones have changed
 LEAST = 0.22  # of the height, for the smaller side
 HALVED = 0.45  # of the height, from which on the upper side has room for the figure of its half
 STEPS = (1, 2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100)
@@ -29,12 +30,13 @@ class Picture:
     """Bars and what is drawn of them, for every tab that shows them."""
 
     bars: Sequence[Bar]
-    drawing: str  # in which ids begin with `HERE`
+    groups: Sequence[Markup]
 
     @classmethod
     def of(cls, bars: Sequence[Bar], zone: ZoneInfo) -> "Picture":
         """Draws it, in the language that is spoken."""
-        return cls(bars=bars, drawing=draw(bars, zone, HERE))
+        drawn = draw(bars, zone)
+        return cls(bars=bars, groups=[joined(drawn[start : start + GROUP]) for start in range(0, len(drawn), GROUP)])
 
 
 class Histogram:
@@ -57,7 +59,7 @@ class Histogram:
                 with box("div", "w-hist-title"):
                     self._title = text("", tag="h2")
                     self._note = text("", "w-meta")
-                self._legend = box("div", "w-row w-hist-legend")
+                self._legend = Part(box("div", "w-row w-hist-legend"), _show_legend)
                 self._all = text(tr("all attempts"), "w-meta")
                 self._all.props["title"] = tr("Of the filters below, only Webhook applies to the bars.")
                 options = [(key, one.name, None) for key, one in SCALES.items()]
@@ -72,10 +74,10 @@ class Histogram:
 
     def _build_plot(self) -> None:
         with box("div", "w-hist-body"):
-            self._marks = box("div", "w-hist-marks")
-            self._marks.props["aria-hidden"] = "true"
+            self._marks = Part(box("div", "w-hist-marks"), _show_marks)
+            self._marks.element.props["aria-hidden"] = "true"
             with box("div", "w-hist-plot", label=tr("Attempts, bar by bar")) as self._plot:
-                self._drawing = ui.html("", sanitize=False, tag="span").classes("w-hist-drawing")
+                self._build_drawing()
                 self._chosen = box("div", "w-hist-window")
             props = self._plot.props
             props["role"] = "listbox"
@@ -83,10 +85,17 @@ class Histogram:
             props["tabindex"] = "0"
             props["title"] = tr("Click a bar or drag over several; with the keyboard arrows, Shift and Enter")
             self._plot.on("pick", self._picked, js_handler="event => emit(event.detail)")
-            self._times = box("div", "w-hist-times")
-            self._times.props["aria-hidden"] = "true"
+            self._times = Part(box("div", "w-hist-times"), _show_times)
+            self._times.element.props["aria-hidden"] = "true"
         self._chosen.set_visibility(False)
         self._all.set_visibility(False)
+
+    def _build_drawing(self) -> None:
+        self._groups: list[Written] = []
+        with box("svg", "w-hist-drawing") as self._drawing:
+            dress(self._drawing, role="presentation", preserveAspectRatio="none")
+            self._line = box("rect", "w-hist-line")
+            dress(self._line, x="0", height=".5")
 
     def say_all(self, said: bool) -> None:
         """Whether it says beside the figures that they count all attempts, whatever else is filtered."""
@@ -104,21 +113,28 @@ class Histogram:
         if bars == self._bars:
             return
         self._bars = bars
-        self._plot.props["data-bars"] = str(len(bars))
-        self._drawing.set_content(picture.drawing.replace(HERE, f"{self._plot.html_id}-"))
-        self._legend.clear()
-        with self._legend:
-            for name, look, count in (
-                (mark("Sent"), "sent", sum(b.sent for b in bars)),
-                (mark("Error"), "error", _errors(bars)),
-            ):
-                with box("span", "w-row w-hist-key"):
-                    box("span", f"w-hist-swatch w-hist-{look}").props["aria-hidden"] = "true"
-                    text(f"{tr(name)} {formats.count(count)}")
-        self._show_marks()
+        self._draw(picture)
+        self._legend.show(sum(bar.sent for bar in bars), _errors(bars))
+        self._marks.show(marks(bars))
+        self._times.show(bars[0].since, bars[-1].until, self._scale, self._zone)
         self.mark(*self._window)
         if self._opener.props["aria-expanded"] == "true":
             self._fill_table()
+
+    def _draw(self, picture: Picture) -> None:
+        """Changes what has to be; numbers of bars change with the scale only."""
+        count = len(picture.bars)
+        self._plot.props["data-bars"] = str(count)
+        self._drawing.props["viewBox"] = f"0 0 {count} {HEIGHT}"
+        self._line.props["width"] = str(count)
+        self._line.props["y"] = f"{HEIGHT * extent(picture.bars)[2]:.2f}"
+        for group in self._groups[len(picture.groups) :]:
+            group.delete()
+        with self._drawing:
+            self._groups += [Written("g") for _ in picture.groups[len(self._groups) :]]
+        del self._groups[len(picture.groups) :]
+        for group, content in zip(self._groups, picture.groups, strict=True):
+            group.write(content)
 
     def mark(self, since: datetime | None, until: datetime | None) -> None:
         """Shows which window of time is in force."""
@@ -149,17 +165,6 @@ class Histogram:
             return None
         return self._on_pick(self._bars[int(first)].since, self._bars[int(last)].until)
 
-    def _show_marks(self) -> None:
-        self._marks.clear()
-        self._times.clear()
-        with self._marks:
-            for value, share in marks(self._bars):
-                text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
-        with self._times:
-            for number in range(5):
-                moment = self._bars[0].since + (self._bars[-1].until - self._bars[0].since) * number / 4
-                text(_short(moment, self._scale, self._zone), "w-meta")
-
     def _turn_table(self) -> None:
         opened = self._opener.props["aria-expanded"] == "true"
         self._opener.props["aria-expanded"] = "false" if opened else "true"
@@ -186,8 +191,25 @@ class Histogram:
                             text(formats.count(bar.error), tag="td")
 
 
-def draw(bars: Sequence[Bar], zone: ZoneInfo, prefix: str) -> str:
-    """The bars as SVG; each is an option with its figures in words, and an id that begins with `prefix`."""
+def _show_legend(sent: int, errors: int) -> None:
+    for name, look, count in ((mark("Sent"), "sent", sent), (mark("Error"), "error", errors)):
+        with box("span", "w-row w-hist-key"):
+            box("span", f"w-hist-swatch w-hist-{look}").props["aria-hidden"] = "true"
+            text(f"{tr(name)} {formats.count(count)}")
+
+
+def _show_marks(shown: Sequence[tuple[int, float]]) -> None:
+    for value, share in shown:
+        text(formats.count(value), "w-meta").style(f"top:{share * 100:.2f}%")
+
+
+def _show_times(start: datetime, end: datetime, scale: Scale, zone: ZoneInfo) -> None:
+    for number in range(5):
+        text(_short(start + (end - start) * number / 4, scale, zone), "w-meta")
+
+
+def draw(bars: Sequence[Bar], zone: ZoneInfo) -> list[Markup]:
+    """Each bar as SVG: an option with its figures in words."""
     top, bottom, share = extent(bars)
     line = HEIGHT * share
     above, below = line / top if top else 0, (HEIGHT - line) / bottom if bottom else 0
@@ -203,15 +225,24 @@ def draw(bars: Sequence[Bar], zone: ZoneInfo, prefix: str) -> str:
             errors=formats.count(bar.error),
         )
         drawn.append(
-            f'<g role="option" aria-selected="false" id="{prefix}{number}" aria-label="{words}"><title>{words}</title>'
-            f'<rect class="w-hist-hit" x="{number}" y="0" width="1" height="{HEIGHT}"/>'
-            f'<rect class="w-bar-sent" x="{number + 0.08:.2f}" y="{line - up:.2f}" width=".84" height="{up:.2f}"/>'
-            f'<rect class="w-bar-error" x="{number + 0.08:.2f}" y="{line:.2f}" width=".84" height="{down:.2f}"/></g>'
+            element(
+                "g",
+                element("title", words),
+                _rect("hist-hit", number, 0, 1, HEIGHT),
+                _rect("bar-sent", number + 0.08, line - up, 0.84, up),
+                _rect("bar-error", number + 0.08, line, 0.84, down),
+                role="option",
+                aria_selected="false",
+                id=f"{BAR}{number}",
+                aria_label=words,
+            )
         )
-    return (
-        f'<svg role="presentation" viewBox="0 0 {len(bars)} {HEIGHT}" preserveAspectRatio="none">'
-        f'<rect class="w-hist-line" x="0" y="{line:.2f}" width="{len(bars)}" height=".5"/>{"".join(drawn)}</svg>'
-    )
+    return drawn
+
+
+def _rect(look: str, x: float, y: float, width: float, height: float) -> Markup:
+    sizes = {"x": x, "y": y, "width": width, "height": height}
+    return element("rect", classes=f"w-{look}", **{name: f"{size:.5g}" for name, size in sizes.items()})
 
 
 def extent(bars: Sequence[Bar]) -> tuple[int, int, float]:

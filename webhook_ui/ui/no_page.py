@@ -31,6 +31,11 @@ class Pages(ui.sub_pages):
         show_failure(error)
 
 
+def answer_missing() -> None:
+    """What was asked for is not there: says so to programs, too, if the page is the answer to a request."""
+    context.client.status_code = 404
+
+
 def show_missing(address: str) -> None:
     """The way back from an address that is no page."""
     ui.page_title(tr("No such page · Webhook UI"))

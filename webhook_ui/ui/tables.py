@@ -1,6 +1,6 @@
 """Lists as semantic tables that become two or three lines a row below 600 px, and their pager. At most 50 rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -146,6 +146,10 @@ class WrittenRow:
     def __init__(self, name: str) -> None:
         self.element = Written("tr", classes="w-clickable w-opens", data_row=name)
 
+    def rename(self, name: str) -> None:
+        """It stands for another one from now on."""
+        self.element.props["data-row"] = name
+
     def write(self, cells: Markup) -> None:
         """What stands in it, by `written_cells`."""
         self.element.write(cells)
@@ -192,10 +196,20 @@ class Table:
         with place:
             return Row(self.columns, chosen=chosen, on_click=on_click)
 
-    def written_row(self, name: str) -> WrittenRow:
-        """In the body; `name` is what tells it from the others."""
+    def written_row(self, name: str, instead_of: WrittenRow | None = None) -> WrittenRow:
+        """In the body, or made of one that is no longer needed; `name` is what tells it from the others."""
+        if instead_of is not None:
+            instead_of.rename(name)
+            return instead_of
         with self.body:
             return WrittenRow(name)
+
+    def arrange(self, rows: Iterable[WrittenRow]) -> None:
+        """In this order; all that are in the body."""
+        children, wanted = self.body.default_slot.children, [row.element for row in rows]
+        if children != wanted:
+            children[:] = wanted
+            self.body.update()
 
     def clear(self) -> None:
         self.body.clear()

@@ -217,20 +217,20 @@ class _WebhookRow:
     def _result(self, face: CardFace) -> list[Markup]:
         at = moment(face.at, self._zone, "w-meta") if face.at else NOTHING
         first = element("div", written_pill(face.result), at, classes="w-row")
-        second = [self._coming("", face)]
+        second = [self._coming(face)]
         if face.untried and self._offers_test:
             second = [test_button(face.title)]
         elif face.result_text:
             look = "w-error-ink" if face.result == "error" else "w-second"
             said = words(face.result_text, f"w-cut {look}", title=face.result_title)
-            second = [said, self._coming("· ", face)]
+            second = [said, self._coming(face)]
         if not any(second):
             return [first]
         return [first, element("div", *second, classes="w-row w-line-small w-result-line")]
 
-    def _coming(self, dot: str, face: CardFace) -> Markup:
+    def _coming(self, face: CardFace) -> Markup:
         look = "w-error-ink" if face.trouble else "w-muted"
         if face.when:
-            prefix = f"{dot}{face.when[0]}"
-            return moment(face.when[1], self._zone, look, prefix=prefix, past=face.when[0] and prefix + tr("due"))
-        return words(f"{dot}{face.when_text}", f"{look} w-nowrap") if face.when_text else NOTHING
+            prefix = face.when[0]
+            return moment(face.when[1], self._zone, look, prefix=prefix, past=prefix and prefix + tr("due"))
+        return words(face.when_text, f"{look} w-nowrap") if face.when_text else NOTHING

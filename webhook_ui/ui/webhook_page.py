@@ -18,6 +18,7 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_panel import DeliveryPanel
 from webhook_ui.ui.health_section import HealthSection
 from webhook_ui.ui.history_section import HistorySection
+from webhook_ui.ui.no_page import answer_missing
 from webhook_ui.ui.parts import box, foreign, page_header, sentence, time_text
 from webhook_ui.ui.secret_section import SecretSection
 from webhook_ui.ui.states import notice
@@ -25,6 +26,10 @@ from webhook_ui.ui.webhook_header import WebhookHeader
 from webhook_ui.ui.webhook_page_address import TABS, TITLES, Address, read_id
 from webhook_ui.ui.webhook_settings import SettingsSection
 from webhook_ui.ui.webhook_trouble import Seen, look
+
+OF_WEBHOOKS = frozenset(
+    {Kind.webhook, Kind.delivery, Kind.attempt, Kind.anything}
+)  # changes of one, of some, or of all
 
 
 async def show(tab: Tab, webhook_id: str) -> None:
@@ -77,8 +82,8 @@ class _View:
             await self._page.renew(seen)
 
     def _concerns(self, change: Changed) -> bool:
-        many = change.kind is Kind.anything or (change.kind is Kind.webhook and change.webhook_id is None)
-        return many or change.webhook_id == self._webhook_id
+        of_many = change.webhook_id is None and change.kind in OF_WEBHOOKS
+        return of_many or change.webhook_id == self._webhook_id
 
 
 class Section(Protocol):
@@ -233,6 +238,7 @@ def _go(address: Address) -> None:
 
 
 def _show_missing(webhook_id: str) -> None:
+    answer_missing()
     ui.page_title(tr("No such webhook · Webhook UI"))
     with page_header(tr("No such webhook"), crumb=(tr("Webhooks"), "/")):
         pass

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nicegui import ui
 
-from webhook_ui.changes import Changed, Kind
+from webhook_ui.changes import Changed, Kind, is_traffic
 from webhook_ui.errors import WebhookUIError
 from webhook_ui.history import webhook_pages
 from webhook_ui.history.webhooks import Order, Sort, list_webhooks
@@ -137,12 +137,12 @@ class WebhooksPage:
                 self._tab.begin(self.refresh(), name="webhooks follow their address")
 
     async def _hear(self, changes: frozenset[Changed]) -> None:
-        if all(change.kind in QUIET for change in changes):
+        seen = [change for change in changes if change.kind not in QUIET]
+        if not seen:
             return
         self._want_figures()
-        named = all(change.kind in (Kind.attempt, Kind.delivery) and change.webhook_id for change in changes)
-        if named and self._list and not self._moves_with_attempts():
-            if not self._list.shown.isdisjoint({change.webhook_id for change in changes}):
+        if all(is_traffic(change) for change in seen) and self._list and not self._moves_with_attempts():
+            if any(change.webhook_id is None or change.webhook_id in self._list.shown for change in seen):
                 await self._renew_rows()
             return
         wait = self._full_look - time.monotonic()

@@ -125,7 +125,14 @@
     const popup = document.getElementById("popup"); // what the framework would show; it still says when
     if (!popup) return;
     build();
-    new MutationObserver(() => (popup.ariaHidden === "false" ? lost() : found())).observe(popup, { attributeFilter: ["aria-hidden"] });
+    let away = false;
+    new MutationObserver(() => {
+      const before = away;
+      away = popup.ariaHidden === "false";
+      if (away) return lost();
+      found();
+      if (before) tellSeen(); // what was said while it broke may have been lost
+    }).observe(popup, { attributeFilter: ["aria-hidden"] });
     whenAlive(restore);
     whenAlive(() => document.hidden && tellSeen());
   });

@@ -83,7 +83,7 @@
     const from = event.shiftKey && at.from < bars ? at.from : to;
     state.set(plot, { from, to, before: at.before });
     show(plot, from, to);
-    plot.setAttribute("aria-activedescendant", `${plot.id}-${to}`);
+    plot.setAttribute("aria-activedescendant", plot.querySelectorAll('[role="option"]')[to].id);
   }
 
   function decide(event, plot) {

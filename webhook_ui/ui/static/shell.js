@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const PREFIX_MS = 1500; // so long a first key (g) waits for its second
+  const EARLY_MS = 10000; // so long a key waits for the page
   const TYPING_MS = 120; // the palette asks when typing rests so long
   const ROWS = ".w-content :is(.w-card, .w-table tbody tr:not(.w-group), [data-row])";
   const palette = () => document.querySelector("dialog.w-palette");
@@ -148,14 +149,32 @@
     help: () => open(help()),
   };
 
+  const early = []; // keys that were pressed before the page stood there
+
+  function keepEarly(event) {
+    if (callsPalette(event)) event.preventDefault(); // the browser's own way with it is not meant
+    if (early.push(event) > 1) return;
+    const end = performance.now() + EARLY_MS;
+    (function whenThere() {
+      if (help()) early.splice(0).forEach(pressed);
+      else if (performance.now() < end) requestAnimationFrame(whenThere);
+      else early.length = 0;
+    })();
+  }
+
+  const callsPalette = (event) =>
+    (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k";
+
   function pressed(event) {
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+    const isPlain = !(event.ctrlKey || event.metaKey || event.altKey);
+    if (!help() && (isPlain || callsPalette(event))) return keepEarly(event);
+    if (callsPalette(event)) {
       event.preventDefault();
       if (palette()?.open) palette().close();
       else if (!document.querySelector(".q-dialog__backdrop, dialog[open]")) open(palette());
       return;
     }
-    if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.isComposing || !isPlain) return;
     if (help()?.dataset.on !== "true" || isTyping(event.target) || isCovered()) return;
     const table = JSON.parse(help().dataset.keys);
     const begun = performance.now() < prefixEnds ? prefix : "";

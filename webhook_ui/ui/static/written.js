@@ -6,6 +6,7 @@ export default {
   props: { asTag: String, markup: String },
   mounted() {
     this.$el.innerHTML = this.markup;
+    this.row = this.$el.dataset.row;
   },
   watch: {
     markup: { handler: "write", flush: "post" },
@@ -18,7 +19,9 @@ export default {
       const at = before.indexOf(document.activeElement);
       const known = name(before[at]);
       this.$el.innerHTML = this.markup;
-      if (at < 0) return;
+      const other = this.row !== this.$el.dataset.row; // it shows another one now, on which nobody stood
+      this.row = this.$el.dataset.row;
+      if (at < 0 || other) return;
       const after = places();
       const again = after.find((place) => name(place) === known) ?? after[Math.min(at, after.length - 1)];
       again?.focus({ preventScroll: true });
