@@ -718,12 +718,13 @@ def test_one_that_hangs_when_it_is_loaded_anew_goes_on_as_it_was_and_holds_up_no
 def test_who_waits_for_a_slow_one_is_told_and_can_end_it(tmp_path: Path) -> None:
     here = Installation(tmp_path)
     write(tmp_path, "plugins/slow.py", "import threading\nthreading.Event().wait()\n")
+    soon = "from webhook_ui import plugin_watch; plugin_watch.SLOW_SECONDS = 0.5"
     try:
-        command = here.start("plugin", "list")
+        command = here.start("plugin", "list", hurried=soon)
         command.wait_for(r"plugin\.slow +slow is still being loaded \(plugins/slow\.py, line 2\)")
         command.process.send_signal(signal.SIGINT)
         assert command.process.wait(20) == 130
-        server = here.start("serve", "--port", "0")
+        server = here.start("serve", "--port", "0", hurried=soon)
         server.wait_for(r"plugin\.slow .*line=2 .*where=plugins/slow\.py")
         assert server.stop() == 0
         assert "Dashboard" not in server.text, "a signal of ours is not taken for a mistake of the plugin"
