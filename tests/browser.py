@@ -4,7 +4,9 @@
 and `page`.
 """
 
+import asyncio
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -42,6 +44,9 @@ SCREENSHOTS = ROOT / "screenshots"
 FINDINGS = (Path(__file__).parent / "findings.js").read_text()
 # the same engine without a window around it takes a third of the time; where it is not installed, the whole browser
 CHROMIUM = next(filter(os.path.exists, ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"]), None)
+# a page is there for seconds: to compile its scripts for speed, or to collect garbage often, by all cores, takes longer
+# than it saves. What was compiled once is kept for the next window
+SHORT_LIVED = ["--no-opt", "--no-maglev", "--no-flush-bytecode", "--min-semi-space-size=16", "--single-threaded-gc"]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,6 +55,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--js-flags={' '.join(SHORT_LIVED)}",
 ]
 ZONE = "Europe/Berlin"
 PASSWORD = "correct horse battery"
@@ -200,14 +206,24 @@ def serve(
     assert not failures, f"{failures}\n{process.text[-4000:]}"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser a module: Playwright's loop must not run while other modules' async tests do."""
+@pytest.fixture(scope="session")
+def launched() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """One browser a process of pytest, and the loop that Playwright marks as running between its calls."""
     assert CHROMIUM, "Chromium is missing; install Debian's package chromium-headless-shell, or chromium"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
+        browser, loop = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS), asyncio.get_running_loop()
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(launched: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """The browser. Between modules that use it Playwright's loop is at rest: async tests have loops of their own."""
+    browser, loop = launched
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture(scope="module")
@@ -296,12 +312,16 @@ Profiles = dict[tuple[str, str], list[Profile]]
 
 
 @pytest.fixture(scope="module")
-def profiles(chromium: Browser) -> Profiles:
+def profiles(chromium: Browser) -> Iterator[Profiles]:
     """Nobody's profiles, by zone and locale.
 
-    What is kept beside the cache is a window's (as what a page has in sessionStorage), or taken away by `clean`.
+    What is kept beside the cache is a window's (as what a page has in sessionStorage), or taken away by `clean`. The
+    next module's server has another port: what is cached and compiled of this one is of no use there.
     """
-    return defaultdict(list)
+    made: Profiles = defaultdict(list)
+    yield made
+    for profile in itertools.chain.from_iterable(made.values()):
+        profile.context.close()
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ SLOW = (
     *("dashboard", "shell", "faults_of_the_system", "redeliveries_page", "webhook_page", "crashes"),
     *("delivery_panel", "many_webhooks", "open_pages", "parts", "languages", "alerts", "feel", "cli", "main_job"),
     *("triggers_page", "presses", "guide", "events_page", "plugins_exchanged", "election", "deliveries_page", "room"),
-    *("sources_crash", "filter_form", "benchmarks", "redeliveries", "webhook_tabs", "door", "plugins", "readme"),
-    *("settings_page", "dispatcher", "mounting", "history", "tester", "plugin_pages", "delivery_search"),
+    *("sources_crash", "filter_form", "benchmarks", "redeliveries", "webhook_tabs", "door", "readme"),
+    *("settings_page", "mounting", "history", "tester", "plugin_pages", "delivery_search"),
     *("engine_states", "api_schemathesis", "readyz", "shipped_plugins", "random_walk", "main_line", "platform"),
 )
 ALONE = """

@@ -149,7 +149,8 @@ def test_a_mail_for_each_change_over_a_mail_server_that_is_down_and_crashes(tmp_
     )
 
     def serve() -> Process:
-        server = made.start("serve", "--allow-loopback")
+        soon = "from webhook_ui import plugin_news; plugin_news.FIRST_WAIT = 0.2"
+        server = made.start("serve", "--allow-loopback", hurried=soon)
         server.wait_for("election.won")
         return server
 

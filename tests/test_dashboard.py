@@ -185,7 +185,7 @@ def test_a_failure_says_why_and_when_it_is_tried_again(empty: Site, enter: Enter
 
 
 @browser_test
-def test_every_mistake_is_explained_at_its_field_and_nothing_is_stored(page: Page, empty: Site) -> None:
+def test_every_mistake_is_explained_at_its_field_and_nothing_is_stored(empty: Site, page: Page) -> None:
     page.get_by_role("button", name="Add webhook").first.click()
     dialog = form(page)
     title = dialog.get_by_role("textbox", name="Title", exact=True)
@@ -227,7 +227,7 @@ def test_every_mistake_is_explained_at_its_field_and_nothing_is_stored(page: Pag
 
 
 @browser_test
-def test_everything_that_is_entered_is_stored(page: Page, empty: Site) -> None:
+def test_everything_that_is_entered_is_stored(empty: Site, page: Page) -> None:
     dialog = fill_form(page, ARABIC, "http://127.0.0.1:9/" + "a/" * 150, "All of order, new ones too")
     enabled = dialog.get_by_role("switch", name="Enabled", exact=True)
     expect(enabled).to_have_accessible_description("New events are sent as soon as you save")
@@ -265,7 +265,7 @@ def test_everything_that_is_entered_is_stored(page: Page, empty: Site) -> None:
 
 
 @browser_test
-def test_who_edits_what_another_has_changed_is_told_and_keeps_the_text(page: Page, empty: Site) -> None:
+def test_who_edits_what_another_has_changed_is_told_and_keeps_the_text(empty: Site, page: Page) -> None:
     webhook = empty.add("Before")
     page.get_by_role("button", name="More: Before").click()
     page.get_by_role("menuitem", name="Edit").click()
@@ -283,7 +283,7 @@ def test_who_edits_what_another_has_changed_is_told_and_keeps_the_text(page: Pag
 
 
 @browser_test
-def test_enable_disable_and_delete_have_a_way_back(page: Page, empty: Site) -> None:
+def test_enable_disable_and_delete_have_a_way_back(empty: Site, page: Page) -> None:
     empty.add("Kept")
     empty.add("Switched")
     switched = card(page, "Switched")
@@ -304,7 +304,7 @@ def test_enable_disable_and_delete_have_a_way_back(page: Page, empty: Site) -> N
 
 
 @browser_test
-def test_the_address_holds_everything(page: Page, empty: Site, enter: Enter) -> None:
+def test_the_address_holds_everything(empty: Site, page: Page, enter: Enter) -> None:
     for number, title in enumerate(("Bravo", "Alpha", "Charlie")):
         empty.add(title, now=datetime(2026, 11, 1 + number, 12, tzinfo=UTC))
     empty.change(int(empty.webhooks()[0].id or 0), enabled=False)
@@ -342,7 +342,7 @@ def test_the_address_holds_everything(page: Page, empty: Site, enter: Enter) -> 
 
 
 @browser_test
-def test_back_leads_from_the_first_change_to_what_was_seen(page: Page, empty: Site) -> None:
+def test_back_leads_from_the_first_change_to_what_was_seen(empty: Site, page: Page) -> None:
     empty.add("One")
     expect(card(page, "One")).to_be_visible()
     page.get_by_role("button", name="List view").click()
@@ -352,7 +352,7 @@ def test_back_leads_from_the_first_change_to_what_was_seen(page: Page, empty: Si
 
 
 @browser_test
-def test_days_are_picked_or_typed_and_count_whole(page: Page, empty: Site, enter: Enter) -> None:
+def test_days_are_picked_or_typed_and_count_whole(empty: Site, page: Page, enter: Enter) -> None:
     # 23:30 and 0:30 in Berlin
     empty.add("Late on the 4th", now=datetime(2026, 11, 4, 22, 30, tzinfo=UTC))
     empty.add("Early on the 5th", now=datetime(2026, 11, 4, 23, 30, tzinfo=UTC))
@@ -387,7 +387,7 @@ def test_days_are_picked_or_typed_and_count_whole(page: Page, empty: Site, enter
 
 
 @browser_test
-def test_what_is_typed_is_never_lost(page: Page, empty: Site) -> None:
+def test_what_is_typed_is_never_lost(empty: Site, page: Page) -> None:
     empty.add("Alphabet")
     search = page.get_by_role("searchbox", name="Search")
     expect(card(page, "Alphabet")).to_be_visible()
@@ -420,7 +420,7 @@ def test_a_bad_address_does_no_harm(empty: Site, enter: Enter, query: str) -> No
 
 
 @browser_test
-def test_many_webhooks_come_by_pages(page: Page, empty: Site) -> None:
+def test_many_webhooks_come_by_pages(empty: Site, page: Page) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     empty.add_many({f"Number {number:02}": start + timedelta(minutes=number) for number in range(1, 51)})
     expect(titles(page)).to_have_count(48)
@@ -432,7 +432,7 @@ def test_many_webhooks_come_by_pages(page: Page, empty: Site) -> None:
 
 
 @browser_test
-def test_two_browsers_see_the_same_within_a_second(page: Page, empty: Site, enter: Enter, receiver: Receiver) -> None:
+def test_two_browsers_see_the_same_within_a_second(empty: Site, page: Page, enter: Enter, receiver: Receiver) -> None:
     webhook = empty.add("Shared", url=f"{receiver.url}/shared")
     other = enter("/", role=Role.operator).page
     for window in (page, other):
@@ -473,7 +473,7 @@ def test_a_viewer_is_offered_nothing_he_may_not_do(empty: Site, enter: Enter) ->
 
 
 @browser_test
-def test_the_main_line_by_keyboard(page: Page, empty: Site) -> None:
+def test_the_main_line_by_keyboard(empty: Site, page: Page) -> None:
     expect(page.get_by_role("heading", name="Tell another system")).to_be_visible()
     page.get_by_role("button", name="Add webhook").first.press("Enter")
     expect(form(page).get_by_role("textbox", name="Title", exact=True)).to_be_focused()
@@ -570,7 +570,7 @@ def test_an_open_tab_ends_with_its_session_and_starts_anew_with_another_role(emp
 
 
 @pytest.mark.browser
-def test_escape_closes_the_form(page: Page, empty: Site) -> None:
+def test_escape_closes_the_form(empty: Site, page: Page) -> None:
     page.get_by_role("button", name="Add webhook").click()
     expect(form(page)).to_be_visible()
     page.keyboard.press("Escape")

@@ -177,6 +177,7 @@ async def test_claims_of_a_turn_that_waited_too_long_are_given_back(
 ) -> None:
     """Their leases have run since the turn began: they may end while the attempt is under way."""
     monkeypatch.setattr(dispatcher_module, "STALE_SECONDS", -1.0)  # each has waited longer
+    monkeypatch.setattr(dispatcher_module, "TICK_SECONDS", 0.1)  # what is given back waits for nothing else
     webhook_id = add_webhook(database)
     event_id = emit(database)
     dispatcher, sender = make(database, sent)

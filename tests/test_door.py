@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.processes import plain
 from webhook_ui import accounts, times
 from webhook_ui.accounts.limits import CODE_LIFETIME
 from webhook_ui.actors import CLI, Role
@@ -61,7 +62,7 @@ class Site:
         return f"http://127.0.0.1:{self.port}"
 
     def browser(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, trust_env=False, headers=headers)
+        return httpx.Client(base_url=self.url, trust_env=False, headers=headers, transport=plain())
 
     @contextlib.contextmanager
     def signed_in(self) -> Iterator[httpx.Client]:

@@ -10,13 +10,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests import zygote
-from tests.browser import CHROMIUM, FLAGS, Profile, both_schemes, find_violations
+from tests.browser import Profile, both_schemes, find_violations
 from webhook_ui.ui import formats
 from webhook_ui.ui.parts import link
 from webhook_ui.ui.trigger_field import Group, Offer, with_missing
+
+pytest_plugins = ["tests.browser"]
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 23, 13, 32, 6, tzinfo=UTC)
@@ -64,12 +66,11 @@ def wait_for(port: int, server: zygote.Child) -> None:
 
 
 @pytest.fixture(scope="module")
-def profile(gallery: str) -> Iterator[Profile]:
+def profile(chromium: Browser, gallery: str) -> Iterator[Profile]:
     """One for all, as the gallery keeps nothing in it: a page comes from its cache in half the time."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield Profile.of(browser, gallery)
-        browser.close()
+    made = Profile.of(chromium, gallery)
+    yield made
+    made.context.close()
 
 
 class Tab:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from sqlmodel import Session
 from starlette.responses import HTMLResponse
 
-from tests.browser import ZONE, Enter, Receiver, Site, Visitor, check_rules, check_width, picture, serve
+from tests.browser import ZONE, Enter, Receiver, Site, Visitor, both_schemes, check_rules, check_width, picture, serve
 from tests.processes import Process
 from tests.stored import NOW, OPERATOR, add_webhook, emit
 from webhook_ui import ids, webhooks
@@ -361,33 +361,33 @@ def test_every_page_is_clean_in_both_themes_and_all_widths(site: Site, enter: En
     site.emit()
     receiver.wait_for(f"/{'x' * 280}", 3)
     first = min(int(one.id or 0) for one in site.webhooks())
-    for scheme in ("light", "dark"):
-        visitor = enter("/", scheme=scheme)
-        page = visitor.page
-        assert page.locator("html").get_attribute("lang") == "en-US"
-        links = page.get_by_role("navigation", name="Main").get_by_role("link")
-        paths = [str(link.get_attribute("href")) for link in links.all()]
-        assert paths[0] == "/"
-        for path in [*paths, f"/webhooks/{first}", "/no/such/page"]:
-            if path != "/no/such/page":
-                visitor.open(path)
-            else:
-                page.goto(site.url)
-                page.wait_for_function("window.did_handshake")
-                page.evaluate("emitEvent('sub_pages_navigate', '/no/such/page')")
-            expect(page.get_by_role("heading", level=1)).to_be_visible()
+    visitor = enter("/")
+    page = visitor.page
+    assert page.locator("html").get_attribute("lang") == "en-US"
+    links = page.get_by_role("navigation", name="Main").get_by_role("link")
+    paths = [str(link.get_attribute("href")) for link in links.all()]
+    assert paths[0] == "/"
+    for path in [*paths, f"/webhooks/{first}", "/no/such/page"]:
+        if path != "/no/such/page":
+            visitor.open(path)
+        else:
+            page = visitor.open("/")
+            page.evaluate("emitEvent('sub_pages_navigate', '/no/such/page')")
+            expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        for _ in both_schemes(page):
             check_rules(page)
-            for width in (400, 1024, 1600, 2560) if scheme == "light" else ():
-                page.set_viewport_size({"width": width, "height": 900})
-                check_width(page)
-            page.set_viewport_size({"width": 1440, "height": 900})
-        expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
-        for keys in ("Control+k", "?"):
-            page.keyboard.press(keys)
-            expect(page.locator("dialog[open]")).to_be_visible()
+        for width in (400, 1024, 1600, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            check_width(page)
+        page.set_viewport_size({"width": 1440, "height": 900})
+    for keys in ("Control+k", "?"):
+        page.keyboard.press(keys)
+        expect(page.locator("dialog[open]")).to_be_visible()
+        for _ in both_schemes(page):
             check_rules(page)
-            page.keyboard.press("Escape")
-            expect(page.locator("dialog[open]")).to_have_count(0)
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog[open]")).to_have_count(0)
     moves = "getComputedStyle(document.querySelector('.w-nav-link')).transitionDuration != '0s'"
     assert page.evaluate(moves) is False
     page.emulate_media(reduced_motion="no-preference")
