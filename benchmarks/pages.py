@@ -50,6 +50,7 @@ class Speed:
 
     speed: float  # deliveries a second
     work: float  # microseconds of CPU that a delivery takes then
+    far: float  # and its receiver for it: always the same work, so that it tells how quick the machine is just then
     others: float
 
 
@@ -69,6 +70,11 @@ class Cost:
     def work(self) -> float:
         """As it was most often."""
         return median(each.work for each in self.full)
+
+    @property
+    def far(self) -> float:
+        """As it was most often."""
+        return median(each.far for each in self.full)
 
     @property
     def others(self) -> float:
@@ -162,12 +168,14 @@ async def _speed(session: aiohttp.ClientSession, place: Place, plan: Plan, dashb
     async with _open(session, place, dashboards):
         await _pause(session, place, paused=True)
         await asyncio.to_thread(seeds.backlog, place.core, plan.backlog, webhook_ids=place.webhook_ids)
-        base, span, cpu = place.far.arrived(), _Span(), gauges.cpu(place.pid)
+        base, span = place.far.arrived(), _Span()
+        cpu, far = gauges.cpu(place.pid), gauges.cpu_of_family(place.far.pid)
         await _pause(session, place, paused=False)
         await place.far.arrive(base + plan.backlog)
-        cpu = gauges.cpu(place.pid) - cpu
+        cpu, far = gauges.cpu(place.pid) - cpu, gauges.cpu_of_family(place.far.pid) - far
         took, others = span.end()
-        return Speed(speed=plan.backlog / took, work=cpu * 1e6 / plan.backlog, others=others)
+        each = 1e6 / plan.backlog
+        return Speed(speed=plan.backlog / took, work=cpu * each, far=far * each, others=others)
 
 
 class _Span:
@@ -198,10 +206,12 @@ def _costs(storage: Storage, plan: Plan, none: Cost, some: Cost) -> Report:
             "p99 ms": cost.steady.p99,
             "deliveries/s at full speed": cost.speed,
             "CPU µs of each": cost.work,
+            "its receiver's": cost.far,
             "messages/s a page": cost.steady.messages,
             "cores of others": cost.others,
         }
 
+    paces = [f"{ratio(one.far, other.far):.2f}" for one, other in zip(some.full, none.full, strict=True)]
     shares = [f"{ratio(one.speed, other.speed):.2f}" for one, other in zip(some.full, none.full, strict=True)]
     return Report(
         name=f"Open dashboards, {storage.name}",
@@ -211,7 +221,8 @@ def _costs(storage: Storage, plan: Plan, none: Cost, some: Cost) -> Report:
             f"is {ratio(some.speed, none.speed):.2f} of that without (0.9 at the least); who opens them shares the "
             f"cores, the server alone needs {ratio(some.work, none.work):.2f} times the CPU for a delivery",
             f"full speed is the median of rounds in turns, with by without: {', '.join(shares)}; that means little "
-            "where others had more than a fifth of a core",
+            "where others had more than a fifth of a core, or where the machine was slower in one than in the other: "
+            f"its receiver, whose work is the same, took {', '.join(paces)} times the CPU",
         ],
     )
 

@@ -46,6 +46,7 @@ class Receiver:
 
     url: str
     kind: str
+    pid: int
     arrived: Callable[[], int]
     take_arrivals: Callable[[], list[tuple[str, float]]]
 
@@ -104,6 +105,7 @@ def _bundled(**behaviour: Any) -> Iterator[Receiver]:
         yield Receiver(
             url=f"http://127.0.0.1:{port}/",
             kind="bundled receiver",
+            pid=process.pid or 0,
             arrived=lambda: int(count.value),
             take_arrivals=take_arrivals,
         )
@@ -130,7 +132,13 @@ def _nginx() -> Iterator[Receiver]:
                 asked += 1  # nginx counts this request too
                 return int(status.getresponse().read().split()[9]) - asked
 
-            yield Receiver(url=f"http://127.0.0.1:{port}/", kind="nginx", arrived=arrived, take_arrivals=lambda: [])
+            yield Receiver(
+                url=f"http://127.0.0.1:{port}/",
+                kind="nginx",
+                pid=process.pid,
+                arrived=arrived,
+                take_arrivals=lambda: [],
+            )
         finally:
             process.terminate()
             process.wait()
