@@ -103,7 +103,7 @@ def goes_on(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "signals",
-    [[signal.SIGINT], [signal.SIGHUP], [signal.SIGTERM, signal.SIGTERM]],
+    [[signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGTERM]],
     ids=["Ctrl+C", "the terminal is closed", "impatience"],
 )
 def test_it_leaves_nothing_however_early_it_is_stopped(
