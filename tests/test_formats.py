@@ -24,6 +24,14 @@ def test_a_moment_is_told_by_its_distance(seconds: float, expected: str) -> None
     assert formats.relative(NOW + timedelta(seconds=seconds), NOW) == expected
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, "0 s"), (0.5, "0.5 s"), (25, "25 s"), (60, "1 min"), (85, "1 min 25 s"), (5400, "1 h 30 min")],
+)
+def test_a_wait_that_was_set_is_told_with_its_seconds(seconds: float, expected: str) -> None:
+    assert formats.wait(seconds) == expected
+
+
 def test_what_is_long_ago_is_told_by_its_day() -> None:
     assert formats.when(NOW - timedelta(days=6), NOW, BERLIN) == "6 d ago"
     assert formats.when(datetime(2026, 3, 2, 23, 30, tzinfo=UTC), NOW, BERLIN) == "3 Mar"

@@ -33,6 +33,14 @@ def span(seconds: float, parts: int = 2) -> str:
     return f"{text} {rest} {names[1]}" if parts > 1 and rest else text
 
 
+def wait(seconds: float) -> str:
+    """A length of time that was set: as `span`, but '0.5 s', and '1 min 25 s'."""
+    whole = int(seconds)
+    if 60 < whole < 3600 and whole % 60:
+        return f"{whole // 60} min {whole % 60} s"
+    return span(seconds) if whole or not seconds else f"{seconds:g} s"
+
+
 def relative(moment: datetime, now: datetime) -> str:
     """'in 38 s', '12 s ago', '2 h ago', 'now': coarse for what is over, finer for what is to come."""
     seconds = (moment - now).total_seconds()

@@ -238,7 +238,7 @@ def _show_lane(row: WebhookRow, zone: ZoneInfo, has_succeeded: bool) -> None:
                     tr("Asked to wait"),
                     lane.not_before,
                     zone,
-                    tr("the receiver's Retry-After: nothing is sent {moment}"),
+                    tr("the receiver's Retry-After: nothing is sent before {moment}"),
                 )
             if row.failing_since and has_succeeded:
                 _moment(tr("Last success"), row.failing_since, zone, tr("before {moment}"))

@@ -64,4 +64,4 @@ def _marks(moments: Sequence[float]) -> list[tuple[float, str]]:
 def _title(number: int, moment: float) -> str:
     if not moment:
         return tr("Attempt {n}: at once", n=number)
-    return tr("Attempt {n}: {span} after the first", n=number, span=formats.span(moment))
+    return tr("Attempt {n}: {span} after the first", n=number, span=formats.wait(moment))

@@ -63,7 +63,7 @@ def value_text(name: str, value: Any) -> str:
 
 
 _WORDS: dict[str, Callable[[Any], str]] = {
-    "retry_schedule": lambda waits: ", ".join(formats.span(wait) for wait in waits) or tr("no second attempt"),
+    "retry_schedule": lambda waits: ", ".join(map(formats.wait, waits)) or tr("no second attempt"),
     "retry_jitter": lambda part: f"{part:.0%}".replace("%", " %"),
     "request_timeout": lambda seconds: f"{short_number(seconds)} s",
     "lease": lambda seconds: f"{short_number(seconds)} s",

@@ -253,8 +253,8 @@ def _moments(schedule: Sequence[float]) -> list[Moment]:
         Moment(state="planned", time=tr("At once"), title="", number=1, note="" if schedule else tr("the only one"))
     ]
     for number, (wait, since_first) in enumerate(zip(schedule, accumulate(schedule), strict=True), start=2):
-        notes = [tr("{span} after the first", span=formats.span(since_first))] if number > 2 else []
+        notes = [tr("{span} after the first", span=formats.wait(since_first))] if number > 2 else []
         notes += [tr("then given up")] if number == len(schedule) + 1 else []
-        time = tr("{span} later", span=formats.span(wait))
+        time = tr("{span} later", span=formats.wait(wait))
         moments.append(Moment(state="planned", time=time, title="", number=number, note=", ".join(notes)))
     return moments
