@@ -20,7 +20,7 @@ import httpx
 import pytest
 import standardwebhooks
 
-from tests.processes import ROOT, Installation, add_webhook
+from tests.processes import PATIENCE, ROOT, Installation, add_webhook
 from webhook_ui import signing
 
 
@@ -313,3 +313,24 @@ def test_an_address_that_is_blocked_names_the_option_that_opens_it(installation:
             answer = api.post("/webhooks", json={"title": "x", "url": url, "triggers": ["user.created"]})
             assert answer.status_code == 422
             assert said in answer.text
+
+
+FINALIZER = """
+import os, signal
+from webhook_ui import collector
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sum(1 for _ in range(1000))  # so that it is heard here, where nothing that is raised gets any further
+
+settle_in = collector.settle_in
+collector.settle_in = lambda: (settle_in(), Last())
+"""
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("worker",)])
+def test_a_signal_is_heard_also_while_a_finalizer_runs(installation: Installation, command: tuple[str, ...]) -> None:
+    process = installation.start(*command, hurried=FINALIZER)
+    assert process.process.wait(PATIENCE) == 0, process.text
+    assert "SystemExit" in process.text, "it was not raised where it is lost"

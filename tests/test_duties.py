@@ -57,3 +57,23 @@ async def test_what_the_clock_began_is_ended_as_well(database: Database, monkeyp
         await asyncio.wait_for(begun.wait(), 15)
     assert ended == [timedelta(days=90)], "once, and it was over before we left"
     clock.stop()
+
+
+async def test_a_run_that_a_stop_cuts_off_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.set()
+
+    clock = Clock()
+    clock.start()
+    clock.every(0.01, "endless", endless)
+    await asyncio.wait_for(begun.wait(), 15)
+    clock.stop()
+    await asyncio.wait_for(over.wait(), 15)
+    await asyncio.sleep(0)  # for who hears of its end
+    assert not [record for record in caplog.records if record.exc_info]

@@ -230,7 +230,11 @@ def create_app(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with the same answer to a second signal as every process here gives."""
+    """uvicorn, with the same answer to a second signal as every process here gives, and to one before it began."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or workers.is_told_to_stop()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:

@@ -1,8 +1,10 @@
 """The clock: APScheduler says when, never what is due. Whoever asks is only woken and looks into the database."""
 
+import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -64,7 +66,12 @@ class Clock:
 
     def every(self, seconds: float, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Runs `run` every so many seconds; a run that takes longer is not overtaken by the next."""
-        self._scheduler.add_job(run, "interval", seconds=seconds, id=name, replace_existing=True)
+
+        async def run_or_stop() -> None:
+            with suppress(asyncio.CancelledError):  # by `stop`: no failure, as which it would be logged
+                await run()
+
+        self._scheduler.add_job(run_or_stop, "interval", seconds=seconds, id=name, replace_existing=True)
 
     def _remove(self, name: str) -> None:
         self._alarms.pop(name, None)

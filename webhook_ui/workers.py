@@ -22,21 +22,31 @@ STEADY = 60.0  # seconds after which a worker counts as having started well
 log = structlog.get_logger()
 
 _last_deeds: list[Callable[[], object]] = []
+_told = threading.Event()
 
 
 def on_stop(stop: Callable[[], object]) -> None:
-    """Calls `stop` at the first SIGINT or SIGTERM; the second ends the process at once.
+    """Calls `stop` at the first SIGINT or SIGTERM, or now if that has come. The second ends the process at once.
 
     That loses no more than a crash does: what is in flight is claimed again after its lease. Main thread only.
     """
 
     def first(_number: int, _frame: FrameType | None) -> None:
+        _told.set()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, leave)
         stop()
 
+    if _told.is_set():
+        stop()
+        return
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, first)
+
+
+def is_told_to_stop() -> bool:
+    """Whether the first signal has come. What `stop` raises is lost where a finalizer is being run just then."""
+    return _told.is_set()
 
 
 def before_leaving(do: Callable[[], object]) -> None:
