@@ -1,4 +1,4 @@
-"""Takes the README's pictures from a running server with sample webhooks: `python docs/take_pictures.py`."""
+"""Takes the README's pictures from the running demo: `python docs/take_pictures.py`."""
 
 import shutil
 import sys
@@ -10,56 +10,46 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.processes import Installation, add_webhook, payload, receiver  # noqa: E402 - found by the line above
+from tests.processes import Installation  # noqa: E402 - found by the line above
 
 CHROMIUM = {
     "executable_path": shutil.which("chromium") or shutil.which("chromium-headless-shell"),
     "args": ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
 }
-EMAIL, PASSWORD = "dana@acme.example", "correct horse battery"
+SAID = ("Open", "Password", "admin")  # in this order
 
 
 def main() -> None:
-    """Starts everything in a folder that goes again afterwards."""
-    with tempfile.TemporaryDirectory() as folder, receiver() as good, receiver(lambda _: 503) as bad:
-        installation = Installation(Path(folder) / "here", retry_schedule="60,300,1800")
-        installation.run("user", "create", EMAIL, "--role", "admin", "--password-stdin", stdin=PASSWORD)
+    """The list, a webhook that fails now and then, and one of its failed deliveries."""
+    with tempfile.TemporaryDirectory() as folder:
+        demo = Installation(Path(folder)).start("demo", really=True)
         try:
-            _, address = installation.serve("--allow-loopback")
-            with installation.api(address) as api:
-                for title, url in (
-                    ("CRM contact sync", good.url),
-                    ("Billing ledger", bad.url),
-                    ("🚀 Welcome e-mails", good.url),
-                    ("مزامنة عملاء المتجر", good.url),
-                    ("Data warehouse loader", good.url),
-                ):
-                    add_webhook(api, url, title=title)
-                add_webhook(api, good.url, title="Fraud scoring", paused=True)
-                for number in range(8):
-                    api.post("/events", json={"trigger": "user.created", "payload": payload(number)})
-            good.wait_for(lambda ids: len(ids) == 32)
-            bad.wait_for(lambda ids: len(ids) == 8)
-            _take(address)
+            address, password, email = (
+                demo.wait_for(rf"^ *{name} +(\S+)$")[1] for name in ("Open", "Password", "admin")
+            )
+            _take(address, email, password)
         finally:
-            installation.end()
+            demo.stop()
 
 
-def _take(address: str) -> None:
+def _take(address: str, email: str, password: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**CHROMIUM)
-        page = browser.new_page(viewport={"width": 1280, "height": 640}, timezone_id="Europe/Berlin")
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, timezone_id="Europe/Berlin")
         page.goto(f"{address}/login")
-        page.get_by_label("Email").fill(EMAIL)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password", exact=True).fill(password)
         page.get_by_role("button", name="Sign in").click()
-        _picture(page, f"{address}/", "Failing webhooks", "webhooks")
-        _picture(page, f"{address}/webhooks/2", "Activity", "webhook")
+        _picture(page, "Failing webhooks", "webhooks")
+        page.get_by_text("ERP import").first.click()
+        _picture(page, "Activity", "webhook")
+        page.goto(f"{page.url.partition('?')[0]}?response_status=422")
+        page.get_by_text("422 Unprocessable").first.click()
+        _picture(page, "Redeliver", "delivery")
         browser.close()
 
 
-def _picture(page: Page, address: str, sign: str, name: str) -> None:
-    page.goto(address)
+def _picture(page: Page, sign: str, name: str) -> None:
     page.get_by_text(sign).first.wait_for()
     page.wait_for_load_state("networkidle")
     page.screenshot(path=ROOT / "docs" / f"{name}.png")
