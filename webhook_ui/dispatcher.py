@@ -26,6 +26,7 @@ from webhook_ui.outbox import Claimed, Settlement
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.quarantine import Quarantine
 from webhook_ui.schedule import Clock
+from webhook_ui.seats import LEAST_WINDOWS, STOCK_WINDOWS
 from webhook_ui.settings import Settings
 from webhook_ui.steady import elapsed
 from webhook_ui.tally import Tally
@@ -34,7 +35,7 @@ from webhook_ui.vitals import Figures
 
 TICK_SECONDS = 5.0  # looks through all lanes at least so often, whatever the clock and the wake-ups say
 GATHER_SECONDS = 0.01  # so long after a turn answers wait for others, so that one commit records them all
-PLENTY_SECONDS = 0.02  # the same while no seat is free and plenty waits for one: larger groups cost less each
+PLENTY_SECONDS = 0.02  # the same while no seat is free and plenty waits for one: larger groups cost a server less each
 LONGEST_BACKOFF = 30.0
 STALE_SECONDS = 5.0  # a turn that took longer has waited for somebody: the leases of its claims run since it began
 ALARM = "next delivery due"
@@ -62,7 +63,10 @@ class Dispatcher:
         self._database, self._clock, self._settings = database, clock, settings
         self._turns = Turns(self.name, settings, database.steady, schedules)
         composer = Composer(plugins, user_agent=user_agent)
-        self._flights = Flights(sender, settings, composer=composer, wake=self.wake)
+        # within this process, with SQLite, larger groups are no cheaper, and the event loop waits for them
+        self._plenty_seconds = GATHER_SECONDS if database.is_sqlite else PLENTY_SECONDS
+        windows = LEAST_WINDOWS if database.is_sqlite else STOCK_WINDOWS
+        self._flights = Flights(sender, settings, composer=composer, wake=self.wake, stock_windows=windows)
         self._on_settled = on_settled
         self._board = Board()
         self._express = Express(self._turns, self._hear_express)
@@ -99,7 +103,7 @@ class Dispatcher:
         backoff = 0.0
         try:
             while not self._stop.is_set():
-                await self._flights.gather(PLENTY_SECONDS)
+                await self._flights.gather(self._plenty_seconds)
                 try:
                     await self._turn()
                 except Exception as error:  # whatever it is, what is due must still be delivered

@@ -42,8 +42,16 @@ class Flights:
     Whoever settles takes `answers` and `unused` (what was claimed and is not to be sent) and leaves empty lists.
     """
 
-    def __init__(self, sender: Sender, settings: Settings, *, composer: Composer, wake: Callable[[], None]) -> None:
-        self.seats = Seats(settings.concurrency, settings.concurrency_per_webhook)
+    def __init__(
+        self,
+        sender: Sender,
+        settings: Settings,
+        *,
+        composer: Composer,
+        wake: Callable[[], None],
+        stock_windows: int = STOCK_WINDOWS,
+    ) -> None:
+        self.seats = Seats(settings.concurrency, settings.concurrency_per_webhook, stock_windows=stock_windows)
         self.answers: list[Sent] = []
         self.unused: list[Claimed] = []
         self._sender, self._settings, self._composer, self._wake = sender, settings, composer, wake
@@ -83,7 +91,7 @@ class Flights:
         self._failed, self._gone, self._changed = set(), set(), set()
         self._shares = self.seats.shares(due, now, kept=kept)
         wanted = dict(self._shares)
-        most = min(STOCK_WINDOWS * self._settings.concurrency, int(STOCK_BYTES / self._mean_size))
+        most = min(self.seats.stock_windows * self._settings.concurrency, int(STOCK_BYTES / self._mean_size))
         room = max(most - self._waiting, 0)
         seated = self._shares.keys() | self._reserve.keys()
         left_out, all_of_them = self.seats.left_out(due, seated, now, room)

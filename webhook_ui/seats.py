@@ -12,8 +12,9 @@ FIRST_WINDOW = 4
 SLOW_SECONDS = 1.0  # an answer that takes longer is slow
 QUICK_FOR = 60.0  # so long a quick answer speaks for a lane
 FORGET_AFTER = 300.0
-STOCK_WINDOWS = 4  # what may wait for the seats of a lane, in its windows; all that waits, in all seats
-STOCK_LASTS = 0.5  # seconds: what waits for longer than this is needless, but two windows always are of use
+STOCK_WINDOWS = 4  # what may wait for the seats of a lane at the most, in its windows; all that waits, in all seats
+LEAST_WINDOWS = 2
+STOCK_LASTS = 0.5  # seconds: what waits for longer than this is needless, but the least windows always are of use
 
 _NO_ANSWER = -1.0  # the mean of a lane that has not answered yet
 _WEIGHT = 1 / 8  # of the newest duration in the mean
@@ -71,8 +72,8 @@ class Seats:
     more than a quarter of 64 seats, and one new lane starts at its full window all the same.
     """
 
-    def __init__(self, total: int, per_webhook: int) -> None:
-        self._total, self._per_webhook = total, per_webhook
+    def __init__(self, total: int, per_webhook: int, *, stock_windows: int = STOCK_WINDOWS) -> None:
+        self._total, self._per_webhook, self.stock_windows = total, per_webhook, stock_windows
         self._first_window = max(1, min(FIRST_WINDOW, per_webhook))
         self._lanes: dict[int, _Lane] = {}
         self._flying: dict[int, _Lane] = {}  # those of them with something in flight
@@ -113,8 +114,8 @@ class Seats:
         lane = self._lanes.get(webhook_id)
         if lane is None or lane.pace(now) is not _QUICK:
             return 0
-        windows = STOCK_LASTS / max(lane.mean, STOCK_LASTS / STOCK_WINDOWS)
-        return int(lane.window * max(windows, 2))
+        windows = STOCK_LASTS / max(lane.mean, STOCK_LASTS / self.stock_windows)
+        return int(lane.window * max(windows, LEAST_WINDOWS))
 
     def is_slow(self, webhook_id: int, now: float) -> bool:
         """Whether a lane's answers take long, or something of it hangs."""
