@@ -216,6 +216,7 @@ def test_dates_are_picked_or_typed_and_explained(tab: Tab) -> None:
     first.click()
     page.get_by_role("dialog", name="Choose the first day").get_by_role("button", name="15", exact=True).click()
     expect(page.get_by_role("dialog", name="Choose the first day")).to_be_hidden()
+    expect(first).not_to_have_value("")
     assert date.fromisoformat(first.input_value()).day == 15
     last.fill("2001-01-01")
     expect(last).to_have_accessible_description(f"To lies before From ({first.input_value()}).")
