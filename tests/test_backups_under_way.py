@@ -209,7 +209,7 @@ def claim_one(session: Any, works: Works) -> None:
     session.execute(sa.text(f"UPDATE webhook_ui_delivery SET claim = 'x', due_at = {later} WHERE event_id = {first}"))
 
 
-def test_a_full_disk_leaves_no_file(tmp_path: Path, place: Place) -> None:
+def test_a_full_disk_leaves_no_file_where_one_may_be_mounted(tmp_path: Path, place: Place) -> None:
     """Each on a disk of some megabytes that only its process sees."""
     small = tmp_path / "small"
     small.mkdir()

@@ -131,7 +131,7 @@ def test_a_locked_file_is_waited_for(tmp_path: Path, gate: Gate) -> None:
         works.end()
 
 
-def test_a_full_disk_is_waited_for(tmp_path: Path, gate: Gate) -> None:
+def test_a_full_disk_is_waited_for_where_one_may_be_mounted(tmp_path: Path, gate: Gate) -> None:
     """The server has a small disk of its own, which only it sees, and which is gone with it."""
     works = Works(tmp_path / "here")
     data = works.settings.data_dir

@@ -254,17 +254,16 @@ class Dispatcher:
         discover = self._discover and not self._careful
         if self._stop.is_set() or (self._wants_quiet and not self._take_express_back()):
             discover = False
-        elif self._careful:
-            pass  # one answer and nothing else, so that it is known what cannot be recorded
-        elif self._quarantine.is_closed:
+        elif self._quarantine.is_closed and not self._careful:
             suspects = self._quarantine.admitted(self._flights)
-        elif due := self._board.due(self._now()):
+        elif not self._careful and (due := self._board.due(self._now())):
             if self._is_busy:
                 self._take_express_back()
             wanted = self._flights.wanted(due, kept=self._express_seats)
             self._board.take(wanted)
         flights = self._flights
         flights.clear_out()
+        # one answer and nothing else, where it must be known what cannot be recorded
         several = 1 if self._careful else len(flights.answers)
         answers, unused = flights.answers[:several], flights.unused
         if not (unused or discover or wanted or suspects) and (not answers or self._gathers(answers)):

@@ -39,9 +39,12 @@ def new_id() -> int:
 @contextmanager
 def made_at(now: Callable[[], datetime]) -> Iterator[None]:
     """Ids made inside are of the moment that `now` says: for a process that makes itself a past at its start."""
-    global _clock, _last_ms  # noqa: PLW0603 - the one generator of the process
-    last, _last_ms = _last_ms, 0
-    _clock = lambda: (now() - EPOCH) // timedelta(microseconds=1) * 1000  # noqa: E731 - in place of time.time_ns
+    global _clock, _last_ms
+
+    def told_ns() -> int:
+        return (now() - EPOCH) // timedelta(microseconds=1) * 1000
+
+    last, _last_ms, _clock = _last_ms, 0, told_ns
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,8 +71,7 @@ def copy_form(connection: sqlite3.Connection, source: str) -> None:
 def copy_rows(connection: sqlite3.Connection, names: Iterable[str], source: str, tell: Tell) -> None:
     """Copies whole tables from `source` into empty ones. Where both have the same form, SQLite copies no single row."""
     for name in names:
-        words = f"copying {name.removeprefix(PREFIX)}"
-        connection.set_progress_handler(lambda words=words: tell(words), STEPS)  # type: ignore[misc]  # a default
+        connection.set_progress_handler(partial(tell, f"copying {name.removeprefix(PREFIX)}"), STEPS)
         ours, theirs = columns(connection, name), columns(connection, name, source)
         same = "*" if ours == theirs else ", ".join(f'"{column}"' for column in ours)
         into = "" if same == "*" else f" ({same})"

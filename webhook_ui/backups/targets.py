@@ -135,7 +135,7 @@ class PostgresqlTarget(Target):
     """A database on a server; its tables are locked for everybody else."""
 
     def begin(self, backup: Path) -> None:
-        pass  # since the tables were locked
+        """It has begun: the tables are locked in it."""
 
     def tables(self) -> list[str]:
         return sorted(postgresql.layout(self.driver))

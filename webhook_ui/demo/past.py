@@ -25,6 +25,7 @@ from webhook_ui.ids import EPOCH
 from webhook_ui.outbox import Claimed, Lease, Targets
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.settings import Settings
+from webhook_ui.steady import SteadyClock
 from webhook_ui.turn import Plan, Sent, Turns
 from webhook_ui.wire import Answer, ErrorClass, Failure, Result, Timings
 
@@ -44,8 +45,7 @@ class Past:
 
     def __init__(self, session: Session, settings: Settings, plugins: Plugins, stories: Mapping[int, Story]) -> None:
         self._session, self._settings, self._plugins, self._stories = session, settings, plugins, stories
-        connection = session.connection()
-        self._turns = Turns("demo", settings, connection.dialect.steady, {})  # type: ignore[attr-defined]  # by Database
+        self._turns = Turns("demo", settings, SteadyClock(), {})
         self._targets, self._composer = Targets(), Composer(None, user_agent=USER_AGENT)
         self._windows: dict[int, Window] = defaultdict(Window)
         self._chance = random.Random(7)
