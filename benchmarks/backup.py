@@ -61,6 +61,6 @@ def _watch(process: Any) -> float:
     """The most memory it had, looked at often until it ended; what `wait4` says is no less than our own."""
     most = 0.0
     while process.poll() is None:
-        most = max(most, gauges.memory(process.pid))  # of one that has ended and was not waited for: 0
+        most = max(most, gauges.memory(process.pid))
         time.sleep(0.02)  # a sample now and then; what it was between two of them nobody says
     return most

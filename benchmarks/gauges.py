@@ -27,12 +27,12 @@ def busy() -> float:
 
 
 def memory(pid: int) -> float:
-    """The most megabytes of memory (RSS) that a running process has had so far."""
+    """The most megabytes of memory (RSS) that a process has had so far; 0 once it has ended."""
     return _status(pid, "VmHWM:")
 
 
 def resident(pid: int) -> float:
-    """Megabytes of memory (RSS) that a running process has now."""
+    """Megabytes of memory (RSS) that a process has now; 0 once it has ended."""
     return _status(pid, "VmRSS:")
 
 
@@ -62,7 +62,11 @@ def percentile(values: list[float], part: float) -> float:
 
 
 def _status(pid: int, name: str) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # ended and waited for: before it was opened, or before it was read
+        return 0.0
+    for line in status.splitlines():  # of one that nobody has waited for yet there is a status, without memory
         if line.startswith(name):
             return int(line.split()[1]) / 1024
     return 0.0

@@ -1,6 +1,7 @@
 """The benchmarks run: each prints its table. How fast anything is, no test asks."""
 
 import json
+import os
 import re
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from benchmarks import crash, product, seeds
+from benchmarks import crash, gauges, product, seeds
 from benchmarks.__main__ import app
 from benchmarks.ledger import Told
 from benchmarks.receiver import receiver
@@ -63,6 +64,16 @@ def test_prints_a_table(name: str, tmp_path: Path, request: pytest.FixtureReques
     assert re.search(r" (p99 ms|\w+/s|busy p99 ms|× peer|CPU seconds) ", head + " ")
     assert sum(bool(re.search(r"  \d[\d,.]*", row)) for row in rows) >= 2
     assert list(tmp_path.iterdir()) == []  # it has cleared up after itself
+
+
+def test_a_process_that_has_ended_has_no_memory() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    assert 0 < gauges.resident(process.pid) <= gauges.memory(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert gauges.memory(process.pid) == 0  # ended, and nobody has asked how
+    process.wait()
+    assert gauges.memory(process.pid) == gauges.resident(process.pid) == 0  # nothing is left of it
 
 
 def test_growth_on_postgresql_as_json(postgres_server: sa.URL, quick_start: None) -> None:
