@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from tests.processes import PATIENCE, Installation
-from webhook_ui import app, ids
+from webhook_ui import ids, serving
 from webhook_ui.times import utcnow
 
 
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_is_said_before_anything_is_made(installation: Inst
 
 def test_two_signals_at_the_same_moment_are_one() -> None:
     """The second one may be handled in the middle of the first."""
-    server = app._Server(uvicorn.Config("nothing"))
+    server = serving._Server(uvicorn.Config("nothing"))
 
     class Interrupted(list[int]):
         def append(self, number: int) -> None:

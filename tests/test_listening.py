@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from webhook_ui import app
+from webhook_ui import serving
 from webhook_ui.settings import Settings
 
 
@@ -13,7 +13,7 @@ from webhook_ui.settings import Settings
 async def test_an_answer_is_sent_at_once_by_every_event_loop(host: str) -> None:
     """asyncio's own keeps small answers back, for 40 ms each, on a socket that does not say that it is TCP."""
     accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
-    with app.listen(Settings(host=host, port=0)) as listener:
+    with serving.listen(Settings(host=host, port=0)) as listener:
         async with await asyncio.start_server(lambda _, writer: accepted.set_result(writer), sock=listener):
             _, ours = await asyncio.open_connection(*listener.getsockname()[:2])
             theirs = await accepted

@@ -192,7 +192,7 @@ def _become(request: bytes, streams: Sequence[int]) -> None:
 
 
 def _import_all() -> None:
-    for name in ("psycopg", "uvicorn", "webhook_ui.app", "webhook_ui.cli"):
+    for name in ("psycopg", "uvicorn", "webhook_ui.serving", "webhook_ui.cli"):
         importlib.import_module(name)
     hash_cheaply()
 

@@ -37,9 +37,9 @@ def serve(
 ) -> None:
     """Dashboard, REST API and dispatcher."""
     settings = load_settings(host=host, port=port, allow_loopback=allow_loopback)
-    from webhook_ui import app  # takes a second, so not before the settings are known to be right
+    from webhook_ui import serving  # takes a second, so not before the settings are known to be right
 
-    app.serve(settings, beside=workers, watching=reload_plugins)
+    serving.serve(settings, beside=workers, watching=reload_plugins)
 
 
 def worker(
@@ -47,9 +47,9 @@ def worker(
 ) -> None:
     """A dispatcher alone, against the same database as the server."""
     settings = load_settings(allow_loopback=allow_loopback)
-    from webhook_ui import app
+    from webhook_ui import serving
 
-    app.work(settings, attached=attached, watching=reload_plugins)
+    serving.work(settings, attached=attached, watching=reload_plugins)
 
 
 def load_settings(*, host: str | None = None, port: int | None = None, allow_loopback: bool = False) -> Settings:

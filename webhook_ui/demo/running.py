@@ -11,7 +11,8 @@ from importlib.resources import files
 from ipaddress import ip_network
 from pathlib import Path
 
-from webhook_ui import app, settings, workers
+from webhook_ui import serving, settings, workers
+from webhook_ui.app import Core
 from webhook_ui.demo import furnishing, traffic
 from webhook_ui.demo.receiver import receiving
 from webhook_ui.settings import Settings
@@ -29,20 +30,20 @@ def run(port: int) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="webhook-ui-demo-")))
         workers.before_leaving(lambda: shutil.rmtree(folder, ignore_errors=True))
         given = _settings(folder, port)
-        app.listen(given).close()  # better refused now than in a minute
+        serving.listen(given).close()  # better refused now than in a minute
         print("Making a day's history…", flush=True)
         password = secrets.token_urlsafe(9)
         receivers = stack.enter_context(receiving())
         furnishing.furnish(given, receivers, password, tell=lambda hours: print(f"  {hours} hours", flush=True))
         logging.disable(logging.WARNING)  # receivers fail all the time: the dashboard tells it
 
-        def greet(core: app.Core, address: str) -> None:
+        def greet(core: Core, address: str) -> None:
             # it would tell, with a traceback, of each browser that leaves while something is on its way to it
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             stack.enter_context(traffic.flowing(core.host))
             _greet(address, password)
 
-        app.serve(given, beside=None, greet=greet)
+        serving.serve(given, beside=None, greet=greet)
 
 
 def _settings(folder: Path, port: int) -> Settings:
