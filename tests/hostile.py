@@ -306,3 +306,4 @@ async def receiver(*, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()  # its connections too, where this Python waits for them

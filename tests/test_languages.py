@@ -1,5 +1,6 @@
 """What the dashboard says in which language: nothing is left out of the catalogs, nothing is said around them."""
 
+import ast
 import re
 import string
 from collections import defaultdict
@@ -57,6 +58,20 @@ def entries(code: str) -> Iterator[Message]:
 
 def holes(words: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(words) if name}
+
+
+def test_nothing_is_said_where_the_extractor_does_not_look() -> None:
+    """Within the braces of an f-string, that is, until Python 3.12."""
+    hidden = [
+        f"{file.relative_to(PACKAGE)}:{call.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        for text in ast.walk(ast.parse(file.read_text()))
+        if isinstance(text, ast.JoinedStr)
+        for call in ast.walk(text)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+        if any(isinstance(argument, ast.Constant) for argument in call.args)
+    ]
+    assert hidden == []
 
 
 @pytest.mark.parametrize("code", OTHERS)

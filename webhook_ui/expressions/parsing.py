@@ -211,11 +211,14 @@ def _check_call(text: str, node: Node) -> None:
 
 
 def _check_literal(text: str, value: Any) -> None:
-    waiting = [value]
+    waiting = [(value, 0)]
     while waiting:
-        one = waiting.pop()
+        one, depth = waiting.pop()
         if isinstance(one, list | dict):
-            waiting.extend(one if isinstance(one, list) else [*one, *one.values()])
+            if depth == DEEPEST:  # how deep the reader itself can go differs from Python to Python
+                message = f"The JSON between backticks is nested more than {DEEPEST} deep; make it flatter."
+                raise Fault(message, text, text.find("`"))
+            waiting.extend((inner, depth + 1) for inner in (one if isinstance(one, list) else [*one, *one.values()]))
         elif isinstance(one, float) and not math.isfinite(one):
             raise Fault("What stands between backticks is no JSON number.", text, text.find("`"))
         elif isinstance(one, str) and any("\ud800" <= character <= "\udfff" for character in one):

@@ -45,8 +45,10 @@ def show_verdict(written: str | None, seen: Rehearsal) -> None:
     elif verdict is None:
         _line(icons.PENDING, "w-muted", tr("There is no event to try it with"))
     elif verdict.fault:
-        fault = tr("Cannot be evaluated for this event: {fault}.", fault=verdict.fault)
-        _line(icons.ERROR, "w-error-ink", f"{fault} {tr('It would be delivered all the same.')}")
+        explained = tr(
+            "Cannot be evaluated for this event: {fault}. It would be delivered all the same.", fault=verdict.fault
+        )
+        _line(icons.ERROR, "w-error-ink", explained)
     elif verdict.passed:
         _line(icons.SENT, "w-sent-ink", tr("This event passes"))
     else:
