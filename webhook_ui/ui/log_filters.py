@@ -79,7 +79,7 @@ class LogFilters:
         """Behind it stands what has no room in one row: on a phone all but the status."""
         self._more = button(tr("More filters"), icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
-        self._more.on("click", lambda _: self._turn(), js_handler=_TURN)
+        self._more.on("click", js_handler=_TURN)
         with self._more:
             self._wide, self._narrow = _Count("w-only-wide"), _Count("w-only-narrow")
 
@@ -116,10 +116,6 @@ class LogFilters:
         names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
         return {"": tr("All"), **{name: name for name in names}}
 
-    def _turn(self, opened: bool | None = None) -> None:
-        opened = self._more.props["aria-expanded"] != "true" if opened is None else opened
-        self._more.props["aria-expanded"] = "true" if opened else "false"
-
     def _mark(self, log: LogAddress, zone: ZoneInfo) -> None:
         hidden = [log.cause, log.response, *([log.trigger] if self._webhook else [])]
         others = [log.webhook, log.first, log.last, *([] if self._webhook else [log.trigger])]
@@ -129,8 +125,6 @@ class LogFilters:
         judged = judge(log, zone)
         self._first.show_error(judged.first_problem)
         self._last.show_error(judged.last_problem)
-        if judged.first_problem or judged.last_problem:
-            self._turn(True)  # on a phone it would not be seen otherwise
 
 
 class _Count:
@@ -263,10 +257,8 @@ def _is_response(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"
 
 
-# at once, and the server knows: it opens them where there is something wrong to be seen
 _TURN = """event => {
   const more = event.target.closest("button");
   more.setAttribute("aria-expanded", more.getAttribute("aria-expanded") !== "true");
-  emit();
 }"""
 _FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")
