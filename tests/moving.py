@@ -22,6 +22,7 @@ from webhook_ui.columns import SealedJson
 from webhook_ui.database import Database
 from webhook_ui.models import (
     Account,
+    Change,
     Checkpoint,
     EventField,
     Heartbeat,
@@ -128,6 +129,13 @@ def rows(url: sa.URL) -> Rows:
 def kept(everything: Rows) -> Rows:
     """Those rows that a backup keeps."""
     return {name: of_one for name, of_one in everything.items() if name not in LEFT_OUT}
+
+
+def unrestored(everything: Rows) -> Rows:
+    """Those rows without the lines of history that say that a backup was restored."""
+    name = table(Change).name
+    subject = [column.name for column in table(Change).columns].index("subject")
+    return {**everything, name: [row for row in everything[name] if row[subject] != "database"]}
 
 
 def fill(database: Database) -> None:

@@ -13,15 +13,19 @@ import pytest
 import sqlalchemy as sa
 
 from tests.conftest import KEY
-from tests.moving import Place, fill, is_mode, kept, postgresql, rows
+from tests.moving import Place, fill, is_mode, kept, postgresql, rows, unrestored
 from tests.processes import PATIENCE
 from tests.stored import NOW, OPERATOR, add_webhook, emit
 from tests.test_migrations import STEPS, apply_only, outside
 from webhook_ui import cli, sealing, webhooks
+from webhook_ui.actors import CLI
 from webhook_ui.backups import postgresql as postgresql_side
 from webhook_ui.backups import restoring
 from webhook_ui.cli import backups as command
+from webhook_ui.history.changes import list_changes
+from webhook_ui.history.installation import describe_database
 from webhook_ui.models import Delivery, table
+from webhook_ui.times import utcnow
 
 Make = Callable[[str], Place]
 
@@ -79,8 +83,8 @@ def test_every_row_comes_back_on_either_database(place: Make, tmp_path: Path, so
     assert "3 of the deliveries are open" in restored.stdout
     assert "the same webhook-id" in restored.stdout
     after = rows(there.url)
-    assert given_back(kept(after)) == given_back(kept(before))
-    assert kept(after) != kept(before), "what was claimed is claimed still"
+    assert given_back(unrestored(kept(after))) == given_back(kept(before))
+    assert unrestored(kept(after)) != kept(before), "what was claimed is claimed still"
     assert not any(after[name] for name in set(after) - set(kept(after)))
     with there.opened() as database:
         emit(database)
@@ -109,12 +113,51 @@ def test_a_backup_of_a_restored_database_is_the_same(here: Place, place: Make, t
     assert contents(second) == contents(third)
 
 
+def test_a_restoration_is_on_record(here: Place, place: Make, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    with here.opened() as database:
+        fill(database)
+    before = utcnow().replace(microsecond=0)
+    here.run("backup", str(file))
+    between = utcnow()
+    here.run("restore", "--replace", str(file))
+    with here.opened() as database:
+        restored = database.read_now(describe_database).restored
+        (webhook,) = database.read_now(list_changes, "webhook", 3).rows
+        told = database.read_now(list_changes, "webhook", 3, restored_since=NOW).rows
+        later = database.read_now(list_changes, "webhook", 3, restored_since=utcnow()).rows
+    assert restored is not None
+    assert restored.backup_of is not None
+    assert before <= restored.backup_of <= between <= restored.at <= utcnow()
+    assert (restored.by, restored.webhooks, restored.events, restored.deliveries) == (CLI.name, 3, 5, 6)
+    assert [(change.action, change.actor) for change in told] == [
+        ("database.restored", CLI.name),
+        ("webhook.created", webhook.actor),
+    ]
+    assert [change.action for change in later] == ["webhook.created"]
+
+
+def test_a_backup_that_does_not_say_of_when_it_is_is_restored_as_well(here: Place, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    with here.opened() as database:
+        add_webhook(database)
+    here.run("backup", str(file))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    here.run("restore", "--replace", str(file))
+    with here.opened() as database:
+        restored = database.read_now(describe_database).restored
+    assert restored is not None
+    assert (restored.backup_of, restored.webhooks) == (None, 1)
+
+
 def contents(file: Path) -> Any:
-    """Tables, indexes and rows as SQLite holds them, numbers to be given next among them."""
+    """Tables, indexes and rows as SQLite holds them, numbers to be given next among them; not that it was restored."""
     with closing(sqlite3.connect(file)) as connection:
         form = connection.execute("SELECT type, name, tbl_name FROM sqlite_master ORDER BY name").fetchall()
         names = [name for kind, name, _ in form if kind == "table"]
-        return form, {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names}
+        held = {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in names}
+        return form, {name: [row for row in of_one if "database.restored" not in row] for name, of_one in held.items()}
 
 
 def test_a_database_that_holds_something_is_replaced_only_when_told(here: Place, tmp_path: Path) -> None:
@@ -128,7 +171,7 @@ def test_a_database_that_holds_something_is_replaced_only_when_told(here: Place,
     assert "webhooks: 2, events: 0, accounts: 0). Say --replace" in here.refuses("restore", str(file))
     assert rows(here.url) == now
     here.run("restore", "--replace", str(file))
-    assert rows(here.url) == then
+    assert unrestored(rows(here.url)) == then
 
 
 @pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "0", "--workers", "0"]], ids=["whole", "web only"])
@@ -159,7 +202,7 @@ def test_another_version_of_the_database_gives_way(here: Place, tmp_path: Path) 
     assert "newer" in here.refuses("backup", str(tmp_path / "another.db"))
     assert "not empty" in here.refuses("restore", str(file))
     here.run("restore", "--replace", str(file))
-    assert given_back(kept(rows(here.url))) == given_back(kept(before))
+    assert given_back(unrestored(kept(rows(here.url)))) == given_back(kept(before))
     assert "good   database" in here.installation.run("doctor").stdout
 
 

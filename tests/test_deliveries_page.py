@@ -74,6 +74,34 @@ def filled(site: Site, far: Receiver) -> dict[str, int]:
     return {name: int(number or 0) for name, number in ids_.items()}
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "es-ES"])
+def test_filters_stand_in_one_row_and_those_behind_it_are_counted(
+    site: Site, filled: dict[str, int], enter: Enter, locale: str
+) -> None:
+    page = enter(f"/deliveries?webhook_id={filled['down']}&error_class=http&response_status=503", locale=locale).page
+    filters = page.locator(".w-log-filters")
+    more = filters.locator(".w-filters-more")
+    behind = filters.locator(".w-filter-response")
+    for width in (1024, 1280, 1440, 1600):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(more).to_be_visible(visible=width < 1600)
+        expect(behind).to_be_visible(visible=width == 1600)
+        assert filters.evaluate("element => element.offsetHeight") <= 40
+        if width < 1600:
+            expect(more).to_contain_text("(2)")
+            before = more.bounding_box()
+            more.click()
+            expect(behind).to_be_visible()
+            more.click()
+            expect(behind).to_be_hidden()
+            assert more.bounding_box() == before
+    page.set_viewport_size({"width": 400, "height": 900})
+    expect(more).to_contain_text("(3)")
+    expect(filters.locator(".w-filter-webhook")).to_be_hidden()
+    more.click()
+    expect(filters.locator(".w-filter-webhook")).to_be_visible()
+
+
 def test_the_whole_log_is_filtered_and_every_filter_stands_in_the_address(
     site: Site, filled: dict[str, int], enter: Enter
 ) -> None:
@@ -83,6 +111,7 @@ def test_the_whole_log_is_filtered_and_every_filter_stands_in_the_address(
     expect(
         rows(page).filter(has_text="Billing ledger").first.get_by_role("link", name="Billing ledger")
     ).to_have_attribute("href", f"/webhooks/{filled['down']}")
+    page.get_by_role("button", name="More filters").click()
     page.get_by_role("combobox", name="Cause").click()
     page.get_by_role("option", name="HTTP status").click()
     expect(rows(page)).to_have_count(6)

@@ -89,6 +89,10 @@ REASONS = [
         Reason(outcome=Outcome.disabled, since=SINCE, by="Dana", detail="Its 410"),
         "Disabled by Dana, today, 13:32: its 410",
     ),
+    (
+        Reason(outcome=Outcome.disabled, since=SINCE, by="Dana", born=True),
+        "Disabled since it was created by Dana, today, 13:32",
+    ),
     (Reason(outcome=Outcome.deleted, since=SINCE - timedelta(days=1), by="Dana"), "Deleted by Dana, yesterday, 13:32"),
     (Reason(outcome=Outcome.created_later, since=SINCE), "Created later, today, 13:32"),
     (Reason(outcome=Outcome.filtered, detail="data.country == 'SA'"), "Filtered out by"),
@@ -245,7 +249,9 @@ def test_an_event_says_who_got_it_who_did_not_and_why(site: Site, receiver: Rece
     broken = site.add(ARABIC, url=receiver.url + "/bad", **late)
     held = site.add("Fraud scoring", url=receiver.url + "/p")
     site.change(int(held.id or 0), paused=True)
-    site.add("Old partner", enabled=False)
+    site.add("Never begun", enabled=False)
+    partner = site.add("Old partner")
+    site.change(int(partner.id or 0), enabled=False)
     site.add("Billing ledger", triggers=["order.paid"])
     gone = site.add("Gone")
     site.database.write_now(webhooks.delete, int(gone.id or 0), actor=CLI, now=times.utcnow())
@@ -261,6 +267,7 @@ def test_an_event_says_who_got_it_who_did_not_and_why(site: Site, receiver: Rece
     expect(line(page, ARABIC)).to_contain_text("Next in")
     expect(line(page, "Fraud scoring")).to_contain_text("Held: paused by command line")
     expect(line(page, "Old partner")).to_contain_text("Disabled by command line")
+    expect(line(page, "Never begun")).to_contain_text("Disabled since it was created by command line")
     expect(line(page, "Gone")).to_contain_text("Deleted by command line")
     expect(line(page, "Staging mirror")).to_contain_text("Created later")
     expect(line(page, "Billing ledger")).to_contain_text("Not subscribed. It listened to")

@@ -105,6 +105,8 @@ def test_calendars_and_lists_open_and_close_before_the_server_answers(site: Site
         expect(calendar).to_be_visible()
         opener.click()
         expect(calendar).to_be_hidden()
+        if path == "/deliveries":
+            page.get_by_role("button", name="More filters").click()
         page.get_by_role("combobox", name="Trigger").click()
         page.get_by_role("option", name="order.paid").click()
         expect(page.get_by_role("option", name="order.paid")).to_be_hidden()
@@ -159,6 +161,30 @@ def test_what_is_pressed_is_not_written_anew(site: Site, receiver: Receiver, ent
     page.mouse.up() if key == "mouse" else page.keyboard.up(key)
     receiver.wait_for(f"/{key}", 3)
     expect(page.get_by_role("row").filter(has_text="200 OK")).to_be_visible()
+
+
+@browser_test
+@pytest.mark.parametrize("before", ["nothing", "a webhook"])
+def test_a_press_reaches_the_server_although_the_list_has_become_another_thing(
+    site: Site, enter: Enter, before: str
+) -> None:
+    site.clear()
+    if before == "a webhook":
+        site.add("Alpha")
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open("/")
+    empty = page.get_by_role("heading", name="Tell another system")
+    expect(page.get_by_role("link", name="Alpha") if before == "a webhook" else empty).to_be_visible()
+    with line.silence():
+        if before == "a webhook":
+            site.clear()
+            line.wait_for("Tell another system")
+        else:
+            site.add("Alpha")
+            line.wait_for("Alpha")
+        page.get_by_role("button", name="Add webhook").click()
+    expect(page.get_by_role("dialog", name="Add webhook")).to_be_visible()
 
 
 @browser_test

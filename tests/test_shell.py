@@ -195,6 +195,20 @@ def test_a_key_that_is_pressed_before_the_page_stands_there_is_not_lost(
 
 
 @browser_test
+def test_a_key_that_is_pressed_as_a_dialog_closes_is_not_lost(site: Site, enter: Enter) -> None:
+    """What was typed into keeps the focus until the next frame, and on a busy machine that is late."""
+    page = enter("/triggers").page
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.keyboard.press("Control+k")
+    expect(go_to(page).get_by_role("combobox")).to_be_focused()
+    page.evaluate("""() => {
+      document.querySelector("dialog.w-palette").close();
+      document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
+    }""")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+@browser_test
 def test_the_palette_does_what_can_be_done_with_a_webhook(site: Site, enter: Enter, receiver: Receiver) -> None:
     site.clear()
     number = int(site.add("Billing ledger", url=f"{receiver.url}/verbs").id or 0)

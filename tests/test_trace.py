@@ -1,12 +1,13 @@
 """An event's trace: who got it, who did not, and why, by what held when it was stored; on both databases."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tests.stored import ENGINE, NOW, OPERATOR, RULES, Worker, add_webhook, at, change, emit
-from webhook_ui import engine_events, webhooks
+from webhook_ui import changelog, engine_events, times, webhooks
 from webhook_ui.actors import SYSTEM
 from webhook_ui.database import Database
 from webhook_ui.errors import Invalid, NotFound
@@ -94,6 +95,7 @@ def test_it_is_said_why_each_webhook_did_not_get_it(database: Database) -> None:
     rows = {row.webhook_id: row.reason for row in read(database, event_id).rows}
     assert rows[later_off].outcome is Outcome.delivered
     assert (rows[given_up].detail, rows[filtered].detail) == ("410 Gone", "country is not SA")
+    assert (rows[off].born, rows[given_up].born) == (True, False)
     assert (rows[never].triggers, rows[never].listens) == (("order.paid",), True)
     assert (rows[theirs].tenant, rows[later].listens) == ("acme", False)
 
@@ -108,6 +110,17 @@ def test_one_that_was_switched_off_before_is_said_with_the_last_switch(database:
     do(database, "restore", webhook_id, 60)
     event_id = emit(database, now=THEN)
     assert reasons(database, event_id) == {webhook_id: ("disabled", at(30), OPERATOR.name)}
+
+
+def test_nobody_is_named_for_a_switch_that_is_on_record_no_more(database: Database) -> None:
+    webhook_id = add_webhook(database)
+    change(database, webhook_id, now=at(30), enabled=False)
+    change(database, webhook_id, now=at(40), title="Renamed")
+    event_id = emit(database, now=THEN)
+    assert reasons(database, event_id) == {webhook_id: ("disabled", at(30), OPERATOR.name)}
+    # the last change before then stays, which is that of the title
+    database.write_now(changelog.forget, before=times.utcnow() + timedelta(minutes=1))
+    assert reasons(database, event_id) == {webhook_id: ("disabled", None, None)}
 
 
 def test_one_that_stopped_listening_before_is_told_from_one_that_stopped_after(database: Database) -> None:

@@ -445,6 +445,11 @@ def test_it_can_be_read_by_everybody_and_on_every_screen(site: Site, enter: Ente
     for width in (1600, 800, 400, 1440):
         page.set_viewport_size({"width": width, "height": 900})
         check_width(page)
+        groups = page.locator(".w-group")
+        groups.locator(".w-meta").evaluate_all("all => all.forEach(one => one.textContent = '/srv/plugins'.repeat(5))")
+        check_width(page)
+        cut = groups.locator("bdi").evaluate_all("all => all.map(one => one.scrollWidth > one.clientWidth)")
+        assert not any(cut), "a title makes way for where its plugin lies"
         if width in (400, 1440):
             for scheme in both_schemes(page):
                 picture(page, f"triggers-{scheme}" if width == 1440 else f"triggers-400-{scheme}")

@@ -1,11 +1,12 @@
 """Restoring a backup: looked through first, then all or nothing, then as if the moment of the backup were a crash."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlmodel import Session
 
-from webhook_ui import sending, storage
+from webhook_ui import changelog, sending, storage
 from webhook_ui.actors import CLI
 from webhook_ui.backups import checking, sqlite_files, targets
 from webhook_ui.backups.failing import explained
@@ -14,6 +15,7 @@ from webhook_ui.backups.targets import Target
 from webhook_ui.errors import UsageError
 from webhook_ui.outbox.restored import Reopened, give_back_all
 from webhook_ui.settings import Settings
+from webhook_ui.times import to_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +46,32 @@ def restore(file: Path, settings: Settings, *, replace: bool, stopped: bool, tel
                 target.begin(backup.file)
                 target.clear()
                 target.fill(backup.connection, tell)
+                counts = sqlite_files.count(backup.connection)
                 tell("committing")
-                reopened, is_stopped = _put_right(target, stopped)
+                reopened, is_stopped = _put_right(target, stopped, counts, sqlite_files.date_of(file))
                 target.commit()
                 tell("tidying up")
                 target.settle()
-                counts = sqlite_files.count(backup.connection)
     return Restored(counts=counts, deliveries=reopened, stopped=is_stopped)
 
 
-def _put_right(target: Target, stopped: bool) -> tuple[Reopened, bool]:
+def _put_right(target: Target, stopped: bool, counts: Counts, at: datetime | None) -> tuple[Reopened, bool]:
     now = target.now()
     with Session(target.connection) as session:
         reopened = give_back_all(session, now=now)
         if stopped:
             sending.stop(session, actor=CLI, now=now)
         is_stopped = sending.state(session).stopped
+        after = {"backup_of": to_text(at) if at else None, **counts._asdict()}
+        changelog.record(
+            session,
+            actor=CLI,
+            action="database.restored",
+            subject="database",
+            subject_id="1",
+            before=None,
+            after=after,
+            now=now,
+        )
         session.commit()  # into the transaction around it
     return reopened, is_stopped

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from webhook_ui.models import PREFIX, Heartbeat, SignInSession, table
 
 LEFT_OUT = frozenset(table(model).name for model in (Heartbeat, SignInSession))
 CACHE = "PRAGMA cache_size = -65536"  # KiB
+_MIDDLE = 1 << 31  # SQLite keeps 32 bits with a sign: counted from the middle they last until 2106
 STEPS = 200_000  # of SQLite's machine, between two words on how far it has come
 
 Tell = Callable[[str], None]  # is told often what is being done
@@ -90,6 +92,18 @@ def set_sequences(connection: sqlite3.Connection, numbers: dict[str, int]) -> No
     connection.execute("DELETE FROM sqlite_sequence WHERE substr(name, 1, ?) = ?", (len(PREFIX), PREFIX))
     for name, number in numbers.items():
         connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
+
+
+def date(connection: sqlite3.Connection, at: datetime) -> None:
+    """Notes in the file's head of when it is: a backup has our tables, and no other."""
+    connection.execute(f"PRAGMA user_version = {int(at.timestamp()) - _MIDDLE}")
+
+
+def date_of(file: Path) -> datetime | None:
+    """Of when a backup is; None where nothing was noted."""
+    with closing(open_file(file, "ro")) as connection:
+        noted = connection.execute("PRAGMA user_version").fetchone()[0]
+    return datetime.fromtimestamp(noted + _MIDDLE, UTC) if noted else None
 
 
 def count(connection: sqlite3.Connection) -> Counts:

@@ -16,6 +16,7 @@ from webhook_ui.backups.failing import explained
 from webhook_ui.backups.sqlite_files import LEFT_OUT, Counts, Tell
 from webhook_ui.errors import UsageError
 from webhook_ui.migrations import VERSION_TABLE
+from webhook_ui.times import utcnow
 
 INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
 
@@ -42,11 +43,13 @@ def write(url: sa.URL, target: Path, *, force: bool, tell: Tell) -> Written:
         # what counts is whether it comes to its end: then it is brought onto the disk, else it is removed
         file.execute("PRAGMA journal_mode = OFF")
         file.execute("PRAGMA synchronous = OFF")
+        at = utcnow()
         if url.get_backend_name() == "sqlite":
             _from_sqlite(Path(str(url.database)), file, tell)
         else:
             with closing(postgresql.connect(url)) as connection:
                 _from_postgresql(connection, file, tell)
+        sqlite_files.date(file, at)
         counts, octets = sqlite_files.count(file), path.stat().st_size
     return Written(counts=counts, octets=octets)
 

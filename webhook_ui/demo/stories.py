@@ -87,8 +87,8 @@ def _is_gone(asked: Asked) -> Reply:
 
 
 def _was_down_for_long(asked: Asked) -> Reply:
-    """So long that what came before its last hour was given up."""
-    if -5.5 * HOUR < asked.since < -3 * HOUR:
+    """So long that what came before its last hour was given up: enough of it for a redelivery that is worth a look."""
+    if -8 * HOUR < asked.since < -3 * HOUR:
         return Reply(status=500, seconds=0.4, body='{"error":"database is in recovery mode"}')
     return _quick(asked)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -26,10 +27,19 @@ def latest_change(session: Session, subject: str, subject_id: int) -> Change | N
 
 
 def list_changes(
-    session: Session, subject: str, subject_id: int, *, limit: int = paging.DEFAULT_LIMIT, cursor: str | None = None
+    session: Session,
+    subject: str,
+    subject_id: int,
+    *,
+    limit: int = paging.DEFAULT_LIMIT,
+    cursor: str | None = None,
+    restored_since: datetime | None = None,
 ) -> ChangePage:
-    """What was done to it. Raises Invalid for a foreign cursor."""
-    statement = sa.select(Change).where(_change.c.subject == subject, _change.c.subject_id == str(subject_id))
+    """What was done to it, and to all there is since `restored_since`. Raises Invalid for a foreign cursor."""
+    about = sa.and_(_change.c.subject == subject, _change.c.subject_id == str(subject_id))
+    if restored_since is not None:
+        about = sa.or_(about, sa.and_(_change.c.subject == "database", _change.c.at >= restored_since))
+    statement = sa.select(Change).where(about)
     if cursor is not None:
         statement = statement.where(_change.c.id < paging.decode(cursor, 1)[0])
     found = list(session.execute(statement.order_by(_change.c.id.desc()).limit(limit + 1)).scalars())

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -38,15 +38,16 @@ class Outcome(StrEnum):
 class Reason:
     """An outcome, and what it rests on: `triggers` and `tenant` are what the webhook had then.
 
-    `since` and `by` are when and by whom it was disabled, deleted, created or paused; `detail` is the clause of its
-    filter that said no, or what who disabled it said; `listens` whether it hears of such events now. `fault` is why its
-    filter could not be evaluated, so that it got the event all the same.
+    `since` and `by` are when and by whom it was disabled, deleted, created or paused, `born` whether it was created so;
+    `detail` is the clause of its filter that said no, or what who disabled it said; `listens` whether it hears of such
+    events now. `fault` is why its filter could not be evaluated, so that it got the event all the same.
     """
 
     outcome: Outcome
     detail: str | None = None
     since: datetime | None = None
     by: str | None = None
+    born: bool = False
     triggers: tuple[str, ...] = ()
     tenant: str | None = None
     listens: bool = False
@@ -121,7 +122,7 @@ def _judge_then(session: Session, case: Case, webhook: Webhook, listens: bool) -
         return Reason(outcome=outcome, **had)
     switched = held_since(session, webhook_id, "enabled", False, until=event.created_at)
     reason = then["disabled_reason"]
-    return Reason(outcome=Outcome.disabled, detail=reason, since=switched.since, by=switched.by, **had)
+    return replace(switched, outcome=Outcome.disabled, detail=reason, **had)
 
 
 def held_since(session: Session, webhook_id: int, name: str, value: bool, *, until: datetime) -> Reason:
@@ -139,7 +140,10 @@ def held_since(session: Session, webhook_id: int, name: str, value: bool, *, unt
         if change.after.get(name) is not value:
             break
         turned = change
-    return Reason(outcome=Outcome.delivered, since=turned.at if turned else None, by=turned.actor if turned else None)
+    if turned is None or (turned.before or {}).get(name) is value:  # what turned it is on record no more
+        return Reason(outcome=Outcome.delivered)
+    born = turned.action == "webhook.created"
+    return Reason(outcome=Outcome.delivered, since=turned.at, by=turned.actor, born=born)
 
 
 def _state(change: Change | None, webhook: Webhook) -> Mapping[str, Any]:

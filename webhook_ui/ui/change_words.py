@@ -30,6 +30,10 @@ FIELDS = {
     "timeout": mark("Timeout"),
     "retry_schedule": mark("Retry schedule"),
     "rate": mark("Rate while it catches up"),
+    "backup_of": mark("Backup of"),
+    "webhooks": mark("Webhooks"),
+    "events": mark("Events"),
+    "deliveries": mark("Deliveries"),
 }
 _PARTS = {
     "webhook-ui": "Webhook UI",
@@ -44,6 +48,7 @@ _DEEDS = {
     "webhook.disabled": mark("disabled the webhook"),
     "webhook.resumed": mark("resumed the webhook"),
     "webhook.secret_rotated": mark("rotated the secret"),
+    "database.restored": mark("restored the database from a backup"),
 }
 _SWITCHES = {
     ("enabled", True): mark("enabled the webhook"),
@@ -149,4 +154,8 @@ _WRITERS: Mapping[str, Callable[[Any], str]] = {
     "rate_limit": _rate_text,
     "rate": _rate_text,
     "template": _template_text,
+    "backup_of": lambda at: f"{at[:10]} {at[11:16]} UTC",
+    "webhooks": formats.count,
+    "events": formats.count,
+    "deliveries": formats.count,
 }

@@ -1,5 +1,6 @@
 """What pages are given: the parts behind the dashboard, and who looks at it from where."""
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Tab:
     preferences: dict[str, str] = field(default_factory=dict)
     on_address: Callable[[str], None] | None = None
     """Set by a page that follows its address without being built again; hears every address before it is shown."""
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the first page knows whether there is what its address names: until then it is no answer."""
 
     @property
     def may_write(self) -> bool:

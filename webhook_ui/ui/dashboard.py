@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -53,6 +53,7 @@ LEFT_SECONDS = 1.0  # and one that somebody has left: its script says so
 BUILT_SECONDS = 1.0  # until a page is there, with what comes after its frame
 RESPONSE_SECONDS = 30.0  # building takes tenths of a second; on a machine that has no time for it, slow is not broken
 FRAME_SECONDS = 0.5  # how long the frame waits for what the database says before it is sent without
+ANSWER_SECONDS = 3.0  # and for whether there is what the address names: 404 can only be said before all else
 
 
 class _Desk:
@@ -159,6 +160,9 @@ async def _root(services: Services) -> None:
     asyncio.get_running_loop().call_later(BUILT_SECONDS, collector.page_built)
     joining = background_tasks.create(_join(shell, tab, stop_bar), name="frame", context=shell.content)
     await asyncio.wait([joining], timeout=FRAME_SECONDS)
+    if not pages.has_404:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(tab.answered.wait(), ANSWER_SECONDS)
 
 
 async def _join(shell: Shell, tab: Tab, stop_bar: StopBar) -> None:
@@ -198,24 +202,33 @@ def _of_plugin(tab: Tab, show: plugin_pages.Show) -> Callable[[], Awaitable[None
 
 async def _let_in(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:
     """Builds a page, unless the session has ended: going from page to page makes no request that the door sees."""
+    if not arguments:
+        tab.answered.set()  # its address names nothing that might be missing
     waiting = show_waiting()
+    try:
+        await _build(tab, show, *arguments)
+    except Forbidden:
+        return  # on the way to the sign-in
+    finally:
+        tab.answered.set()
+    if not waiting.is_deleted:
+        waiting.delete()
+
+
+async def _build(tab: Tab, show: Callable[..., Awaitable[None]], *arguments: object) -> None:
     place = context.slot.parent
     try:
         await tab.current_actor()
-    except Forbidden:
-        return  # on the way to the sign-in
     except Unavailable:
         log.warning("page.unchecked")  # the page itself says that the database is away
     try:
         await show(tab, *arguments)
     except Forbidden:
-        return
+        raise
     except Exception as error:  # whatever a page did wrong, a person is told of it
         place.clear()
         with place:
             show_failure(error)
-    if not waiting.is_deleted:
-        waiting.delete()
 
 
 async def _open_tab(services: Services) -> Tab:

@@ -37,6 +37,7 @@ async def show(tab: Tab, event_id: str) -> None:
     path = context.client.sub_pages_router.current_path
     try:
         detail = await tab.read(get_event, ids.event_number(event_id))
+        tab.answered.set()
         page = EventPage(tab, root, detail, EventAddress.read(event_id, path))
         await page.start()
     except (NotFound, ValueError):

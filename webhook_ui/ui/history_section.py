@@ -60,7 +60,12 @@ class HistorySection:
 
     async def _load(self, address: Address) -> ChangePage:
         return await self._tab.read(
-            changes.list_changes, "webhook", self._row.id, limit=PAGE, cursor=address.log.cursor or None
+            changes.list_changes,
+            "webhook",
+            self._row.id,
+            limit=PAGE,
+            cursor=address.log.cursor or None,
+            restored_since=self._row.webhook.created_at,
         )
 
     def _show(self, page: ChangePage) -> None:

@@ -41,30 +41,47 @@ class LogFilters:
             self._status = filter_field(
                 tr("Status"), tr_all(STATUSES), log.status, lambda key: self._tell("status", key)
             )
-            self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
-            self._more.props["aria-expanded"] = "false"
-            self._trigger = filter_field(
-                tr("Trigger"), self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
-            )
-            self._trigger.classes("w-filter-trigger")
             self._webhook = None if one_webhook else WebhookField(tab, lambda number: self._tell("webhook", number))
+            if one_webhook:
+                self._build_trigger(log)
+            self._build_moments(log)
+            self._build_more()
+            if not one_webhook:
+                self._build_trigger(log)
             self._cause = filter_field(tr("Cause"), tr_all(CAUSES), log.cause, lambda key: self._tell("cause", key))
+            self._cause.classes("w-filter-behind")
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
-            with box("div", "w-moments"):
-                self._first = MomentField(
-                    tr("From"),
-                    shown_moment(log.first, zone),
-                    lambda text: self._tell_time("first", text),
-                    calendar=tr(_FIRST),
-                )
-                self._last = MomentField(
-                    tr("To"),
-                    shown_moment(log.last, zone),
-                    lambda text: self._tell_time("last", text),
-                    calendar=tr(_LAST),
-                )
         self._times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         self._mark(log, zone)
+
+    def _build_trigger(self, log: LogAddress) -> None:
+        self._trigger = filter_field(
+            tr("Trigger"), self._offers(log.trigger), log.trigger, lambda name: self._tell("trigger", name)
+        )
+        self._trigger.classes("w-filter-behind w-filter-trigger" if self._webhook else "w-filter-trigger")
+
+    def _build_moments(self, log: LogAddress) -> None:
+        with box("div", "w-moments"):
+            self._first = MomentField(
+                tr("From"),
+                shown_moment(log.first, self._zone()),
+                lambda text: self._tell_time("first", text),
+                calendar=tr(_FIRST),
+            )
+            self._last = MomentField(
+                tr("To"),
+                shown_moment(log.last, self._zone()),
+                lambda text: self._tell_time("last", text),
+                calendar=tr(_LAST),
+            )
+
+    def _build_more(self) -> None:
+        """Behind it stands what has no room in one row: on a phone all but the status."""
+        self._more = button(tr("More filters"), icon=icons.FILTER).classes("w-filters-more")
+        self._more.props["aria-expanded"] = "false"
+        self._more.on("click", js_handler=_TURN)
+        with self._more:
+            self._wide, self._narrow = _Count("w-only-wide"), _Count("w-only-narrow")
 
     async def show(self, log: LogAddress, zone: ZoneInfo) -> None:
         """Follows the address, and explains at the times what is wrong with them."""
@@ -99,17 +116,26 @@ class LogFilters:
         names = [*self._triggers, *([chosen] if chosen and chosen not in self._triggers else [])]
         return {"": tr("All"), **{name: name for name in names}}
 
-    def _open(self) -> None:
-        opened = self._more.props["aria-expanded"] == "true"
-        self._more.props["aria-expanded"] = "false" if opened else "true"
-
     def _mark(self, log: LogAddress, zone: ZoneInfo) -> None:
-        behind = log.trigger or log.webhook or log.cause or log.response or log.first or log.last
-        self._more.classes(add="w-pressed" if behind else "", remove="" if behind else "w-pressed")
+        hidden = [log.cause, log.response, *([log.trigger] if self._webhook else [])]
+        others = [log.webhook, log.first, log.last, *([] if self._webhook else [log.trigger])]
+        self._wide.count(sum(map(bool, hidden)))
+        self._narrow.count(sum(map(bool, [*hidden, *others])))
         self._response.classes(add="w-set" if log.response else "", remove="" if log.response else "w-set")
         judged = judge(log, zone)
         self._first.show_error(judged.first_problem)
         self._last.show_error(judged.last_problem)
+
+
+class _Count:
+    """How many of the filters behind the button are set: on wide screens others are there than on narrow ones."""
+
+    def __init__(self, width: str) -> None:
+        self._text = text("", f"w-filters-count {width}")
+
+    def count(self, number: int) -> None:
+        self._text.set_text(f"({number})" if number else "")
+        self._text.classes(add="w-some" if number else "", remove="" if number else "w-some")
 
 
 class WebhookField:
@@ -231,4 +257,8 @@ def _is_response(code: str) -> bool:
     return len(code) == 3 and code.isascii() and code.isdigit() and "100" <= code <= "599"
 
 
+_TURN = """event => {
+  const more = event.target.closest("button");
+  more.setAttribute("aria-expanded", more.getAttribute("aria-expanded") !== "true");
+}"""
 _FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")

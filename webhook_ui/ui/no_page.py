@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 from nicegui import context, ui
+from nicegui.page_arguments import RouteMatch
 
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons, reader
@@ -23,6 +24,11 @@ class Pages(ui.sub_pages):
         for path in gone:
             self._routes.pop(path, None)
         self._routes.update(come)
+
+    def _set_match(self, match: RouteMatch | None) -> None:
+        if match is None:  # after the page above was begun: it would be built beside ours
+            self._cancel_active_tasks()
+        super()._set_match(match)
 
     def _render_404(self) -> None:
         show_missing(context.client.sub_pages_router.current_path)

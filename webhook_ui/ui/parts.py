@@ -3,7 +3,7 @@
 Foreign text only ever becomes a text node or a prop's value here, never markup, template or style.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from string import Formatter
@@ -107,6 +107,22 @@ class Part:
         self.element.clear()
         with self.element:
             self._build(*values)
+
+
+class Scenes:
+    """What may stand in one place, one at a time, each built when it is first shown.
+
+    The others are hidden, not taken away: a press on one may be on its way.
+    """
+
+    def __init__(self, builders: Mapping[str, Callable[..., Any]]) -> None:
+        self._parts = {name: Part(box("div", "w-scene"), build) for name, build in builders.items()}
+
+    def play(self, scene: str, *values: Any) -> None:
+        """Shows this one, as `Part.show` does."""
+        self._parts[scene].show(*values)
+        for name, part in self._parts.items():
+            part.element.set_visibility(name == scene)
 
 
 def box(tag: str = "div", classes: str = "", *, label: str = "") -> ui.element:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import metadata
+from zoneinfo import ZoneInfo
 
 from nicegui import ui
 from sqlmodel import Session
@@ -15,11 +16,12 @@ from webhook_ui.actors import Role
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.database import moment
 from webhook_ui.heartbeats import Beat
-from webhook_ui.history.installation import DatabaseFacts, describe_database
+from webhook_ui.history.installation import DatabaseFacts, Restoration, describe_database
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.plugin_loader import Plugins, Source
 from webhook_ui.sending import SendingState
 from webhook_ui.ui import formats, icons
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Part, box, foreign, key_values, link, mono, prose, symbol, text, time_text
 from webhook_ui.ui.setting_words import ORIGINS, settings_in_force
@@ -117,6 +119,8 @@ class ServerSection:
         pairs.append((tr("Events are kept"), trn("{n} day", "{n} days", days, n=formats.count(days))))
         seal = tr("with WEBHOOK_UI_SECRET_KEY") if settings.secret_key else tr("with secret.key")
         pairs.append((tr("Secrets are sealed"), seal))
+        if facts.restored:
+            pairs.append((tr("Restored"), _restored_text(facts.restored, self._tab.zone)))
         text(tr("Database"), tag="h2")
         key_values(pairs)
 
@@ -144,6 +148,20 @@ class ServerSection:
 def versions() -> list[tuple[str, str]]:
     """What runs, name and version."""
     return [("Webhook UI", __version__), ("Python", platform.python_version()), *_libraries()]
+
+
+def _restored_text(restored: Restoration, zone: ZoneInfo) -> str:
+    """Who brought back how much, when and of when."""
+    when = formats.absolute(restored.at, zone)
+    words = tr("{moment} by {person}", moment=when, person=name_of(restored.by))
+    if restored.backup_of:
+        words = tr("{done}, from a backup of {moment}", done=words, moment=formats.absolute(restored.backup_of, zone))
+    held = (
+        trn("{n} webhook", "{n} webhooks", restored.webhooks, n=formats.count(restored.webhooks)),
+        trn("{n} event", "{n} events", restored.events, n=formats.count(restored.events)),
+        trn("{n} delivery", "{n} deliveries", restored.deliveries, n=formats.count(restored.deliveries)),
+    )
+    return f"{words}: {', '.join(held)}"
 
 
 @cache

@@ -221,7 +221,7 @@ class Table:
             with box("tr", "w-group"), box("th") as heading, box("span", "w-row"):
                 foreign(title, "w-strong")
                 if note:
-                    text(note, "w-meta")
+                    text(note, "w-meta w-cut").props["title"] = note
             heading.props["colspan"] = str(len(self.columns))
             heading.props["scope"] = "rowgroup"
             yield

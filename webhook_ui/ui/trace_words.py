@@ -22,6 +22,10 @@ PILLS: dict[Group, Status] = {
 }
 _ORDINALS = ("", mark("first attempt"), mark("second attempt"), mark("third attempt"))
 _SWITCHES = {"paused": mark("Held: paused{by}{at}"), "disabled": mark("Held: disabled{by}{at}")}
+_BORN = {
+    "paused": mark("Held: paused since it was created{by}{at}"),
+    "disabled": mark("Held: disabled since it was created{by}{at}"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +81,8 @@ def _delivered(row: DeliveryRow, reason: Reason, now: datetime, zone: ZoneInfo) 
             )
         )
     if row.waiting_for in _SWITCHES:
-        return Why(words=tr(_SWITCHES[row.waiting_for], by=_by(reason), at=_at(reason.since, now, zone)))
+        switch = (_BORN if reason.born else _SWITCHES)[row.waiting_for]
+        return Why(words=tr(switch, by=_by(reason), at=_at(reason.since, now, zone)))
     if row.status == "pending":
         return Why(words=delivery_words.waits(row, now, zone))
     cause, _ = delivery_words.cause_and_hint(delivery_words.result(row, now, zone))
@@ -105,8 +110,9 @@ def _missed(reason: Reason, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
     detail = said(reason.detail or "")
     because = f": {detail[:1].lower()}{detail[1:]}" if detail else ""
     who, at = _by(reason), _at(reason.since, now, zone)
+    born = tr("Disabled since it was created{by}{at}", by=who, at=at)
     said_of = {
-        Outcome.disabled: tr("Disabled{by}{at}{said}", by=who, at=at, said=because),
+        Outcome.disabled: born if reason.born else tr("Disabled{by}{at}{said}", by=who, at=at, said=because),
         Outcome.deleted: tr("Deleted{by}{at}", by=who, at=at),
         Outcome.created_later: tr("Created later{at}", at=at),
         Outcome.about: tr("The event tells of this very webhook, and none hears of itself"),

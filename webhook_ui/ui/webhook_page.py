@@ -41,7 +41,10 @@ async def show(tab: Tab, webhook_id: str) -> None:
     view = _View(tab, number, box("div", "w-page"))
     path = context.client.sub_pages_router.current_path
     try:
-        await view.build(await tab.read(look, number), path)
+        seen = await tab.read(look, number)
+        if seen is not None:
+            tab.answered.set()
+        await view.build(seen, path)
     except Unavailable as error:
         view.root.clear()
         with view.root, notice(tr("This webhook cannot be shown now"), str(error), role="alert"):

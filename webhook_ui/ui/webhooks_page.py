@@ -33,7 +33,7 @@ from webhook_ui.ui.list_address import (
     sorting_in_words,
     write_address,
 )
-from webhook_ui.ui.parts import Part, box, page_header, text
+from webhook_ui.ui.parts import Part, Scenes, box, page_header, text
 from webhook_ui.ui.root import whole
 from webhook_ui.ui.states import nothing_found, notice, skeleton_card
 from webhook_ui.ui.tables import Pager
@@ -73,13 +73,12 @@ class WebhooksPage:
         self._strip: FigureStrip | None = None
         self._address = tab.client.sub_pages_router.current_path
         with box("div", "w-page") as self.root:
-            pass
-        self._frame = Part(self.root, self._build_frame)
-        with self.root, page_header(tr("Webhooks")):
-            pass
-        with self.root, cards().classes("w-late"):
-            for _ in range(6):
-                skeleton_card()
+            self._build_header(self._question())
+            first = partial(show_first_steps, self._tab, self._add)
+            self._scenes = Scenes({"first": first, "failed": self._build_failed, "list": self._build_frame})
+            with cards().classes("w-late") as self._skeleton:
+                for _ in range(6):
+                    skeleton_card()
 
     def follow(self) -> None:
         """From now on: changes of the address, news, and the clock."""
@@ -109,17 +108,16 @@ class WebhooksPage:
                     in_turn=True,
                 )
             except WebhookUIError as error:
-                self._frame.show("failed", str(error))
+                self._play("failed", str(error))
                 return
             self._full_look = time.monotonic() + SHARE * seen.took
             if self.root.is_deleted or question != self._question():
                 return  # somebody has chosen otherwise meanwhile, and is shown that next
             with self.root:
                 if seen.everything == 0:
-                    self._list = None
-                    self._frame.show("first")
+                    self._play("first")
                 else:
-                    self._frame.show("list")
+                    self._play("list")
                     self._show(replace(question, page=seen.page), judged, seen, zone)
 
     def _question(self) -> Question:
@@ -217,20 +215,17 @@ class WebhooksPage:
     def _export_query(self) -> dict[str, str]:
         return {"tz": self._zone().key, **dict(parse_qsl(urlsplit(self._address).query))}
 
-    def _build_frame(self, kind: str, problem: str = "") -> None:
-        self._list = self._choice = self._strip = None
-        if kind != "list":
-            with page_header(tr("Webhooks")):
-                if kind == "first" and self._tab.may_write:
-                    self._build_add()
-            if kind == "first":
-                show_first_steps(self._tab, self._add)
-            else:
-                with notice(tr("The webhooks cannot be shown now"), problem, role="alert"):
-                    button(tr("Try again"), self.refresh)
-            return
-        question, zone = self._question(), self._zone()
-        judged = judge(question, zone)
+    def _play(self, scene: str, *values: str) -> None:
+        if not self._skeleton.is_deleted:
+            self._skeleton.delete()
+        self._scenes.play(scene, *values)
+        for tool in self._tools:
+            tool.set_visibility(scene == "list")
+        if scene == "first" and self._choice:
+            self._choice.clear()
+
+    def _build_header(self, question: Question) -> None:
+        """It stays as it is, whatever is shown below."""
         with page_header(tr("Webhooks")):
             self._sort = SortMenu(
                 question.sort,
@@ -241,9 +236,17 @@ class WebhooksPage:
             self._toggle = view_toggle(
                 "list" if question.view == "list" else "card", lambda key: self._prefer(view=key)
             )
-            export_menu("webhooks", self._export_query)
+            self._tools = (self._sort.button, self._toggle.element, export_menu("webhooks", self._export_query))
             if self._tab.may_write:
-                self._build_add()
+                button(tr("Add webhook"), self._add, icon=icons.ADD, kind="primary").classes("w-lead")
+
+    def _build_failed(self, problem: str) -> None:
+        with notice(tr("The webhooks cannot be shown now"), problem, role="alert"):
+            button(tr("Try again"), self.refresh)
+
+    def _build_frame(self) -> None:
+        question, zone = self._question(), self._zone()
+        judged = judge(question, zone)
         self._strip = FigureStrip(self._figures)
         self._filters = Filters(question, judged, self._tab.services.plugins.triggers, self._ask)
         with box("div", "w-results") as line:
@@ -261,9 +264,6 @@ class WebhooksPage:
         self._body = Part(box("div", "w-page"), self._build_list)
         self._nothing = Part(box("div", "w-page"), self._build_nothing)
         self._pager = Pager(partial(self._turn, -1), partial(self._turn, 1))
-
-    def _build_add(self) -> None:
-        button(tr("Add webhook"), self._add, icon=icons.ADD, kind="primary").classes("w-lead")
 
     def _show(self, question: Question, judged: Judged, seen: Seen, zone: ZoneInfo) -> None:
         self._page = question.page

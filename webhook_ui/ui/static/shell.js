@@ -7,6 +7,7 @@
   const ROWS = ".w-content :is(.w-card, .w-table tbody tr:not(.w-group), [data-row])";
   const palette = () => document.querySelector("dialog.w-palette");
   const help = () => document.querySelector("dialog.w-keys-help");
+  const isLeaving = (element) => Boolean(element.closest("[class*='-leave-active']"));
   const visible = (element) => element.checkVisibility({ visibilityProperty: true });
 
   /* --- what floats over the page --- */
@@ -16,10 +17,11 @@
     const end = performance.now() + 1000;
     (function whenFree() {
       // a menu or the drawer on its way out would take the focus back; a form that is open stays in front
-      if (!document.querySelector(".q-dialog__backdrop, .q-menu")) {
+      const over = [...document.querySelectorAll(".q-dialog__backdrop, .q-menu")];
+      if (!over.length) {
         dialog.showModal();
         if (dialog === palette()) begin();
-      } else if (performance.now() < end) requestAnimationFrame(whenFree);
+      } else if (performance.now() < end || over.every(isLeaving)) requestAnimationFrame(whenFree);
     })();
   }
 
@@ -103,11 +105,14 @@
   let prefix = "";
   let prefixEnds = 0;
 
+  /* what was typed into and is closed keeps the focus until the next frame */
   function isTyping(target) {
-    return target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
+    const field = target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
+    return field && !field.closest("dialog:not([open])") && !isLeaving(field);
   }
 
-  const isCovered = () => document.querySelector("dialog[open], .q-dialog__backdrop, .q-menu, .w-dialog");
+  const isCovered = () =>
+    [...document.querySelectorAll("dialog[open], .q-dialog__backdrop, .q-menu, .w-dialog")].some((one) => !isLeaving(one));
 
   function focusIn(row) {
     const goal = row?.querySelector(".w-card-title, .w-row-title, .w-open, a[href], button");
