@@ -6,9 +6,9 @@ folder, environment and standard streams of its own, and runs the module as `pyt
 other: it has a number, takes signals, and kill -9 ends it.
 
 What a fork cannot show is the start itself (the time it takes, what is imported, the interpreter's own options, how the
-command is found) and what a password costs. The tests of that start the real thing (`Installation.run(...,
-really=True)` in test_cli, the shell's commands in test_readme and test_guide, the wheel in test_cli, the workers that
-`serve` starts itself).
+command is found), what a password costs, and that each answer has a nonce of its own (test_shell asks for that). The
+tests of the start start the real thing (`Installation.run(..., really=True)` in test_cli, the shell's commands in
+test_readme and test_guide, the wheel in test_cli, the workers that `serve` starts itself).
 
     python -m tests.zygote FD    # as the tests start it: requests arrive at a socket, one after the other
 """
@@ -195,6 +195,8 @@ def _import_all() -> None:
     for name in ("psycopg", "uvicorn", "webhook_ui.app", "webhook_ui.cli"):
         importlib.import_module(name)
     hash_cheaply()
+    # a browser takes a script for one that it has compiled before only if it comes with the same nonce
+    importlib.import_module("webhook_ui.security_headers").new_nonce = lambda: "one-for-all-tests"
 
 
 if __name__ == "__main__":
