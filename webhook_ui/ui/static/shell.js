@@ -85,7 +85,7 @@
     }
   }
 
-  const inPalette = (event) => event.target.matches?.(".w-palette-field");
+  const inPalette = (event) => event.target.matches?.(".w-palette-field") && palette().open;
   const optionAt = (event) => event.target.closest?.('.w-palette [role="option"]');
 
   function leavePalette(event) {
@@ -104,7 +104,8 @@
   let prefixEnds = 0;
 
   function isTyping(target) {
-    return target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
+    const field = target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
+    return field && visible(field); // the palette's has the focus for a moment longer than the palette is there
   }
 
   const isCovered = () => document.querySelector("dialog[open], .q-dialog__backdrop, .q-menu, .w-dialog");
