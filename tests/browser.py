@@ -46,7 +46,10 @@ FINDINGS = (Path(__file__).parent / "findings.js").read_text()
 CHROMIUM = next(filter(os.path.exists, ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"]), None)
 # a page is there for seconds: to compile its scripts for speed, or to collect garbage often, by all cores, takes longer
 # than it saves. What was compiled once is kept for the next window
-SHORT_LIVED = ["--no-opt", "--no-maglev", "--no-flush-bytecode", "--min-semi-space-size=16", "--single-threaded-gc"]
+SHORT_LIVED = [
+    *("--no-opt", "--no-maglev", "--no-flush-bytecode", "--single-threaded-gc", "--no-incremental-marking"),
+    *("--min-semi-space-size=16", "--initial-heap-size=256"),
+]
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

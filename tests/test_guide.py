@@ -1,7 +1,6 @@
 """The plugin author's guide, walked as a stranger walks it: every command and every snippet of it is executed."""
 
 import re
-import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import ROOT, Installation
-from tests.test_readme import free_port, stranger
+from tests.test_readme import free_port, run, stranger
 from webhook_ui import Webhook, testing
 from webhook_ui.errors import Invalid
 from webhook_ui.plugin_api import PROJECT
@@ -42,23 +41,9 @@ def empty(tmp_path: Path) -> Iterator[Installation]:
     made.end()
 
 
-def shell(script: str, here: Installation) -> str:
-    ended = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=here.folder,
-        env=here.environment,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
 def test_from_nothing_to_a_tested_plugin_that_is_fired(empty: Installation) -> None:
     walk, listen, serve, emit, rest = blocks("sh")
-    said = shell(walk, empty)
+    said = run(walk, empty)
     for words in ("written  plugins/orders.py", "2 passed", "orders.py: good", "orders.created  Orders created"):
         assert words in said, said
     assert "rewrit" not in said, "pytest has nothing to warn of"
@@ -66,13 +51,13 @@ def test_from_nothing_to_a_tested_plugin_that_is_fired(empty: Installation) -> N
         (empty.folder / "plugins" / f"{name}.py").write_text(source)
     (tests,) = [block for block in blocks("python") if "def test_" in block]
     (empty.folder / "tests" / "test_recipes.py").write_text(tests)
-    assert "6 passed" in shell("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
+    assert "6 passed" in run("pytest -q -p no:cacheprovider tests/test_recipes.py", empty)
     empty.environment["WEBHOOK_UI_PORT"] = port = str(free_port())
     ours, there = (lambda script: script.replace("8080", port).replace("9000", there)), str(free_port())
     receiving = empty.start(*ours(listen).split()[1:])
     receiving.wait_for("Listening")
     empty.start(*serve.split()[1:]).wait_for("election.won")
-    said = shell(ours(emit + rest), empty)
+    said = run(ours(emit + rest), empty)
     assert re.search(r"evt_\w+$", said, re.MULTILINE)
     assert re.search(r'"deliveries": ?1', said)
     for _ in range(2):

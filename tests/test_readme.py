@@ -1,5 +1,6 @@
 """The README cannot lie: its commands are run, its Python is run, its table of settings is the settings class."""
 
+import functools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import sqlalchemy.orm
 from fastapi.testclient import TestClient
 from starlette.middleware.sessions import SessionMiddleware
 
+from tests import zygote
 from tests.processes import PATIENCE, ROOT, Installation, Process
 from webhook_ui import plugin_loader, signing, transactional
 from webhook_ui.settings import PREFIX, Settings
@@ -29,7 +31,9 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 def terminal(line: str, installation: Installation) -> Process:
     """A command that goes on running, as a shell starts it."""
-    started = Process(["bash", "-euo", "pipefail", "-c", f"exec {line}"], installation.folder, installation.environment)
+    command = ["bash", "-euo", "pipefail", "-c", f"exec {line}"]
+    start = functools.partial(subprocess.Popen, pass_fds=[zygote.zygote().fileno()])
+    started = Process(command, installation.folder, installation.environment, start)
     installation.running.append(started)
     return started
 
@@ -39,7 +43,8 @@ def stranger(tmp_path: Path) -> Installation:
     made = Installation(tmp_path / "here")
     commands = tmp_path / "bin"
     commands.mkdir()
-    lines = {"python": f'exec {sys.executable} "$@"', "webhook-ui": 'exec python -m webhook_ui "$@"'}
+    fork = f'exec python -S {ROOT / "tests" / "typed.py"} {zygote.zygote().fileno()} "$@"'
+    lines = {"python": f'exec {sys.executable} "$@"', "webhook-ui": fork}
     for name, line in {**lines, "pytest": 'exec python -m pytest "$@"'}.items():
         (commands / name).write_text(f"#!/bin/sh\n{line}\n")
         (commands / name).chmod(0o755)
@@ -117,8 +122,9 @@ def run(script: str, installation: Installation) -> str:
         env=installation.environment,
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE,
+        timeout=6 * PATIENCE,
         check=False,
+        pass_fds=[zygote.zygote().fileno()],
     )
     assert ended.returncode == 0, f"{script}\n{ended.stdout}{ended.stderr}"
     return ended.stdout

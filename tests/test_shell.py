@@ -367,6 +367,24 @@ def test_keys_lead_everywhere_but_not_while_typing(site: Site, enter: Enter) -> 
 
 
 @browser_test
+def test_a_key_right_after_the_palette_has_closed_is_not_typed_into_it(enter: Enter) -> None:
+    """Its field keeps the focus until the browser draws again: here the key comes before that."""
+    page = enter("/triggers").page
+    page.keyboard.press("Control+k")
+    expect(go_to(page)).to_be_visible()
+    target = page.evaluate(
+        """() => {
+          document.querySelector("dialog.w-palette").close();
+          const target = document.activeElement;
+          target.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true, cancelable: true }));
+          return target.className;
+        }"""
+    )
+    assert target == "w-palette-field"
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+@browser_test
 def test_every_page_is_clean_in_both_themes_and_all_widths(site: Site, enter: Enter, receiver: Receiver) -> None:
     """That nothing outside was asked and the console is empty is looked at when each window is left."""
     site.clear()

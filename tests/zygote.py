@@ -6,9 +6,9 @@ folder, environment and standard streams of its own, and runs the module as `pyt
 other: it has a number, takes signals, and kill -9 ends it.
 
 What a fork cannot show is the start itself (the time it takes, what is imported, the interpreter's own options, how the
-command is found) and what a password costs. The tests of that start the real thing (`Installation.run(...,
-really=True)` in test_cli, the shell's commands in test_readme and test_guide, the wheel in test_cli, the workers that
-`serve` starts itself).
+command is found), what a password costs, and that each answer has a nonce of its own (test_shell asks for that). The
+tests of the start start the real thing (`Installation.run(..., really=True)` in test_cli and test_demo, `python` and
+`pytest` in test_readme and test_guide, the wheel in test_cli, the workers that `serve` starts itself).
 
     python -m tests.zygote FD    # as the tests start it: requests arrive at a socket, one after the other
 """
@@ -21,6 +21,7 @@ import json
 import os
 import random
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -91,13 +92,12 @@ def start(
     assert python == sys.executable, f"a fork is this interpreter: {command}"
     assert arguments[0] in {"-m", "-c"}, f"no module of ours: {command}"
     request = json.dumps([list(map(str, arguments)), str(cwd), dict(env)]).encode()
-    ours, theirs = socket.socketpair()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs, Path(os.devnull).open("r+b", buffering=0) as nothing:
         streams = (stdin, stdout, stdout if stderr == subprocess.STDOUT else stderr)
         assert all(stream == subprocess.DEVNULL for stream in streams if isinstance(stream, int)), "no pipes here"
         numbers = [(nothing if isinstance(stream, int) else stream).fileno() for stream in streams]
-        socket.send_fds(_zygote(), [len(request).to_bytes(4, "big")], [theirs.fileno(), *numbers])
-        _zygote().sendall(request)
+        socket.send_fds(zygote(), [request], [theirs.fileno(), *numbers])
     return Child(command, int(ours.recv(16)), ours)
 
 
@@ -120,9 +120,9 @@ def run(
 
 
 @functools.cache
-def _zygote() -> socket.socket:
-    """The one of this process; it ends with the process, as its socket is closed then."""
-    ours, theirs = socket.socketpair()
+def zygote() -> socket.socket:
+    """The one of this process; it ends with the process, as its socket is closed then. A message is a request."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     clean = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     command = [sys.executable, "-u", "-m", "tests.zygote", str(theirs.fileno())]
     with theirs:
@@ -143,10 +143,9 @@ def _serve(requests: socket.socket) -> Callable[[], object] | None:
     gc.collect()
     gc.freeze()
     while True:
-        head, streams, _, _ = socket.recv_fds(requests, 4, 4)
-        if not head:
+        request, streams, _, _ = socket.recv_fds(requests, 1 << 20, 4)
+        if not request:
             return None
-        request = requests.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
         if os.fork() == 0:
             requests.close()
             return _keep(request, *streams)
@@ -155,7 +154,7 @@ def _serve(requests: socket.socket) -> Callable[[], object] | None:
 
 
 def _keep(request: bytes, asker: int, *streams: int) -> Callable[[], object] | None:
-    """Stands between zygote and child, to see how the child ends."""
+    """Stands between zygote and child, to see how the child ends. It ends the child when nobody is left to be told."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
@@ -163,6 +162,10 @@ def _keep(request: bytes, asker: int, *streams: int) -> Callable[[], object] | N
     for stream in streams:
         os.close(stream)
     os.write(asker, str(pid).encode())
+    child = os.pidfd_open(pid)
+    ended, _, _ = select.select([child, asker], [], [])
+    if child not in ended:
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     try:
         os.write(asker, str(os.waitstatus_to_exitcode(status)).encode())
@@ -195,6 +198,8 @@ def _import_all() -> None:
     for name in ("psycopg", "uvicorn", "webhook_ui.serving", "webhook_ui.cli"):
         importlib.import_module(name)
     hash_cheaply()
+    # a browser takes a script for one that it has compiled before only if it comes with the same nonce
+    importlib.import_module("webhook_ui.security_headers").new_nonce = lambda: "one-for-all-tests"
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ def with_security_headers(send: Send) -> Send:
     return send_with_headers
 
 
+def new_nonce() -> str:
+    """For the inline scripts of one answer; nobody can guess it."""
+    return secrets.token_urlsafe(16)
+
+
 class Nonces:
     """Pure ASGI, directly around NiceGUI and inside of what compresses: gives the scripts of its pages their nonce.
 
@@ -79,7 +84,7 @@ class _Page:
             await self._send(message)
 
     async def _finish(self, start: Message) -> None:
-        nonce = secrets.token_urlsafe(16)
+        nonce = new_nonce()
         body = bytes(self._body).replace(b"<script", f'<script nonce="{nonce}"'.encode())
         headers = MutableHeaders(scope=start)
         headers["content-security-policy"] = dashboard_policy(nonce)

@@ -87,7 +87,7 @@
     }
   }
 
-  const inPalette = (event) => event.target.matches?.(".w-palette-field");
+  const inPalette = (event) => event.target.matches?.(".w-palette-field") && palette().open;
   const optionAt = (event) => event.target.closest?.('.w-palette [role="option"]');
 
   function leavePalette(event) {
@@ -108,7 +108,7 @@
   /* what was typed into and is closed keeps the focus until the next frame */
   function isTyping(target) {
     const field = target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
-    return field && !field.closest("dialog:not([open])") && !isLeaving(field);
+    return field && visible(field) && !isLeaving(field);
   }
 
   const isCovered = () =>
