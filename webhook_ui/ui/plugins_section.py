@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 from pydantic import BaseModel, TypeAdapter
 
-from webhook_ui import plugin_settings, plugin_values, times
+from webhook_ui import plugin_sentences, plugin_settings, plugin_values, times
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.languages import tr
@@ -79,7 +79,7 @@ class PluginsSection:
             if problem.name == name:
                 with box("p", "w-row w-error-ink"):
                     symbol(icons.ERROR)
-                    foreign(problem.message, cut=False)
+                    foreign(plugin_sentences.said(problem.message), cut=False)
                 link(tr("What is wrong"), "/triggers")
         lines = rows(name, model, running.contents.host.setting if running else None, saved)
         with settings_table(tr("Settings of {plugin}", plugin=name)):
