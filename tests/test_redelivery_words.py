@@ -144,7 +144,10 @@ def test_an_address_is_read_and_written_without_loss() -> None:
     assert len(split_webhooks(Address.read(f"/redeliveries?new=cancel&{hundred}").scope["webhook_id"])) == 100
     assert write_scope({"webhook_ids": [7, 9], "within": "1h"}) == {"webhook_id": "7,9", "within": "1h"}
     written = write_scope({"from": NOW, "webhook_id": 7, "rate": 2.0, "tenant": None})
-    assert written == {"from": "2026-11-23T13:32:06Z", "webhook_id": "7"}
+    assert written == {"from": "2026-11-23T13:32:06Z", "webhook_id": "7", "rate": "2"}
+    planned = "/redeliveries?new=redeliver&rate=0.5&cron=30+2+%2A+%2A+%2A&timezone=Europe%2FBerlin"
+    assert Address.read(planned).text() == planned
+    assert Address.read(planned.replace("new=redeliver&", "")).scope == {}
 
 
 @pytest.mark.parametrize(

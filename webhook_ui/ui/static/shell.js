@@ -103,8 +103,10 @@
   let prefix = "";
   let prefixEnds = 0;
 
+  const TYPED = 'input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]';
+
   function isTyping(target) {
-    return target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
+    return !target.matches?.('input[type="checkbox"]') && target.closest?.(TYPED); // into a tick nobody types
   }
 
   const isCovered = () => document.querySelector("dialog[open], .q-dialog__backdrop, .q-menu, .w-dialog");
