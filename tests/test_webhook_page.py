@@ -609,6 +609,7 @@ def test_deleting_leads_to_the_list_and_there_is_a_way_back(site: Site, enter: E
     site.database.write_now(webhooks.delete, webhook_id, actor=CLI, now=datetime.now(UTC))
     page.goto(f"{site.url}/webhooks/{webhook_id}")
     page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("is restored.")
     expect(page.get_by_role("switch", name="Enabled")).to_be_visible(timeout=2500)
     site.database.write_now(webhooks.delete, webhook_id, actor=CLI, now=datetime.now(UTC))
     expect(page.get_by_text("This webhook was deleted")).to_be_visible(timeout=2500)

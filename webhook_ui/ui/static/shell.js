@@ -148,6 +148,7 @@
     press: (what) => [...document.querySelectorAll(what)].find(visible)?.click(),
     move: (step) => move(Number(step)),
     menu,
+    undo: () => [...document.querySelectorAll(".w-toasts .w-undo")].filter(visible).pop()?.click(),
     help: () => open(help()),
   };
 
