@@ -132,8 +132,9 @@ def check(value: Any) -> dict[str, str] | None:
     ready = SHAPES.get(shape or "")
     if shape is None or ready is None:
         near = difflib.get_close_matches(shape or "", SHAPES, n=1)
-        hint = f" {tr('Did you mean {names}?', names=near[0])}" if near else ""
-        raise ValueError(tr("The shape must be one of {names}.", names=", ".join(SHAPES)) + hint)
+        hint = tr("Did you mean {names}?", names=near[0]) if near else ""
+        words = tr("The shape must be one of {names}.", names=", ".join(SHAPES))
+        raise ValueError(f"{words} {hint}".rstrip())
     if expression is None:
         if shape == CUSTOM:
             raise ValueError(tr("A custom shape needs an expression that gives the body."))

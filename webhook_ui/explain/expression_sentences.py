@@ -16,6 +16,7 @@ _WRITTEN = (
     mark("This sign means nothing here."),
     mark("Brackets are nested more than {most} deep."),
     mark("This is nested too deep."),
+    mark("The JSON between backticks is nested more than {most} deep; make it flatter."),
     mark("This is nested or chained more than {most} deep; write it shorter."),
     mark("The expression ends too early: something is missing here."),
     mark("Expected a name, a value between quotes or backticks, or a bracket here."),

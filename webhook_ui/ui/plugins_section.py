@@ -15,6 +15,7 @@ from webhook_ui.languages import tr
 from webhook_ui.plugin_settings import prefix_of
 from webhook_ui.plugin_values import Saved
 from webhook_ui.ui import icons, payload_fields, toasts
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import Field, area_field, choice_field, password_field, show_problems, text_field
@@ -72,7 +73,7 @@ class PluginsSection:
                 with box("span", "w-row w-meta"):
                     time_text(saved.updated_at, self._tab.zone, prefix=tr("Saved "))
                     text(tr("by"))
-                    foreign(saved.updated_by)
+                    foreign(name_of(saved.updated_by))
             change = button(tr("Change"), partial(self._open, name, model), icon=icons.EDIT, small=True)
             change.props["aria-label"] = tr("Change settings of {plugin}", plugin=name)
         for problem in plugins.problems:
