@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import schedule, times
 from webhook_ui.languages import tr
-from webhook_ui.ui import redelivery_words
+from webhook_ui.ui import formats, redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
 from webhook_ui.ui.dates import MomentField
@@ -170,5 +170,5 @@ def show_runs(moments: Sequence[datetime], *, words: str, timezone: str) -> None
         for number, moment in enumerate(moments):
             with box("li", "w-row"):
                 time_text(moment, zone, shown=redelivery_words.coming(moment, now, zone))
-                if not number:
+                if not number and moment - now < formats.RELATIVE_FOR:
                     time_text(moment, zone, now=now).classes("w-meta")
