@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import EMAILS, ZONE, Enter, Receiver, Site, both_schemes, check_rules, check_width, picture, serve
-from webhook_ui.actors import CLI, Role
+from webhook_ui.actors import Role
 from webhook_ui.history.webhooks import WebhookFilter, count_webhooks
 from webhook_ui.models import Statistics
 from webhook_ui.times import utcnow
@@ -275,7 +275,7 @@ def test_who_edits_what_another_has_changed_is_told_and_keeps_the_text(empty: Si
     expect(titles(page)).to_have_text("Theirs")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_role("alert")).to_contain_text(
-        re.compile(f"{CLI.name} changed title .*, while you were editing")
+        re.compile("The command line changed title .*, while you were editing")
     )
     expect(dialog.get_by_role("textbox", name="Title", exact=True)).to_have_value("Mine")
     dialog.get_by_role("button", name="Save").click()

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tests.processes import ROOT
 from webhook_ui import expressions, filters, shaping
+from webhook_ui.explain import said
 from webhook_ui.expressions import ROOTS, Document, Evaluation, Fault, Unevaluable, evaluating
+from webhook_ui.languages import spoken
 
 DATA = {
     "plan": "pro",
@@ -82,6 +84,17 @@ def test_a_mistake_is_told_at_its_place(text: str, line: int, column: int, words
     assert (caught.value.line, caught.value.column) == (line, column), str(caught.value)
     assert words in caught.value.message
     assert str(caught.value).startswith(f"Line {line}, column {column} (at ")
+    check_spanish(str(caught.value), f"Línea {line}, columna {column} (")
+
+
+def check_spanish(message: str, begins: str = "") -> None:
+    """All of it is said to who reads Spanish, but for what stands in the expression."""
+    with spoken("es"):
+        told = said(message)
+    assert told.startswith(begins)
+    words = told.rpartition("): ")[2]
+    assert words not in message
+    assert not re.search(r"\b(?:Expected|There|the|this|text|number|takes|got|it|Did|too)\b", words), told
 
 
 @pytest.mark.parametrize(
@@ -174,8 +187,9 @@ def test_what_would_never_end_ends_with_its_budget(text: str) -> None:
     ],
 )
 def test_what_fails_is_told_without_the_payload(text: str, words: str) -> None:
-    with pytest.raises(Unevaluable, match=words):
+    with pytest.raises(Unevaluable, match=words) as caught:
         value(text)
+    check_spanish(str(caught.value))
 
 
 @pytest.mark.parametrize("payload", ['{"a":1e400}', '{"a":-1e999}', f'{{"a":{"9" * 5000}}}'])

@@ -1,5 +1,6 @@
 """How the dashboard writes times, durations, numbers and names, and reads a typed date."""
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -68,6 +69,13 @@ def test_numbers() -> None:
 )
 def test_a_rate_is_never_rounded_into_all_or_nothing(sent: int, errors: int, expected: str) -> None:
     assert formats.success(sent, errors) == expected
+
+
+def test_what_others_wrote_is_read_in_the_order_in_which_it_came() -> None:
+    turned = '{"to": "\u202egro.live\u202c", "who": "مزامنة\u200f", "back": "\u2067x\u2069"}'
+    shown = formats.in_order(turned)
+    assert shown == '{"to": "\\u202egro.live\\u202c", "who": "مزامنة\u200f", "back": "\\u2067x\\u2069"}'
+    assert json.loads(shown) == json.loads(turned)
 
 
 def test_names() -> None:

@@ -1,14 +1,16 @@
 """Mistakes of plugins: each is told with its line and what to do, and stops nothing else."""
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.plugin_files import GOOD, HEAD, MORE, load, problem_of, write
-from webhook_ui import plugin_source
+from webhook_ui import plugin_sentences, plugin_source
 from webhook_ui.builtin import PLUGINS
+from webhook_ui.languages import spoken
 
 
 @pytest.mark.parametrize(
@@ -143,6 +145,16 @@ def test_a_mistake_is_reported_with_its_line_and_stops_nothing_else(
     if line:
         assert (line, source.split("\n")[line - 1]) in problem.excerpt
         assert len(problem.excerpt) <= 5
+    check_spanish(problem.message)
+
+
+def check_spanish(message: str) -> None:
+    """All of it is said to who reads Spanish, but for what Python or the plugin itself says in it."""
+    with spoken("es"):
+        told = plugin_sentences.said(message)
+    assert told != message
+    english = r"\b(?:Write|Remove|Correct|Rename|Give|Return|Did|must|Must|the|with|twice|takes)\b"
+    assert not re.search(english, told), told
 
 
 def test_signals_are_the_servers(tmp_path: Path) -> None:

@@ -251,6 +251,32 @@ def test_a_backlog_is_cancelled_with_its_count_after_a_question(site: Site, rece
     assert not receiver.ledger
 
 
+def test_what_was_entered_for_an_order_outlives_a_new_page(site: Site, receiver: Receiver, enter: Enter) -> None:
+    """What was chosen stands in the address; what is typed without a connection the browser keeps."""
+    hook(site, receiver, 1)
+    page = enter("/redeliveries?new=redeliver").page
+    field = form(page).get_by_role
+    field("textbox", name="Pace").fill("7")
+    field("button", name="Again and again").click()
+    field("textbox", name="Crontab").fill("30 2 * * mon")
+    field("textbox", name="Time zone").fill("Asia/Tokyo")
+    expect(form(page).get_by_text("At 02:30, Monday, Asia/Tokyo. Next runs:")).to_be_visible()
+    page.wait_for_url("**rate=7&cron=30+2+%2A+%2A+mon&timezone=Asia%2FTokyo")
+    page.reload()
+    expect(field("textbox", name="Pace")).to_have_value("7")
+    expect(form(page).get_by_text("At 02:30, Monday, Asia/Tokyo. Next runs:")).to_be_visible()
+    choose(page, "Time of the event", "From … to …")
+    field("textbox", name="From", exact=True).wait_for()
+    page.evaluate("socket.disconnect()")
+    for name, typed in {"Tenant": "acme", "Pace": "0.5", "Crontab": "15 4 * * *", "From": "2026-11-22"}.items():
+        field("textbox", name=name, exact=True).fill(typed)
+    field("textbox", name="From, time").fill("17:30")
+    page.reload()
+    expect(form(page).get_by_text("At 04:15 every day, Asia/Tokyo. Next runs:")).to_be_visible()
+    for name, typed in {"Tenant": "acme", "Pace": "0.5", "From": "2026-11-22", "From, time": "17:30"}.items():
+        expect(field("textbox", name=name, exact=True)).to_have_value(typed)
+
+
 def test_an_address_opens_the_form_filled_in_and_a_window_is_entered(
     site: Site, receiver: Receiver, enter: Enter
 ) -> None:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from webhook_ui import schedule
 from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.history.redelivery_outcome import Outcome
 from webhook_ui.models import Redelivery
@@ -21,6 +22,18 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def plan(**values: Any) -> Redelivery:
     stamps = {"created_at": NOW, "updated_at": NOW, "started_at": NOW}
     return Redelivery(**{"id": 7, "state": "running", "scope": {}, "actor": "dana", **stamps, **values})
+
+
+def test_next_runs_are_told_apart_when_clocks_change() -> None:
+    def runs(crontab: str, now: datetime) -> list[str]:
+        moments = schedule.next_times(crontab, BERLIN.key, now, 3)
+        return [words.coming(moment, now, BERLIN) for moment in moments]
+
+    forward, back = datetime(2027, 3, 26, 12, tzinfo=UTC), datetime(2027, 10, 29, 12, tzinfo=UTC)
+    assert runs("30 2 * * *", forward) == ["Sat 27 Mar, 02:30", "Sun 28 Mar, 03:30", "Mon 29 Mar, 02:30"]
+    assert runs("30 2 * * sun", back) == [
+        "Sun 31 Oct, 02:30 (UTC+2)", "Sun 31 Oct, 02:30 (UTC+1)", "Sun 7 Nov, 02:30",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -144,7 +157,10 @@ def test_an_address_is_read_and_written_without_loss() -> None:
     assert len(split_webhooks(Address.read(f"/redeliveries?new=cancel&{hundred}").scope["webhook_id"])) == 100
     assert write_scope({"webhook_ids": [7, 9], "within": "1h"}) == {"webhook_id": "7,9", "within": "1h"}
     written = write_scope({"from": NOW, "webhook_id": 7, "rate": 2.0, "tenant": None})
-    assert written == {"from": "2026-11-23T13:32:06Z", "webhook_id": "7"}
+    assert written == {"from": "2026-11-23T13:32:06Z", "webhook_id": "7", "rate": "2"}
+    planned = "/redeliveries?new=redeliver&rate=0.5&cron=30+2+%2A+%2A+%2A&timezone=Europe%2FBerlin"
+    assert Address.read(planned).text() == planned
+    assert Address.read(planned.replace("new=redeliver&", "")).scope == {}
 
 
 @pytest.mark.parametrize(

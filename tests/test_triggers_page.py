@@ -284,6 +284,17 @@ def test_the_page_says_who_listens_and_what_could_not_be_loaded(site: Site, ente
 
 
 @pytest.mark.browser
+def test_what_is_wrong_with_plugins_is_told_in_spanish(site: Site, enter: Enter) -> None:
+    page = enter("/triggers", locale="es-ES").page
+    alerts, plugins = page.get_by_role("alert"), page.get_by_role("region", name="Plugins")
+    for place in (alerts, plugins):
+        misspelt = "register_trigger no es un hook. ¿Querías decir register_triggers?"
+        expect(place.filter(has_text=misspelt)).to_have_count(1)
+        raised = place.filter(has_text="Plugin dying: source lanzó RuntimeError: the feed is <b>gone</b>.")
+        expect(raised).to_have_count(1, timeout=15000)
+
+
+@pytest.mark.browser
 def test_plugins_without_triggers_are_seen_with_what_they_bring(site: Site, enter: Enter) -> None:
     """All that `plugin list` says, and how it does besides."""
     page = enter("/triggers").page

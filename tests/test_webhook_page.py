@@ -323,7 +323,7 @@ def test_what_a_hostile_receiver_says_is_only_text(site: Site, enter: Enter) -> 
         webhook_id = hook(site, url, title=HOSTILE.replace("\u202e", ""), headers={})
         page = enter(fire(site, webhook_id, '{"id": 12345678901234567890123, "name": "<b>"}')).page
         response = panel(page).get_by_role("region", name="Response")
-        expect(response).to_contain_text(HOSTILE.replace("\u202e", "\u202e"), timeout=4000)
+        expect(response).to_contain_text(HOSTILE.replace("\u202e", "\\u202e"), timeout=4000)
         expect(response).to_contain_text("x-hostile: <b>{{ 1 }}</b>")
         expect(panel(page).get_by_role("region", name="Request as sent")).to_contain_text("12345678901234567890123")
         expect(page.get_by_role("heading", level=1)).to_contain_text("<script>alert(1)</script>")
@@ -609,6 +609,7 @@ def test_deleting_leads_to_the_list_and_there_is_a_way_back(site: Site, enter: E
     site.database.write_now(webhooks.delete, webhook_id, actor=CLI, now=datetime.now(UTC))
     page.goto(f"{site.url}/webhooks/{webhook_id}")
     page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("is restored.")
     expect(page.get_by_role("switch", name="Enabled")).to_be_visible(timeout=2500)
     site.database.write_now(webhooks.delete, webhook_id, actor=CLI, now=datetime.now(UTC))
     expect(page.get_by_text("This webhook was deleted")).to_be_visible(timeout=2500)

@@ -12,7 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from webhook_ui import expressions
+from webhook_ui.explain import said
 from webhook_ui.expressions import ROOTS, Document, Evaluation, Fault, Unevaluable
+from webhook_ui.languages import tr
 
 JSON = "application/json"
 SOURCE = "/webhook-ui"  # who CloudEvents say they come from
@@ -117,28 +119,32 @@ def check(value: Any) -> dict[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value.values()):
-        raise ValueError('This must be null or an object of texts, for example {"shape": "slack"}.')
+        raise ValueError(tr('This must be null or an object of texts, for example {"shape": "slack"}.'))
     for name in value:
         if name not in ("shape", "expression"):
             raise ValueError(
-                f"A template has no {str(name)[:50]!r}. It has shape, and expression where that is its own."
+                tr(
+                    "A template has no {name}. It has shape, and expression where that is its own.",
+                    name=repr(str(name)[:50]),
+                )
             )
     shape, expression = value.get("shape"), value.get("expression")
     ready = SHAPES.get(shape or "")
     if shape is None or ready is None:
         near = difflib.get_close_matches(shape or "", SHAPES, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ValueError(f"The shape must be one of {', '.join(SHAPES)}.{hint}")
+        hint = tr("Did you mean {names}?", names=near[0]) if near else ""
+        words = tr("The shape must be one of {names}.", names=", ".join(SHAPES))
+        raise ValueError(f"{words} {hint}".rstrip())
     if expression is None:
         if shape == CUSTOM:
-            raise ValueError("A custom shape needs an expression that gives the body.")
+            raise ValueError(tr("A custom shape needs an expression that gives the body."))
         return {"shape": shape}
     if not ready.own:
-        raise ValueError(f"The shape {shape} takes no expression: its body is the payload as it came.")
+        raise ValueError(tr("The shape {shape} takes no expression: its body is the payload as it came.", shape=shape))
     try:
         expressions.parse(expression, ROOTS)
     except Fault as fault:
-        raise ValueError(f"In the expression: {fault}") from None
+        raise ValueError(tr("In the expression: {fault}", fault=said(str(fault)))) from None
     unchanged = shape != CUSTOM and expression.split() == (ready.expression or "").split()
     return {"shape": shape} if unchanged else {"shape": shape, "expression": expression}
 

@@ -18,6 +18,7 @@ from webhook_ui.actors import Actor, Role
 from webhook_ui.composing import Composer
 from webhook_ui.database import Database, moment
 from webhook_ui.errors import Conflict, PluginFault
+from webhook_ui.explain import said
 from webhook_ui.languages import SOURCE, carried, spoken, tr
 from webhook_ui.letters import Letterhead
 from webhook_ui.models import Attempt, Webhook
@@ -157,7 +158,7 @@ class Tester:
             raise Conflict(tr("Nothing could be sent: {error}", error=error)) from None
         except Unshapeable as error:
             raise Conflict(
-                tr("Nothing could be sent: {error}. Correct its template, then test again.", error=error)
+                tr("Nothing could be sent: {error}. Correct its template, then test again.", error=said(str(error)))
             ) from None
         except ValueError as error:
             raise Conflict(

@@ -8,7 +8,8 @@ from typing import Any
 
 from webhook_ui import filters, guard, header_rules, shaping
 from webhook_ui.errors import Invalid
-from webhook_ui.expressions import LONGEST
+from webhook_ui.explain import said
+from webhook_ui.expressions import LONGEST, Fault
 from webhook_ui.languages import mark, number, tr
 from webhook_ui.patterns import PATTERN, matches
 
@@ -205,7 +206,10 @@ def _filter(value: Any) -> str | None:
     text = clean_text(value, LONGEST, lines=True)
     if not text:
         raise ValueError(tr("A filter must not be empty. Leave it out (null) for all events of the triggers."))
-    filters.check(text)
+    try:
+        filters.check(text)
+    except Fault as fault:
+        raise ValueError(said(str(fault))) from None
     return text
 
 

@@ -1,5 +1,6 @@
-"""The engine's sentences about attempts and receivers, which are stored in English, in the reader's language."""
+"""The engine's sentences, which are stored in English, in the reader's language: of attempts, receivers, filters."""
 
+from webhook_ui.explain.expression_sentences import EXPRESSIONS
 from webhook_ui.languages import mark, tr_known
 
 _BLOCKED = (
@@ -92,7 +93,33 @@ _RECEIVERS = (
     mark("Nothing was delivered since {moment} UTC: every attempt of five days failed; last: {cause}."),
     mark("Its receiver answered 410 Gone: it wants no more events."),
 )
-_KNOWN = (*_RECEIVERS, *_ANSWERS, *_CONNECTION, *_NAMES, *_TLS, *_PROTOCOL, *_PROXY, *_BLOCKED, *_WHERE, _CRASH)
+PLUGINS = (
+    mark("Plugin {plugin}: {work} took longer than {seconds} s."),
+    mark("Plugin {plugin}: {work} was cancelled."),
+    mark("Plugin {plugin}: {work} raised {cause}"),
+    mark(
+        "Plugin {plugin}: Switched off: {count} calls of it never ended, the last one of {work}. Put a time limit on "
+        "what it waits for, and what blocks into asyncio.to_thread; then start the server again."
+    ),
+    mark(
+        "Switched off: {count} calls of it never ended, the last one of {work}. Put a time limit on what it waits for, "
+        "and what blocks into asyncio.to_thread; then start the server again."
+    ),
+)
+_KNOWN = (
+    *_RECEIVERS,
+    *_ANSWERS,
+    *_CONNECTION,
+    *_NAMES,
+    *_TLS,
+    *_PROTOCOL,
+    *_PROXY,
+    *_BLOCKED,
+    *_WHERE,
+    _CRASH,
+    *PLUGINS,
+    *EXPRESSIONS,
+)
 
 
 def said(message: str) -> str:

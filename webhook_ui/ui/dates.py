@@ -164,6 +164,11 @@ class MomentField:
             )
             put_inside(self._clock.control, tr("at"))
 
+    def let_browser_keep(self, name: str) -> None:
+        """Marks what `static/connection.js` keeps."""
+        self._day.element.props["data-draft"] = name
+        self._clock.element.props["data-draft"] = f"{name} time"
+
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""
         self._day.enter(typed)

@@ -31,7 +31,7 @@ def event_cells(event: EventRow, zone: ZoneInfo) -> dict[str, Markup]:
         trigger=event.trigger,
         moment=formats.absolute(event.created_at, zone, seconds=True),
     )
-    beginning = " ".join(event.beginning.split())
+    beginning = formats.in_order(" ".join(event.beginning.split()))
     return {
         "time": markup.link(f"{PATH}/{name}", at, classes="w-open", aria_label=said),
         "trigger": trigger_cell(event.trigger, test=event.test),

@@ -9,6 +9,7 @@ from nicegui import background_tasks
 
 from webhook_ui import shaping, webhooks
 from webhook_ui.errors import Conflict, Invalid, PluginFault, WebhookUIError
+from webhook_ui.explain import said
 from webhook_ui.expressions import Document, Fault
 from webhook_ui.history import samples
 from webhook_ui.history.samples import Sample
@@ -337,4 +338,4 @@ class FilterForm:
 
 
 def _told(fault: Fault) -> str:
-    return tr("Line {line}, column {column}: {fault}", line=fault.line, column=fault.column, fault=fault.message)
+    return tr("Line {line}, column {column}: {fault}", line=fault.line, column=fault.column, fault=said(fault.message))

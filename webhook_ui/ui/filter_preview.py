@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from webhook_ui.explain import said
 from webhook_ui.languages import tr, trn
 from webhook_ui.rehearsing import Rehearsal
 from webhook_ui.ui import icons
@@ -46,7 +47,8 @@ def show_verdict(written: str | None, seen: Rehearsal) -> None:
         _line(icons.PENDING, "w-muted", tr("There is no event to try it with"))
     elif verdict.fault:
         explained = tr(
-            "Cannot be evaluated for this event: {fault}. It would be delivered all the same.", fault=verdict.fault
+            "Cannot be evaluated for this event: {fault}. It would be delivered all the same.",
+            fault=said(verdict.fault),
         )
         _line(icons.ERROR, "w-error-ink", explained)
     elif verdict.passed:
@@ -79,7 +81,9 @@ def show_body(
 ) -> None:
     """The body as it would be sent for the chosen event, with the headers that belong to it."""
     if body is None:
-        words = failure or tr("Shown once the expression is right, and there is an event to try it with")
+        words = (
+            said(failure) if failure else tr("Shown once the expression is right, and there is an event to try it with")
+        )
         _line(icons.ERROR if failure else icons.PENDING, "w-error-ink" if failure else "w-muted", words)
         return
     with box("section", "w-message"):

@@ -18,6 +18,8 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 RELATIVE_FOR = timedelta(days=7)
 """Beyond this, a day says more than a distance. `static/app.js` counts on in the browser and knows the same limit."""
 
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
 
 def span(seconds: float, parts: int = 2) -> str:
     """A length of time: '38 s', '4 min', '2 h 16 min', '3 d 4 h'; never rounded up."""
@@ -142,6 +144,11 @@ def success(sent: int, errors: int) -> str:
         return "100 %"
     tenths = sent * 1000 // total
     return f"{number(max(tenths, 1 if sent else 0) / 10, 1)} %"
+
+
+def in_order(text: str) -> str:
+    """`text` of others with the signs that would show its characters in another order written out, as in JSON."""
+    return _TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def initials(name: str) -> str:

@@ -64,11 +64,11 @@ def code_pieces(name: str) -> ui.element:
 
 
 def fill(pre: ui.element, pieces: Sequence[Piece]) -> None:
-    """Replaces what stands in it."""
+    """Replaces what stands in it; whatever somebody wrote there is read in the order in which it came."""
     pre.clear()
     with pre:
         for look, piece in pieces:
-            Text("span", piece, look)
+            Text("span", formats.in_order(piece), look)
 
 
 class MessageView:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from webhook_ui import plugin_sentences
 from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_problems import PluginProblem
 from webhook_ui.ui import icons
@@ -21,7 +22,7 @@ _AGAIN = {
 def show_errands(errands: Sequence[Errand]) -> None:
     for errand in errands:
         with notice(_trouble(errand), role="alert") as body, body:
-            foreign(errand.problem or "", "w-block", cut=False)
+            foreign(plugin_sentences.said(errand.problem or ""), "w-block", cut=False)
             if _is_set_aside(errand):
                 text(tr("Later ones are told. The event of this one has what it was about."), "w-block")
             elif errand.state != "off":
@@ -57,10 +58,7 @@ def by_plugin(problems: Sequence[PluginProblem]) -> list[list[PluginProblem]]:
 
 def show_problems(problems: Sequence[PluginProblem]) -> None:
     where = problems[0].where
-    sentences = [
-        tr("Line {line}: {message}", line=problem.line, message=problem.message) if problem.line else problem.message
-        for problem in problems
-    ]
+    sentences = [_sentence(problem) for problem in problems]
     report = "\n".join([f"{where} ({problems[0].name})"] + [_report(problem) for problem in problems])
     title = tr("{where} is not loaded, its triggers are missing", where=where)
     if problems[0].runs_on:
@@ -72,6 +70,11 @@ def show_problems(problems: Sequence[PluginProblem]) -> None:
                 foreign(sentence, "w-block", cut=False)
                 _show_excerpt(problem)
         button(tr("Copy report"), icon=icons.COPY, small=True).props["data-copy"] = report
+
+
+def _sentence(problem: PluginProblem) -> str:
+    message = plugin_sentences.said(problem.message)
+    return tr("Line {line}: {message}", line=problem.line, message=message) if problem.line else message
 
 
 def _show_excerpt(problem: PluginProblem) -> None:

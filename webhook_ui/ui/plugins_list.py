@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from webhook_ui import times
+from webhook_ui import plugin_sentences, times
 from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_loader import Plugin, PluginProblem, Plugins, Source
 from webhook_ui.plugin_words import Brought, brings
@@ -113,7 +113,7 @@ class PluginList:
             return
         if errand.problem:
             symbol(icons.ERROR, "w-error-ink")
-            foreign(errand.problem, "w-error-ink", cut=False)
+            foreign(plugin_sentences.said(errand.problem), "w-error-ink", cut=False)
             return
         words = {"ended": tr("has ended "), "running": tr("last run ") if is_job else tr("running since ")}
         if errand.since:
@@ -160,4 +160,4 @@ def _show_left_out(problems: Sequence[PluginProblem]) -> None:
             place = tr("{where}, line {line}", where=first.where, line=first.line)
             mono(place if first.line else first.where, "w-muted w-break")
         for problem in problems:
-            foreign(problem.message, "w-block w-second", cut=False)
+            foreign(plugin_sentences.said(problem.message), "w-block w-second", cut=False)

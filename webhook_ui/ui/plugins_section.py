@@ -8,13 +8,14 @@ from typing import Any
 from nicegui import ui
 from pydantic import BaseModel, TypeAdapter
 
-from webhook_ui import plugin_settings, plugin_values, times
+from webhook_ui import plugin_sentences, plugin_settings, plugin_values, times
 from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.languages import tr
 from webhook_ui.plugin_settings import prefix_of
 from webhook_ui.plugin_values import Saved
 from webhook_ui.ui import icons, payload_fields, toasts
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import Field, area_field, choice_field, password_field, show_problems, text_field
@@ -72,14 +73,14 @@ class PluginsSection:
                 with box("span", "w-row w-meta"):
                     time_text(saved.updated_at, self._tab.zone, prefix=tr("Saved "))
                     text(tr("by"))
-                    foreign(saved.updated_by)
+                    foreign(name_of(saved.updated_by))
             change = button(tr("Change"), partial(self._open, name, model), icon=icons.EDIT, small=True)
             change.props["aria-label"] = tr("Change settings of {plugin}", plugin=name)
         for problem in plugins.problems:
             if problem.name == name:
                 with box("p", "w-row w-error-ink"):
                     symbol(icons.ERROR)
-                    foreign(problem.message, cut=False)
+                    foreign(plugin_sentences.said(problem.message), cut=False)
                 link(tr("What is wrong"), "/triggers")
         lines = rows(name, model, running.contents.host.setting if running else None, saved)
         with settings_table(tr("Settings of {plugin}", plugin=name)):

@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 from webhook_ui import times
 from webhook_ui.history.redeliverable import Redeliverable
 from webhook_ui.ui import formats
+from webhook_ui.ui.webhook_more import write_rate
 
 PATH = "/redeliveries"
 KINDS = ("redeliver", "cancel")
 SCOPE = ("webhook_id", "trigger", "tenant", "status", "error_class", "response_status", "from", "to", "within")
+WHEN = ("rate", "at", "cron", "timezone")
 LONGEST = 200
 MOST_FIELDS = 150  # a scope names up to a hundred webhooks
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -24,7 +26,8 @@ Kind = Literal["redeliver", "cancel"]
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """What stands in the query; what makes no sense is left out. `scope` is as it was typed, by the fields' names.
+    """What stands in the query; what makes no sense is left out. `scope` is as it was typed, by the fields' names, with
+    how fast and when.
 
     Several webhooks stand in it with commas between them, in the query each by itself: `webhook_id=3&webhook_id=9`.
     """
@@ -55,7 +58,7 @@ class Address:
             first=int(first) if _NUMBER.fullmatch(first) else 1,
             plan=read_number(query.get("plan", "")),
             new=new if new in KINDS else None,
-            scope={name: query[name] for name in SCOPE if name in query} if new in KINDS else {},
+            scope={name: query[name] for name in (*SCOPE, *WHEN) if name in query} if new in KINDS else {},
         )
 
     def text(self) -> str:
@@ -88,14 +91,21 @@ def failed_count(failed: Redeliverable) -> str:
 
 
 def write_scope(values: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a scope (moments as datetimes) as an address carries them."""
+    """The fields of a scope, and how fast and when, as an address carries them."""
     several = values.get("webhook_ids")
     given = {"webhook_id": ",".join(str(number) for number in several), **values} if several else values
-    return {
-        name: times.to_text(value) if isinstance(value, datetime) else str(value)
-        for name, value in given.items()
-        if name in SCOPE and value not in (None, "")
-    }
+    return {name: _write(given[name]) for name in (*SCOPE, *WHEN) if given.get(name) not in (None, "")}
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, datetime):
+        return times.to_text(value)
+    return write_rate(value) if isinstance(value, float) else str(value)
+
+
+def typed_moment(day: str, clock: str) -> str:
+    """A day and a time of it, as they were typed, for an address."""
+    return f"{day}T{clock}" if clock and len(day) == 10 else day
 
 
 def split_webhooks(text: str) -> list[str]:

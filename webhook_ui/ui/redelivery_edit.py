@@ -14,6 +14,7 @@ from webhook_ui.ui.frames import DialogFrame
 from webhook_ui.ui.parts import text
 from webhook_ui.ui.redelivery_scope import WINDOWS
 from webhook_ui.ui.redelivery_when import CRON, WhenFields, pace_field, read_pace
+from webhook_ui.ui.webhook_more import write_rate
 
 
 class EditDialog:
@@ -28,7 +29,7 @@ class EditDialog:
         )
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
-            self._pace = pace_field(plan.rate, lambda: None)
+            self._pace = pace_field(write_rate(plan.rate), lambda: None)
             self._fields: dict[str, Faulty] = {"rate": self._pace}
             if plan.cron is not None or plan.upper_bound is None:
                 self._add_times(plan)

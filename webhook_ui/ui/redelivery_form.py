@@ -15,7 +15,7 @@ from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import Faulty, Field, show_problems
 from webhook_ui.ui.frames import PanelFrame, confirm
 from webhook_ui.ui.parts import Part, box, text
-from webhook_ui.ui.redeliveries_address import Kind, read_number, split_webhooks, write_scope
+from webhook_ui.ui.redeliveries_address import Kind, read_moment, read_number, split_webhooks, write_scope
 from webhook_ui.ui.redelivery_preview import show_preview
 from webhook_ui.ui.redelivery_scope import ScopeFields
 from webhook_ui.ui.redelivery_when import NOW, WhenFields, pace_field, read_pace
@@ -73,6 +73,7 @@ class RedeliveryForm:
         self._frame.dialog.close()
 
     def _build(self, scope: Mapping[str, str], offer: Mapping[str, str]) -> None:
+        self._frame.body.props["data-draft-form"] = f"order {self._kind}"
         self._summary = box("div", "w-summary")
         text(tr("What"), tag="h3")
         with box("div", "w-form"):
@@ -83,8 +84,11 @@ class RedeliveryForm:
         if self._kind == "redeliver":
             text(tr("How fast and when"), tag="h3")
             with box("div", "w-form"):
-                self._pace = pace_field(None, self._changed)
-                self._when = WhenFields(self._tab, self._changed)
+                self._pace = pace_field(scope.get("rate", ""), self._changed)
+                self._pace.element.props["data-draft"] = "rate"
+                at = read_moment(scope.get("at", ""), self._tab.zone)
+                cron, timezone = scope.get("cron"), scope.get("timezone")
+                self._when = WhenFields(self._tab, self._changed, at=at, cron=cron, timezone=timezone)
 
     @property
     def _fields(self) -> dict[str, Faulty]:

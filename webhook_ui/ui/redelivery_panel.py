@@ -16,6 +16,7 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.models import RedeliveryRun
 from webhook_ui.outbox.left import Left, Waiting, left
 from webhook_ui.ui import formats, icons, redelivery_words
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.frames import PanelFrame
@@ -152,7 +153,7 @@ class RedeliveryPanel:
         with box("p", "w-meta"):
             sentence(
                 tr("By {actor}, {time}"),
-                actor=lambda: foreign(plan.actor, cut=False),
+                actor=lambda: foreign(name_of(plan.actor), cut=False),
                 time=lambda: time_text(plan.created_at, zone, now=now),
             )
 

@@ -13,6 +13,7 @@ from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.languages import short_number, tr
 from webhook_ui.outbox.left import Left
 from webhook_ui.ui import redelivery_words
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Part, box, foreign, link, sentence, status_pill, text, time_text
 from webhook_ui.ui.redelivery_orders import PlanOrders
@@ -77,7 +78,7 @@ class _Block:
         sentence(
             tr("#{id}, by {actor}, began {time}") if began else tr("#{id}, by {actor}"),
             id=number,
-            actor=lambda: foreign(actor, cut=False),
+            actor=lambda: foreign(name_of(actor), cut=False),
             time=lambda: time_text(began, self._zone) if began else None,
         )
 
@@ -139,7 +140,7 @@ def fill_ended(row: Row, found: RedeliveryRow, way: str, *, zone: ZoneInfo) -> N
     plan, now = found.plan, times.utcnow()
     _fill_what(row, found, way, zone)
     with row.cell("by"):
-        foreign(plan.actor, "w-muted")
+        foreign(name_of(plan.actor), "w-muted")
     with row.cell("done"):
         text(redelivery_words.part(plan.done, plan.matched) if plan.started_at else "–")
     with row.cell("next"):

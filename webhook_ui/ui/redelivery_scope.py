@@ -52,6 +52,14 @@ class ScopeFields:
             self._until = self._moment(tr("To"), scope.get("to", ""), end=True)
             prose(tr("By the clocks of {zone}; To is not included", zone=tab.zone.key), "w-hint w-all")
         self._range.set_visibility(window == RANGE)
+        self._let_browser_keep()
+
+    def _let_browser_keep(self) -> None:
+        self._range.props["data-draft-part"] = "true"
+        self._since.let_browser_keep("from")
+        self._until.let_browser_keep("to")
+        for name, field in (("response_status", self._response), ("tenant", self._tenant)):
+            field.element.props["data-draft"] = name
 
     @property
     def fields(self) -> dict[str, Faulty]:

@@ -7,24 +7,24 @@ from zoneinfo import ZoneInfo
 
 from webhook_ui import schedule, times
 from webhook_ui.languages import tr
-from webhook_ui.ui import redelivery_words
+from webhook_ui.ui import formats, redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
 from webhook_ui.ui.dates import MomentField
 from webhook_ui.ui.fields import Faulty, Field, text_field
 from webhook_ui.ui.parts import Part, box, prose, text, time_text
-from webhook_ui.ui.webhook_more import read_rate, write_rate
+from webhook_ui.ui.webhook_more import read_rate
 
 NOW, AT, CRON = "now", "at", "cron"
 SHOWN = 5
 EXAMPLE = "30 2 * * mon-fri"
 
 
-def pace_field(rate: float | None, on_change: Callable[[], Any]) -> Field:
+def pace_field(rate: str, on_change: Callable[[], Any]) -> Field:
     """Deliveries a second; empty: as fast as it goes."""
     return text_field(
         tr("Pace"),
-        value=write_rate(rate),
+        value=rate,
         note=tr("deliveries a second"),
         placeholder=tr("As fast as it goes"),
         hint=tr("At the most; a webhook's own rate limit holds all the same"),
@@ -90,8 +90,16 @@ class WhenFields:
             )
             self._runs = Part(box("div", "w-runs"), self._show_runs)
         self._runs.element.props["aria-live"] = "polite"
+        self._let_browser_keep()
         self.warn(False)
         self._reveal()
+
+    def _let_browser_keep(self) -> None:
+        for part in (self._at_box, self._cron_box):
+            part.props["data-draft-part"] = "true"
+        self._at.let_browser_keep("at")
+        self._cron.element.props["data-draft"] = "cron"
+        self._zone.element.props["data-draft"] = "timezone"
 
     @property
     def chosen(self) -> str:
@@ -162,5 +170,5 @@ def show_runs(moments: Sequence[datetime], *, words: str, timezone: str) -> None
         for number, moment in enumerate(moments):
             with box("li", "w-row"):
                 time_text(moment, zone, shown=redelivery_words.coming(moment, now, zone))
-                if not number:
+                if not number and moment - now < formats.RELATIVE_FOR:
                     time_text(moment, zone, now=now).classes("w-meta")

@@ -149,11 +149,21 @@ def schedule(plan: Redelivery, zone: ZoneInfo) -> str:
 
 
 def coming(moment: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """'today, 18:00', 'Tue 24 Nov, 02:30'."""
+    """'today, 18:00', 'Tue 24 Nov, 02:30', 'Sun 31 Oct, 02:30 (UTC+2)'."""
     local, today = moment.astimezone(zone), now.astimezone(zone)
     if local.date() == today.date():
-        return tr("today, {time}", time=formats.clock(moment, zone, seconds=False))
-    return f"{formats.weekday(local.date())} {_moment(moment, now, zone)}"
+        words = tr("today, {time}", time=formats.clock(moment, zone, seconds=False))
+    else:
+        words = f"{formats.weekday(local.date())} {_moment(moment, now, zone)}"
+    return words + _which(local)
+
+
+def _which(local: datetime) -> str:
+    """Of the two moments that have the same time when clocks are put back; else nothing."""
+    offset = local.utcoffset() or timedelta()
+    if offset == local.replace(fold=1 - local.fold).utcoffset():
+        return ""
+    return f" (UTC{offset / timedelta(hours=1):+g})"
 
 
 def left_seconds(plan: Redelivery, now: datetime, *, held: int = 0) -> float:

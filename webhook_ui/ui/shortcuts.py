@@ -30,7 +30,7 @@ class Shortcut:
     also: str = ""  # another key for the same
     does: str
     group: str
-    act: Literal["go", "focus", "press", "move", "menu", "help", "palette", ""] = ""
+    act: Literal["go", "focus", "press", "move", "menu", "undo", "help", "palette", ""] = ""
     on: str = ""
 
 
@@ -49,6 +49,7 @@ SHORTCUTS = (
         keys=("n",), does=mark("Add: the page's first action"), group=ANYWHERE, act="press", on=".w-content .w-lead"
     ),
     Shortcut(keys=(".",), does=mark("Open the actions of a row, or of the page"), group=ANYWHERE, act="menu"),
+    Shortcut(keys=("z",), does=mark("Undo what was just done"), group=ANYWHERE, act="undo"),
     Shortcut(keys=("?",), does=mark("Show this help"), group=ANYWHERE, act="help"),
     Shortcut(keys=("Escape",), does=mark("Close what is open"), group=ANYWHERE),
     Shortcut(keys=("j",), also="ArrowDown", does=mark("Next row"), group=LISTS, act="move", on="1"),

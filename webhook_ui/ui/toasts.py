@@ -34,7 +34,7 @@ def done(message: str, undo: Callable[[], Any] | None = None, *, way: tuple[str,
         symbol(icons.SENT, "w-sent-ink")
         foreign(message, "w-grow", cut=False)
         if undo:
-            with box("button", "w-jump w-medium") as back:
+            with box("button", "w-jump w-medium w-undo") as back:
                 text(tr("Undo"))
             back.props["type"] = "button"
             back.on("click", lambda _: _undo(toast, undo))

@@ -15,6 +15,7 @@ from webhook_ui.models import Token
 from webhook_ui.ui import icons, toasts
 from webhook_ui.ui.accounts_section import ROLE_WORDS, ROLES
 from webhook_ui.ui.actions import act
+from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.fields import choice_field, show_problems, text_field
@@ -80,7 +81,7 @@ class TokensSection:
             with row.cell("created"), box("span", "w-row"):
                 time_text(token.created_at, zone)
                 text(tr("by"), "w-muted")
-                foreign(token.created_by, "w-muted")
+                foreign(name_of(token.created_by), "w-muted")
             if token.revoked_at is None:
                 with row.cell("action"):
                     button(

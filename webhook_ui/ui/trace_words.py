@@ -61,7 +61,7 @@ def why(row: TraceRow, trigger: str, now: datetime, zone: ZoneInfo) -> Why:
     if row.delivery is not None:
         found = _delivered(row.delivery, row.reason, now, zone)
         fault = row.reason.fault
-        told = tr("Not left out, as its filter could not be evaluated: {fault}", fault=fault) if fault else ""
+        told = tr("Not left out, as its filter could not be evaluated: {fault}", fault=said(fault)) if fault else ""
         return replace(found, fault=told)
     return _missed(row.reason, trigger, now, zone)
 

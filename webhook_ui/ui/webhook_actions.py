@@ -28,13 +28,9 @@ async def set_enabled(tab: Tab, webhook_id: int, enabled: bool, after: After) ->
             return
 
         async def undo() -> None:
-            await _undo(tab, lambda: _switch(tab, webhook_id, not enabled), after)
+            await _undo(tab, lambda: _switch(tab, webhook_id, not enabled), after, _switched)
 
-        if enabled:
-            words = tr("“{title}” is enabled.", title=webhook.title)
-        else:
-            words = tr("“{title}” is disabled. Events for it are no longer taken.", title=webhook.title)
-        toasts.done(words, undo)
+        toasts.done(_switched(webhook), undo)
         await after()
 
 
@@ -53,12 +49,9 @@ async def set_paused(tab: Tab, webhook_id: int, paused: bool) -> None:
             return
 
         async def undo() -> None:
-            await _undo(tab, lambda: _write_paused(tab, webhook_id, not paused), _nothing_more)
+            await _undo(tab, lambda: _write_paused(tab, webhook_id, not paused), _nothing_more, _turned)
 
-        if paused:
-            toasts.done(tr("“{title}” is paused. Events for it are kept.", title=webhook.title), undo)
-        else:
-            toasts.done(tr("“{title}” is resumed.", title=webhook.title), undo)
+        toasts.done(_turned(webhook), undo)
 
 
 async def delete(tab: Tab, webhook_id: int, after: After) -> None:
@@ -72,7 +65,7 @@ async def delete(tab: Tab, webhook_id: int, after: After) -> None:
             return
 
         async def undo() -> None:
-            await _undo(tab, lambda: _restore(tab, webhook_id), after)
+            await _undo(tab, lambda: _restore(tab, webhook_id), after, restored)
 
         toasts.done(tr("“{title}” is deleted.", title=webhook.title), undo)
         await after()
@@ -115,11 +108,31 @@ async def _restore(tab: Tab, webhook_id: int) -> Webhook:
     return await tab.write(webhooks.restore, webhook_id, actor=actor, now=utcnow())
 
 
-async def _undo(tab: Tab, undo: Callable[[], Awaitable[Webhook]], after: After) -> None:
+def restored(webhook: Webhook) -> str:
+    """That it is there again."""
+    return tr("“{title}” is restored.", title=webhook.title)
+
+
+def _switched(webhook: Webhook) -> str:
+    if webhook.enabled:
+        return tr("“{title}” is enabled.", title=webhook.title)
+    return tr("“{title}” is disabled. Events for it are no longer taken.", title=webhook.title)
+
+
+def _turned(webhook: Webhook) -> str:
+    if webhook.paused:
+        return tr("“{title}” is paused. Events for it are kept.", title=webhook.title)
+    return tr("“{title}” is resumed.", title=webhook.title)
+
+
+async def _undo(
+    tab: Tab, undo: Callable[[], Awaitable[Webhook]], after: After, words: Callable[[Webhook], str]
+) -> None:
     with tab.client:
         try:
-            await undo()
+            webhook = await undo()
         except WebhookUIError as error:
             tell(error)
         else:
+            toasts.done(words(webhook))
             await after()

@@ -13,7 +13,7 @@ from webhook_ui.models import Change, Webhook
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.times import utcnow
 from webhook_ui.transport import look_up
-from webhook_ui.ui import formats, toasts
+from webhook_ui.ui import change_words, formats, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.fields import Faulty, Field, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
@@ -271,7 +271,7 @@ class _Form:
         return tr(
             "{person} changed {fields} {moment}, while you were editing. Nothing was saved yet, and your text is kept. "
             "Save again to replace that, or cancel to see it.",
-            person=change.actor,
+            person=change_words.who(change),
             fields=_changed_fields(change),
             moment=formats.relative(change.at, utcnow()),
         )

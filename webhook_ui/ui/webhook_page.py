@@ -10,7 +10,7 @@ from webhook_ui.changes import Changed, Kind
 from webhook_ui.errors import Unavailable
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.languages import tr
-from webhook_ui.ui import icons, webhook_actions, webhook_form
+from webhook_ui.ui import icons, toasts, webhook_actions, webhook_form
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.activity import Activity
 from webhook_ui.ui.context import Tab, tell
@@ -261,7 +261,9 @@ def _show_deleted(tab: Tab, row: WebhookRow) -> None:
         pass
 
     async def restore() -> None:
-        await act(tab, webhooks.restore, row.id)
+        if await act(tab, webhooks.restore, row.id):
+            with tab.client:
+                toasts.done(webhook_actions.restored(webhook))
 
     with box("section", "w-box w-nothing"):
         with box("p"):

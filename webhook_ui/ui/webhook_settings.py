@@ -7,6 +7,7 @@ from typing import Any
 
 from webhook_ui import ids, letters
 from webhook_ui.errors import WebhookUIError
+from webhook_ui.explain import said
 from webhook_ui.history.samples import Unjudged, latest_unjudged
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.languages import mark, tr, trc, trn
@@ -102,7 +103,7 @@ def _show_unjudged(found: Unjudged | None) -> None:
         with box("span"):
             told = tr(
                 "The filter could not be evaluated for an event, which was not left out therefore: {reason}.",
-                reason=found.reason,
+                reason=said(found.reason),
             )
             text(f"{told} ")
             link(tr("Show the latest"), f"/events/{ids.event_text(found.event_id)}")

@@ -105,10 +105,13 @@
   let prefix = "";
   let prefixEnds = 0;
 
-  /* what was typed into and is closed keeps the focus until the next frame */
+  const TYPED = 'input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]';
+
+  /* into a tick nobody types; what was typed into and is closed keeps the focus until the next frame */
   function isTyping(target) {
-    const field = target.closest?.('input, textarea, select, [contenteditable="true"], [role="textbox"], [role="combobox"]');
-    return field && visible(field) && !isLeaving(field);
+    if (target.matches?.('input[type="checkbox"]')) return false;
+    const field = target.closest?.(TYPED);
+    return Boolean(field) && visible(field) && !isLeaving(field);
   }
 
   const isCovered = () =>
@@ -151,6 +154,7 @@
     press: (what) => [...document.querySelectorAll(what)].find(visible)?.click(),
     move: (step) => move(Number(step)),
     menu,
+    undo: () => [...document.querySelectorAll(".w-toasts .w-undo")].filter(visible).pop()?.click(),
     help: () => open(help()),
   };
 

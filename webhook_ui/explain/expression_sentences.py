@@ -1,0 +1,82 @@
+"""What is wrong with filters and templates, which is stored or raised in English, for the reader's language."""
+
+from webhook_ui.languages import mark
+
+_WRITTEN = (
+    mark("Line {line}, column {column} ({place}): {fault}"),
+    mark("at the end"),
+    mark("at “{rest}”"),
+    mark("An expression has at most {most} characters; this one has {count}."),
+    mark("There is no expression."),
+    mark("What stands between backticks must be JSON."),
+    mark('What stands between backticks must be JSON, such as `42`, `true` or `"text"`.'),
+    mark("What stands between backticks is no JSON number."),
+    mark("A single = means nothing here; to compare, write ==."),
+    mark("The {bracket} that opens here is never closed."),
+    mark("This sign means nothing here."),
+    mark("Brackets are nested more than {most} deep."),
+    mark("This is nested too deep."),
+    mark("The JSON between backticks is nested more than {most} deep; make it flatter."),
+    mark("This is nested or chained more than {most} deep; write it shorter."),
+    mark("The expression ends too early: something is missing here."),
+    mark("Expected a name, a value between quotes or backticks, or a bracket here."),
+    mark("Expected an operator before this, such as ==, && or a comma."),
+    mark("Expected something before this {sign}, or it was never opened."),
+    mark("Expected a name or [ or {brace} here."),
+    mark("Expected a name here."),
+    mark("Expected the end here."),
+    mark("Expected {sign} here."),
+    mark("A number stands between backticks: `{number}`."),
+    mark("A function's name stands without quotes."),
+    mark("Only a function's name can stand before parentheses."),
+    mark("A single & gives an expression to a function; for “and” write &&."),
+    mark("The step of a slice cannot be 0."),
+    mark("There is no function {name}(). Did you mean {near}()?"),
+    mark("There is no function {name}(). There are {names}."),
+    mark("{name}() takes one value, and is given none."),
+    mark("{name}() takes one value, and is given {given}."),
+    mark("{name}() takes at least one value, and is given none."),
+    mark("{name}() takes at least {count} values, and is given none."),
+    mark("{name}() takes at least {count} values, and is given {given}."),
+    mark("{name}() takes {count} values, and is given none."),
+    mark("{name}() takes {count} values, and is given {given}."),
+    mark("This holds half a character (a lone surrogate)."),
+    mark("Between double quotes stands a field's name. A text stands in single quotes: {text}."),
+    mark("`{word}` stands between backticks; without them it names a field."),
+    mark(
+        "An event has id, type, timestamp and data; what was emitted stands in data. Did you mean {field}?"
+    ),
+)  # fmt: skip
+_EVALUATED = (
+    mark("the payload holds a number that is too large to reckon with"),
+    mark("it takes too many steps for one event"),
+    mark("it handles too much data for one event"),
+    mark("it gives too much data for one event"),
+    mark("it nests what it makes too deep"),
+    mark("it cannot be evaluated ({reason})"),
+    mark("it gives an expression and no JSON; `&` belongs into a function's parentheses"),
+    mark("it gives what JSON cannot hold"),
+    mark("it gives null"),
+    mark("it gives more than {count} bytes"),
+    mark("{name}() takes {wanted} there, and got {given}"),
+)
+_KINDS = (
+    mark("text"),
+    mark("a number"),
+    mark("true or false"),
+    mark("an array"),
+    mark("an object"),
+    mark("an expression"),
+    mark("an array of numbers"),
+    mark("an array of texts"),
+    mark("an array or text"),
+    mark("text or a number"),
+    mark("text or an array or an object"),
+    mark("an array of numbers or an array of texts"),
+    mark("an array of texts or an array of numbers"),
+)
+_TEMPLATES = (
+    mark("The template ({shape}) gave no body: there is no such shape"),
+    mark("The template ({shape}) gave no body: {reason}"),
+)
+EXPRESSIONS = (*_WRITTEN, *_EVALUATED, *_KINDS, *_TEMPLATES)
