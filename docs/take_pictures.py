@@ -35,7 +35,8 @@ def main() -> None:
 def _take(address: str, email: str, password: str) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(**CHROMIUM)
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, timezone_id="Europe/Berlin")
+        size = {"width": 1280, "height": 800}
+        page = browser.new_page(viewport=size, timezone_id="Europe/Berlin", reduced_motion="reduce")
         page.goto(f"{address}/login")
         page.get_by_label("Email").fill(email)
         page.get_by_label("Password", exact=True).fill(password)
@@ -45,7 +46,7 @@ def _take(address: str, email: str, password: str) -> None:
         _picture(page, "Activity", "webhook")
         page.goto(f"{page.url.partition('?')[0]}?response_status=422")
         page.get_by_text("422 Unprocessable").first.click()
-        _picture(page, "Redeliver", "delivery")
+        _picture(page, "Difference from last good", "delivery")
         browser.close()
 
 

@@ -48,7 +48,7 @@ class Progress:
             remove="" if plan.kind == "cancel" else "w-progress-cancel",
         )
         self._done.set_text(redelivery_words.done(plan))
-        self._pace.set_text(redelivery_words.pace(plan.rate) if plan.kind == "redeliver" else "")
+        self._pace.set_text(redelivery_words.pace(plan.rate) if goes_on and plan.kind == "redeliver" else "")
         self._held.set_text(redelivery_words.held(waiting) if goes_on else "")
         self._end.set_text(redelivery_words.ending(plan, waiting, times.utcnow(), self._zone) if goes_on else "")
 
