@@ -112,7 +112,7 @@ def goes_on(file: Path) -> None:
 def test_it_leaves_nothing_however_early_it_is_stopped(
     installation: Installation, tmp_path: Path, signals: Sequence[signal.Signals]
 ) -> None:
-    demo = installation.start("demo", really=True)
+    demo = installation.start("demo")
     demo.wait_for("Making a day's history")
     for number in signals:
         demo.process.send_signal(number)
@@ -124,7 +124,7 @@ def test_it_leaves_nothing_however_early_it_is_stopped(
 def test_a_port_that_is_taken_is_said_before_anything_is_made(installation: Installation, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = installation.run("demo", "--port", str(port), really=True)
+        ended = installation.run("demo", "--port", str(port))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert f"port {port} cannot be used" in ended.stderr
     assert ended.stderr.count("\n") == 1
