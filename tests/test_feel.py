@@ -184,6 +184,7 @@ def test_who_adds_by_key_types_on(site: Site, enter: Enter) -> None:
 
 @browser_test
 def test_who_presses_what_goes_away_by_it_is_not_lost(site: Site, enter: Enter) -> None:
+    site.clear()
     site.add("Alpha")
     visitor = enter("/?q=nobody")
     page = visitor.page

@@ -318,6 +318,28 @@ def answering(status: int, body: bytes, content_type: str) -> Iterator[str]:
 
 
 @pytest.mark.browser
+def test_what_is_redelivered_and_held_says_what_holds_it(site: Site, receiver: Receiver, enter: Enter) -> None:
+    receiver.status = 500
+    webhook_id = hook(site, receiver.url + "/a")
+    held, other = fire(site, webhook_id), fire(site, webhook_id)
+    receiver.wait_for("/a", 2)
+    page = enter(held).page
+    messages = page.get_by_role("region", name="Messages")
+    expect(panel(page)).to_contain_text("500 Internal Server Error")
+    site.change(webhook_id, paused=True)
+    panel(page).get_by_role("button", name="Redeliver").click()
+    expect(messages).to_contain_text("It goes out as soon as it can. Held: paused.")
+    messages.get_by_role("button", name="Close").click()
+    site.change(webhook_id, paused=False)
+    receiver.wait_for("/a", 3)
+    page.goto(site.url + other)
+    receiver.status = 200
+    panel(page).get_by_role("button", name="Redeliver").click()
+    expect(panel(page).get_by_text("Sent", exact=True).first).to_be_visible()
+    expect(messages).not_to_contain_text("It goes out")
+
+
+@pytest.mark.browser
 def test_what_a_hostile_receiver_says_is_only_text(site: Site, enter: Enter) -> None:
     with answering(500, HOSTILE.encode() + b"\x00\xff", "text/html") as url:
         webhook_id = hook(site, url, title=HOSTILE.replace("\u202e", ""), headers={})

@@ -6,6 +6,7 @@ Only the triggers stand here; the engine emits their events with the payloads of
 from pydantic import AwareDatetime, BaseModel, Field
 
 from webhook_ui.engine_events import DISABLED, EXHAUSTED, FAILING, RECOVERED
+from webhook_ui.languages import mark
 from webhook_ui.plugin_api import Trigger, hookimpl
 
 
@@ -66,8 +67,8 @@ _WEBHOOK = {
 
 _FAILING = Trigger(
     name=FAILING,
-    title="Webhook failing",
-    description="A receiver counts as down: what goes to it is held, and it is probed until it is up again.",
+    title=mark("Webhook failing"),
+    description=mark("A receiver counts as down: what goes to it is held, and it is probed until it is up again."),
     example={
         "webhook": _WEBHOOK,
         "reason": "12 of the last 20 attempts failed; last: 503 Service Unavailable",
@@ -81,8 +82,10 @@ _FAILING = Trigger(
 )
 _DISABLED = Trigger(
     name=DISABLED,
-    title="Webhook disabled",
-    description="The engine has disabled a webhook: its receiver answered 410 Gone, or nothing was delivered for days.",
+    title=mark("Webhook disabled"),
+    description=mark(
+        "The engine has disabled a webhook: its receiver answered 410 Gone, or nothing was delivered for days."
+    ),
     example={
         "webhook": _WEBHOOK,
         "reason": "Its receiver answered 410 Gone: it wants no more events.",
@@ -93,8 +96,8 @@ _DISABLED = Trigger(
 )
 _RECOVERED = Trigger(
     name=RECOVERED,
-    title="Webhook recovered",
-    description="A receiver that was down answers again; what was held for it is being delivered.",
+    title=mark("Webhook recovered"),
+    description=mark("A receiver that was down answers again; what was held for it is being delivered."),
     example={
         "webhook": _WEBHOOK,
         "reason": "Still down after 3 probes; last: 503 Service Unavailable",
@@ -105,8 +108,8 @@ _RECOVERED = Trigger(
 )
 _EXHAUSTED = Trigger(
     name=EXHAUSTED,
-    title="Delivery exhausted",
-    description="A delivery has used up its tries and is not tried again by itself.",
+    title=mark("Delivery exhausted"),
+    description=mark("A delivery has used up its tries and is not tried again by itself."),
     example={
         "webhook": _WEBHOOK,
         "delivery_id": "dlv_01KB4N8Q5Z7M2_14",

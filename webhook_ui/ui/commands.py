@@ -137,7 +137,7 @@ class Commands:
         return [
             Command(
                 group=tr("Fire"),
-                title=tr("Fire “{trigger}”", trigger=one.trigger.title),
+                title=tr("Fire “{trigger}”", trigger=tr(one.trigger.title)),
                 icon=icons.FIRE,
                 run=partial(self._fire, one),
                 note=one.trigger.name,

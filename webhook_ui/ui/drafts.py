@@ -63,8 +63,10 @@ def _order(tab: Tab, kind: str, values: webhook_form.Draft) -> None:
     for name in _MOMENTS:
         if name in values:
             scope[name] = typed_moment(str(values[name]).strip(), str(values.get(f"{name} time", "")).strip())
-    with tab.client:
-        ui.navigate.to(replace(address, scope={name: text for name, text in scope.items() if text}).text())
+    typed = {name: text for name, text in scope.items() if text}
+    if typed != address.scope:
+        with tab.client:
+            ui.navigate.to(replace(address, scope=typed).text())
 
 
 def read_values(given: Mapping[object, object]) -> webhook_form.Draft:

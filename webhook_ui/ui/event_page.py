@@ -74,7 +74,7 @@ class EventPage:
         self._tab, self._root, self._detail, self._address = tab, root, detail, address
         self._event = detail.event
         registered = tab.services.plugins.triggers.get(self._event.trigger)
-        title = registered.trigger.title if registered else self._event.trigger
+        title = tr(registered.trigger.title) if registered else self._event.trigger
         ui.page_title(tr("{title}, {event} · Webhook UI", title=title, event=address.event_id))
         with root:
             with page_header(

@@ -78,7 +78,7 @@ class FireDialog:
         self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
         self._busy = False
         self._frame = DialogFrame(
-            tr("Fire “{title}”", title=trigger.title),
+            tr("Fire “{title}”", title=tr(trigger.title)),
             primary=tr("Fire"),
             on_primary=self._fire,
             icon=icons.FIRE,
@@ -89,7 +89,7 @@ class FireDialog:
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
             if trigger.description:
-                foreign(trigger.description, "w-second", cut=False)
+                foreign(tr(trigger.description), "w-second", cut=False)
             self._payload = PayloadForm(trigger)
             if payload is not None:
                 self._payload.put(payload)

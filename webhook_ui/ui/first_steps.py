@@ -62,7 +62,7 @@ def _third(plugins: Plugins) -> str:
     for registered in plugins.triggers.values():
         if registered.plugin not in plugins.added:
             continue
-        title = registered.trigger.title.replace("`", "'")
+        title = tr(registered.trigger.title).replace("`", "'")
         return tr(
             "“{title}” comes with an example, so one click sends the first event. "
             "Its result appears here within a second.",

@@ -1,5 +1,6 @@
 """The page Redeliveries: plans at work, planned and over; one opened beside them; and the form for new ones."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -74,6 +75,7 @@ class _Page:
     def __init__(self, tab: Tab, root: ui.element, address: Address) -> None:
         self._tab, self._root, self._address = tab, root, address
         self._form: RedeliveryForm | None = None
+        self._opening = asyncio.Lock()  # one form after the other, when the address changes while one is being opened
         self._next: str | None = None
         self._awaits = False  # attempts, to say what came of a plan
         self._came_from: dict[str, Address] = {}  # by cursor
@@ -150,7 +152,10 @@ class _Page:
                 return  # on the way to the sign-in
 
     async def _show_panels(self) -> None:
-        address = self._address
+        async with self._opening:
+            await self._show_panel_of(self._address)
+
+    async def _show_panel_of(self, address: Address) -> None:
         if self._form:
             self._form.hide()
             self._form = None

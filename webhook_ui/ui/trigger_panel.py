@@ -33,13 +33,13 @@ class TriggerPanel:
         for place in (frame.head, frame.body):
             place.clear()
         with frame.head:
-            heading = foreign(trigger.title, "w-title", cut=False)
+            heading = foreign(tr(trigger.title), "w-title", cut=False)
             heading.props["role"] = "heading"
             heading.props["aria-level"] = "2"
             mono(trigger.name, "w-second w-break")
         with frame.body:
             if trigger.description:
-                foreign(trigger.description, "w-lines", cut=False)
+                foreign(tr(trigger.description), "w-lines", cut=False)
             self._show_facts(registered)
             if fire:
                 with box("div"):

@@ -164,7 +164,7 @@ class _Page:
         row = self._table.row()
         row.element.classes("w-opens")
         with row.cell("title"), link("", _address(self._words, trigger.name), "w-open w-cut") as opener:
-            foreign(trigger.title, "w-medium").props["title"] = trigger.description or trigger.title
+            foreign(tr(trigger.title), "w-medium").props["title"] = tr(trigger.description or trigger.title)
         self._links[trigger.name] = opener
         with row.cell("name"):
             mono(trigger.name, "w-second", cut=True)
@@ -257,7 +257,8 @@ class _Page:
 
     def _fits(self, name: str, sought: Sequence[str]) -> bool:
         registered = self._tab.services.plugins.triggers[name]
-        looked_at = f"{name} {registered.trigger.title} {registered.plugin.title} {registered.plugin.where}".casefold()
+        title, plugin = tr(registered.trigger.title), registered.plugin
+        looked_at = f"{name} {title} {plugin.title} {plugin.where}".casefold()
         return all(word in looked_at for word in sought)
 
     def _clear(self) -> None:

@@ -80,7 +80,7 @@ def trigger_groups(plugins: Plugins) -> list[Group]:
     together: set[str] = set()
     for info in plugins.loaded:
         offers = [
-            Offer(name=name, title=found.trigger.title)
+            Offer(name=name, title=tr(found.trigger.title))
             for name, found in plugins.triggers.items()
             if found.plugin == info
         ]

@@ -175,7 +175,7 @@ def _trigger(tab: Tab, name: str) -> None:
     with box("div", "w-row w-wrap"):
         tag(name)
         if known:
-            foreign(known.trigger.title, "w-muted")
+            foreign(tr(known.trigger.title), "w-muted")
         elif matching := plugins.matching(name):
             words = trn("{n} trigger, and those to come", "{n} triggers, and those to come", len(matching))
             text(words, "w-muted")
