@@ -194,7 +194,7 @@ def serve(
     """
     installation = Installation(folder, **settings)
     (folder / "plugins" / "orders.py").write_text(ORDERS)
-    seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins")
+    seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins", database_url=settings.get("database_url"))
     plugins = plugin_loader.load(folder / "plugins")
     try:
         with contextlib.closing(storage.open_database(seen)) as database:

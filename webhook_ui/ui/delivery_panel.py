@@ -88,8 +88,10 @@ class DeliveryPanel:
             self._delivery = (webhook_id, 0)
         if self._delivery[0] != webhook_id:
             self._delivery = (webhook_id, 0)
+        asked = self._delivery
         await self._renew()
-        self._frame.open()
+        if self._delivery == asked:  # nobody has closed it meanwhile
+            self._frame.open()
 
     def hide(self) -> None:
         """Closes it without calling back."""
@@ -113,7 +115,8 @@ class DeliveryPanel:
         try:
             found = await self._tab.read(look, *self._delivery, self._choice, now=times.utcnow(), newest=self._newest)
         except NotFound:
-            self._show_missing()
+            if self._delivery == asked[0]:
+                self._show_missing()
             return
         # nobody has gone on meanwhile, and what was begun later has not come earlier
         if asked == (self._delivery, self._choice, self._newest) and number > self._latest:

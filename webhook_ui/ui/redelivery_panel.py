@@ -83,7 +83,8 @@ class RedeliveryPanel:
             return
         self._plan_id, self._row = plan_id, None
         await self.refresh()
-        self._frame.open()
+        if self._plan_id == plan_id:  # nobody has closed it meanwhile
+            self._frame.open()
 
     def hide(self) -> None:
         """Closes it without calling back."""
@@ -98,7 +99,8 @@ class RedeliveryPanel:
         try:
             seen = await self._tab.read(look, asked)
         except NotFound:
-            self._show_missing(asked)
+            if asked == self._plan_id:
+                self._show_missing(asked)
             return
         if asked == self._plan_id:
             self._show(seen)
