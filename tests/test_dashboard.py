@@ -227,6 +227,22 @@ def test_every_mistake_is_explained_at_its_field_and_nothing_is_stored(empty: Si
 
 
 @browser_test
+def test_a_new_header_has_the_keyboard_at_once(page: Page) -> None:
+    """Whoever types on quickly is not called back from the value to the name."""
+    page.get_by_role("button", name="Add webhook").first.click()
+    form(page).get_by_role("button", name="More").click()
+    page.evaluate(
+        """() => new MutationObserver(() => {
+          const name = document.querySelector('[aria-label="Header 1 name"]');
+          if (name) window.hadFocus ??= name === document.activeElement;
+        }).observe(document.body, { childList: true, subtree: true })"""
+    )
+    form(page).get_by_role("button", name="Add header").click()
+    expect(form(page).get_by_role("textbox", name="Header 1 name")).to_be_focused()
+    assert page.evaluate("hadFocus")
+
+
+@browser_test
 def test_everything_that_is_entered_is_stored(empty: Site, page: Page) -> None:
     dialog = fill_form(page, ARABIC, "http://127.0.0.1:9/" + "a/" * 150, "All of order, new ones too")
     enabled = dialog.get_by_role("switch", name="Enabled", exact=True)

@@ -190,7 +190,7 @@ class HeaderRows:
             text(tr("Headers"), "w-label")
             self._list = box("div", "w-header-rows")
             with box("div"):
-                self._adder = button(tr("Add header"), self._add_and_focus, icon=icons.ADD, kind="quiet", small=True)
+                self._adder = button(tr("Add header"), self._add_new, icon=icons.ADD, kind="quiet", small=True)
             prose(tr("Sent with every delivery; what signs a delivery cannot be replaced"), "w-hint")
             self._message = box("div", "w-error")
         self._message.set_visibility(False)
@@ -233,7 +233,7 @@ class HeaderRows:
             seen.add(name.lower())
         return dict(self.values)
 
-    def _add(self, name: str = "", value: str = "") -> ui.input:
+    def _add(self, name: str = "", value: str = "", *, with_focus: bool = False) -> None:
         number = len(self._rows) + 1
         with self._list, box("div", "w-row w-header-row") as row:
             first = self._input(tr("Name"), name, tr("Header {n} name", n=number))
@@ -243,7 +243,8 @@ class HeaderRows:
         first.on("keydown.enter.exact", js_handler=f"() => getHtmlElement({second.id}).focus()")
         second.on("keydown.enter.exact", lambda _: self._go_on(row))
         self._rows.append((row, first, second))
-        return first
+        if with_focus:  # from its first moment on: a word of it that comes later finds somebody typing elsewhere
+            first.props["autofocus"] = True
 
     def _input(self, placeholder: str, value: str, name: str) -> ui.input:
         made = ui.input(value=value, placeholder=placeholder).classes("w-code-input w-grow")
@@ -258,8 +259,8 @@ class HeaderRows:
         if self._error:
             self.error = None
 
-    def _add_and_focus(self) -> None:
-        self._add().run_method("focus")
+    def _add_new(self) -> None:
+        self._add(with_focus=True)
 
     def _place(self, row: ui.element) -> int:
         return [one for one, _, _ in self._rows].index(row)
@@ -269,7 +270,7 @@ class HeaderRows:
         if following:
             following[0][1].run_method("focus")
         else:
-            self._add_and_focus()
+            self._add_new()
 
     def _remove(self, row: ui.element) -> None:
         place = self._place(row)
