@@ -97,14 +97,16 @@ _SETTINGS = (
     ),
 )
 _VALUES = (
-    mark("the name must be at least two words of a-z, 0-9 and _ joined by dots, at most {most} characters, for "
-         "example user.created."),
+    mark(
+        "the name must be at least two words of a-z, 0-9 and _ joined by dots, at most {most} characters, for "
+        "example user.created."
+    ),
     mark('the title is empty. Give what people read, for example "User creation".'),
     mark("the title is empty. Give what people read."),
     mark("the description must be text: a sentence that says when this is fired."),
     mark("payload must be a pydantic model class (a subclass of pydantic.BaseModel) or None."),
     mark("the payload model has no JSON Schema ({reason}). Use types that JSON has."),
-    mark('the example must be a JSON object (a dict), for example {example}.'),
+    mark("the example must be a JSON object (a dict), for example {example}."),
     mark("the example does not fit the payload model: {fault}"),
     mark("the example cannot be sent: {fault}"),
     mark("the example is not JSON ({reason}). Use dict, list, str, int, float, bool and None only."),
@@ -120,7 +122,7 @@ _VALUES = (
     mark("build must be a function."),
     mark("This is no crontab: {reason}. Write for example 0 9 * * mon-fri."),
     mark("There is no such day in any year; choose another one."),
-)  # fmt: skip
+)
 _FAULTS = (
     mark("It is missing."),
     mark("There is no such field. Remove it or correct its name."),

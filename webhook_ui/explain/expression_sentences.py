@@ -43,10 +43,8 @@ _WRITTEN = (
     mark("This holds half a character (a lone surrogate)."),
     mark("Between double quotes stands a field's name. A text stands in single quotes: {text}."),
     mark("`{word}` stands between backticks; without them it names a field."),
-    mark(
-        "An event has id, type, timestamp and data; what was emitted stands in data. Did you mean {field}?"
-    ),
-)  # fmt: skip
+    mark("An event has id, type, timestamp and data; what was emitted stands in data. Did you mean {field}?"),
+)
 _EVALUATED = (
     mark("the payload holds a number that is too large to reckon with"),
     mark("it takes too many steps for one event"),
