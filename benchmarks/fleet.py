@@ -19,7 +19,7 @@ from webhook_ui.settings import PREFIX
 ROOT = Path(__file__).parent.parent
 PATIENCE = 30.0
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["webhook_ui.app", "webhook_ui.cli", "benchmarks.fleet"])
+_forks.set_forkserver_preload(["webhook_ui.serving", "webhook_ui.cli", "benchmarks.fleet"])
 
 
 @dataclass(frozen=True, kw_only=True)
