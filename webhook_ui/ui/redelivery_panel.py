@@ -83,8 +83,7 @@ class RedeliveryPanel:
             return
         self._plan_id, self._row = plan_id, None
         await self.refresh()
-        if self._plan_id == plan_id:  # nobody has closed it meanwhile
-            self._frame.open()
+        self._frame.open()
 
     def hide(self) -> None:
         """Closes it without calling back."""
