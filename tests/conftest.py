@@ -64,11 +64,6 @@ structlog.configure(
 )
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Half as many again as there are cores: of what tests do, a good part is waiting."""
-    return max((os.cpu_count() or 1) * 3 // 2, 1)
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files come first, so that at the end no core is left alone with one of them.
 
