@@ -203,9 +203,16 @@ def _lines(sql: str) -> Iterator[str]:
 def test_migrated_is_what_the_models_say(empty_url: sa.URL) -> None:
     migrations.apply(empty_url)
     engine = sa.create_engine(empty_url, poolclass=sa.NullPool)
+    left_out = set() if engine.dialect.name == "sqlite" else {"fk_webhook_ui_attempt_webhook_id_event_id"}
+
+    def include(_one: object, name: str | None, *_rest: object) -> bool:
+        """Alembic asks no model's constraint which database it is for; the next test does."""
+        return name not in left_out
+
     with engine.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"version_table": migrations.VERSION_TABLE, "compare_type": True}
+            connection,
+            opts={"version_table": migrations.VERSION_TABLE, "compare_type": True, "include_object": include},
         )
         assert compare_metadata(context, metadata) == []
 

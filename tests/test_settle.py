@@ -1,10 +1,13 @@
 """Settling: what an answer makes of its delivery and lane, and what the answer of a lost claim may still do."""
 
+from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
+from tests.conftest import KEY
 from tests.stored import (
     FAILED,
     NOW,
@@ -22,6 +25,7 @@ from tests.stored import (
     events,
     lane,
     order,
+    settle_all,
     settlement,
     state,
 )
@@ -29,6 +33,9 @@ from webhook_ui import webhooks
 from webhook_ui.database import Database
 from webhook_ui.models import Delivery, Statistics, table
 from webhook_ui.outbox.statistics import BUCKETS
+from webhook_ui.sealing import FernetSealer
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 _delivery = table(Delivery)
 
@@ -185,6 +192,27 @@ def test_what_was_deleted_for_good_is_settled_in_silence(database: Database) -> 
     (claimed,) = worker.claim().deliveries
     database.write_now(lambda session: session.execute(_delivery.delete()))
     assert worker.settle(settlement(claimed, answer(200))) == []
+    assert attempts(database, *claimed.key) == []
+
+
+def test_what_is_being_deleted_for_good_meanwhile_gets_no_attempt_any_more(postgres_url: sa.URL) -> None:
+    """PostgreSQL itself would keep an attempt without its delivery."""
+    url = postgres_url.render_as_string(hide_password=False)
+    with closing(Database(url, FernetSealer(KEY))) as database:
+        webhook_id = add_webhook(database)
+        event_id = emit(database)
+        (lost,) = Worker(database, "slow").claim().deliveries
+        assert Worker(database, "quick").claim(at(60)).deliveries
+        late = settlement(lost, answer(200))
+        with database.reader.connect() as other:
+            other.exec_driver_sql("DELETE FROM webhook_ui_delivery")
+            settling = database.writing.submit(partial(settle_all, settlements=[late], dispatcher="a", now=NOW))
+            with database.reader.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
+                while not (settling.done() or beside.exec_driver_sql(WAITING).scalar_one()):
+                    pass
+            other.commit()
+        assert settling.result() == []
+        assert attempts(database, webhook_id, event_id) == []
 
 
 @pytest.mark.parametrize(("status", "held"), [(429, True), (502, True), (503, True), (504, True), (500, False)])

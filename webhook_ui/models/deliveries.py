@@ -176,9 +176,11 @@ class Attempt(Table, table=True):
 
     __tablename__ = PREFIX + "attempt"
     __table_args__ = (
+        # PostgreSQL would look for the delivery of each row anew, a tenth and more of its work; whoever adds an attempt
+        # has locked its delivery, and whoever removes a delivery locks it before its attempts
         ForeignKeyConstraint(
             ["webhook_id", "event_id"], [PREFIX + "delivery.webhook_id", PREFIX + "delivery.event_id"]
-        ),
+        ).ddl_if(dialect="sqlite"),
         one_of("status", "sent", "error"),
         Index(None, "webhook_id", "id"),
     )
