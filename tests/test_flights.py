@@ -424,14 +424,14 @@ async def test_the_pressure_of_a_lane_counts_until_its_breaker_moves(air: Flight
 
 
 async def crowd(far: Far, sender: Sender) -> Flights:
-    """Two seats, and three lanes that are known to be quick; both seats are taken by the first two."""
+    """Two seats, and five lanes that are known to be quick; both seats are taken by the first two."""
     air = fly(sender, seats=2)
-    for lane in (1, 2, 3):
+    for lane in range(1, 6):
         await send(air, far, claims(lane, webhook_id=lane))
         far.answer(lane)
         await let_fly()
     air.send_off([*claims(11, webhook_id=1), *claims(12, webhook_id=2)])
-    await let_fly(lambda: len(far.arrived) == 5)
+    await let_fly(lambda: len(far.arrived) == 7)
     return air
 
 
@@ -460,8 +460,22 @@ async def test_a_lane_without_a_seat_takes_the_next_one_that_becomes_free(
     assert (crowded.seats.taken, crowded.unused) == (2, [])
 
 
+async def test_with_plenty_in_the_reserve_a_turn_waits_for_answers(crowded: Flights, far: Far) -> None:
+    crowded.answers.clear()
+    assert crowded.wanted([3, 4, 5]) == {3: 1, 4: 1, 5: 1}
+    crowded.send_off([one for lane in (3, 4, 5) for one in claims(10 + lane, webhook_id=lane)])
+    gathering = asyncio.create_task(crowded.gather(60))
+    await let_fly()
+    far.answer(11)
+    await let_fly(lambda: 13 in far.arrived)
+    assert not gathering.done(), "two are left for two seats"
+    far.answer(12)
+    await asyncio.wait_for(gathering, 5)  # one is left: more must be claimed
+    assert len(crowded.answers) == 2
+
+
 async def test_who_is_left_out_and_unknown_gets_no_place_and_nobody_a_stock(crowded: Flights) -> None:
-    assert crowded.wanted([1, 4]) == {}
+    assert crowded.wanted([1, 6]) == {}
     assert crowded.wanted([1, 3]) == {3: 1, 1: STOCK_WINDOWS * 2 - 1}, "what the reserve leaves free is for stocks"
 
 

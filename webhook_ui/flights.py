@@ -119,7 +119,7 @@ class Flights:
     async def gather(self, seconds: float) -> None:
         """Waits up to `seconds` for more answers, while no seat is free, plenty waits for one, and nothing presses."""
         seats = self._settings.concurrency
-        if self.seats.free or self._stocked < seats or len(self.answers) >= seats:
+        if self.seats.free or self._waiting < seats or len(self.answers) >= seats:
             return
         self._short.clear()
         with suppress(TimeoutError):
@@ -240,6 +240,7 @@ class Flights:
         while self._reserve and not self._is_ending:
             webhook_id = next(iter(self._reserve))
             claimed_at, claimed = self._reserve.pop(webhook_id)
+            self._hurry_if_short()
             if now - claimed_at <= STOCK_SECONDS and self.seats.room(webhook_id) > 0:
                 self.seats.take(webhook_id, 1, now)
                 return claimed
@@ -253,8 +254,7 @@ class Flights:
         now = time.monotonic()
         claimed_at, claimed = stock.popleft()
         self._stocked -= 1
-        if self._stocked < self._settings.concurrency:
-            self.hurry()
+        self._hurry_if_short()
         if not stock:
             del self._stock[webhook_id]
         if now - claimed_at > STOCK_SECONDS:
@@ -263,6 +263,10 @@ class Flights:
             return None
         self.seats.take(webhook_id, 1, now)
         return claimed
+
+    def _hurry_if_short(self) -> None:
+        if self._waiting < self._settings.concurrency:
+            self.hurry()
 
     def _land(self, task: asyncio.Task[None]) -> None:
         del self._in_flight[task]
