@@ -1,10 +1,13 @@
-"""One event to a thousand webhooks: how long until it is stored, and how fast its deliveries leave."""
+"""One event to a thousand webhooks: how long until it is stored, and how fast its deliveries leave.
+
+Beside it: as many events to one webhook, and a loop that only posts the same bytes.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable
 
-from benchmarks import gauges, product
+from benchmarks import gauges, peers, product
 from benchmarks.laps import Lap, Stopwatch, total
 from benchmarks.product import Storage
 from benchmarks.receiver import Receiver, receiver
@@ -18,19 +21,28 @@ MANY, ONE = "many", "one"  # the tenants: what is for one of them is not for the
 
 
 def measure(storage: Storage, *, webhooks: int, events: int, size: int) -> Report:
-    """Each event is delivered before the next one is emitted. Beside it: as many events to a single webhook.
+    """Each event is delivered before the next one is emitted.
 
     Of the first event the process knows nothing: it reads each webhook, and each is new to it. It has a row of its own.
     """
+    payload = product.payload(size)
+
+    def post() -> Lap:
+        count, connections = webhooks * max(events // 2, 1), product.CONNECTIONS
+        return peers.run(peers.bare_aiohttp, far.url, product.body(payload), count=count, connections=connections)
+
     with receiver() as far, storage.installation(**product.FULL_SPEED) as place, place.core() as core:
         product.add_webhooks(core, [far.url] * (webhooks + 1), tenants=[*[MANY] * webhooks, ONE])
-        stored, first, out, beside = asyncio.run(_run(core, far, product.payload(size), webhooks, events))
+        before = post()
+        stored, first, out, beside = asyncio.run(_run(core, far, payload, webhooks, events))
+        bare = total([before, post()])
     return Report(
         name=f"Fan-out, {storage.name}, one process",
         rows=[
-            _row(f"the first event to {webhooks:,} webhooks", first, beside, stored[:1]),
-            _row(f"1 event to {webhooks:,} webhooks", out, beside, stored[1:]),
-            _row(f"{webhooks:,} events to 1 webhook", beside, beside, []),
+            _row(f"the first event to {webhooks:,} webhooks", first, beside, bare, stored[:1]),
+            _row(f"1 event to {webhooks:,} webhooks", out, beside, bare, stored[1:]),
+            _row(f"{webhooks:,} events to 1 webhook", beside, beside, bare, []),
+            _row(peers.BARE, bare, beside, bare, []),
         ],
         notes=[f"{events} times each, delivered over {product.CONNECTIONS} connections to a {far.kind}"],
     )
@@ -61,7 +73,7 @@ async def _delivered(far: Receiver, storing: Awaitable[None], count: int) -> Lap
     return watch.lap(await far.arrive(base + count) - before)
 
 
-def _row(name: str, lap: Lap, one: Lap, stored: list[float]) -> dict[str, Cell]:
+def _row(name: str, lap: Lap, one: Lap, bare: Lap, stored: list[float]) -> dict[str, Cell]:
     return {
         "": name,
         "stored p50 ms": gauges.percentile(stored, 0.5) if stored else None,
@@ -69,4 +81,5 @@ def _row(name: str, lap: Lap, one: Lap, stored: list[float]) -> dict[str, Cell]:
         "deliveries/s": lap.rate,
         "CPU µs each": lap.cpu_each,
         "of one webhook's": ratio(lap.rate, one.rate),
+        "of bare aiohttp": ratio(lap.rate, bare.rate),
     }

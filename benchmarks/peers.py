@@ -9,6 +9,7 @@ import httpx
 from benchmarks.laps import Lap, Stopwatch
 
 Post = Callable[[str, bytes, int, int], Awaitable[None]]
+BARE, PLAIN = "bare aiohttp, nothing stored", "plain httpx, nothing stored"
 
 # as long as ours, so that the same number of bytes goes out
 HEADERS = {

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import peers, product, workers
 from benchmarks.laps import Lap, total
+from benchmarks.peers import BARE, PLAIN
 from benchmarks.product import CONNECTIONS, Storage
 from benchmarks.receiver import receiver
 from benchmarks.report import Cell, Report, ratio
-
-BARE, PLAIN = "bare aiohttp, nothing stored", "plain httpx, nothing stored"
 
 
 def measure(storage: Storage, *, count: int, rounds: int, size: int, numbers: Sequence[int]) -> Report:
