@@ -256,7 +256,7 @@ def test_no_turn_of_a_dispatcher_reads_a_whole_lane_or_table(sqlite_url: sa.URL)
         "_HEAD",
         "_OLDEST",
         "_MARKED",
-        "_HELD",
+        "_SETTLED",
         "_SETTLE",
         "_NEXT",
         "_NEXT_HEAD",

@@ -126,6 +126,20 @@ def test_a_worker_that_lost_its_claim_changes_nothing_but_leaves_its_attempt(dat
     assert state(database, webhook_id, event_id) == FAILED | {"due_at": at(67)}
 
 
+def test_what_an_earlier_commit_has_recorded_is_not_counted_twice(database: Database) -> None:
+    """The answer to a commit can get lost; whoever asked for it then settles the same again."""
+    webhook_id = add_webhook(database)
+    emit(database)
+    worker = Worker(database)
+    (claimed,) = worker.claim().deliveries
+    found = settlement(claimed, answer(500), now=at(1))
+    assert worker.settle(found, now=at(1)) == [found]
+    assert worker.settle(found, now=at(2)) == []
+    assert len(attempts(database, *claimed.key)) == 1
+    (counted,) = database.read_now(lambda session: list(session.execute(sa.select(table(Statistics)))))
+    assert (counted.webhook_id, counted.error) == (webhook_id, 1)
+
+
 def test_a_lease_that_ran_out_unnoticed_still_counts(database: Database) -> None:
     webhook_id = add_webhook(database)
     event_id = emit(database)

@@ -150,9 +150,9 @@ class SqliteStore:
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
         told = json_text([state_values(one) for one in rows])
-        held = _list(connection, _HELD, (told,), _PAIRS)
-        _rows(connection, _SETTLE, (told,))
-        return set(held)
+        if _run(connection, _SETTLE, (told,)).rowcount == len(rows):  # as a rule
+            return {(one.webhook_id, one.event_id) for one in rows}
+        return set(_list(connection, _SETTLED, (told,), _PAIRS))
 
     def next_due(
         self, connection: Connection, webhook_ids: Collection[int], ordered: Collection[int]
@@ -244,11 +244,12 @@ FROM (
 ) AS new
 WHERE webhook_ui_delivery.webhook_id = new.webhook_id AND webhook_ui_delivery.event_id = new.event_id
   AND webhook_ui_delivery.claim = new.claim"""
-_HELD = """
+# by what has just been written: an attempt that an earlier commit has recorded already was written at another moment
+_SETTLED = """
 SELECT json_group_array(json_array(d.webhook_id, d.event_id)) FROM json_each(?) AS new
 CROSS JOIN webhook_ui_delivery AS d
 WHERE d.webhook_id = json_extract(new.value, '$[0]') AND d.event_id = json_extract(new.value, '$[1]')
-  AND d.claim = json_extract(new.value, '$[2]')"""
+  AND d.last_attempt_id = json_extract(new.value, '$[7]') AND d.updated_at = json_extract(new.value, '$[8]')"""
 _NEXT = """
 SELECT json_group_array(json_array(value, (
   SELECT min(due_at) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
@@ -263,11 +264,21 @@ SELECT json_group_array(json_array(value, (
 ))) FROM json_each(?)"""
 
 
-def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
-    """What the driver itself answers: going round SQLAlchemy here saves a tenth of a small turn."""
+def _run(connection: Connection, statement: str, values: Any) -> sqlite3.Cursor:
+    """Asks the driver itself: going round SQLAlchemy here saves a tenth of a small turn."""
     driver: Any = connection.connection.dbapi_connection
     try:
-        return driver.execute(statement, values).fetchall()  # type: ignore[no-any-return]
+        answered: sqlite3.Cursor = driver.execute(statement, values)
+    except sqlite3.Error as error:
+        raise _wrapped(connection, statement, error) from error
+    return answered
+
+
+def _rows(connection: Connection, statement: str, values: Any) -> list[Any]:
+    """What a statement brings back."""
+    answered = _run(connection, statement, values)
+    try:
+        return answered.fetchall()
     except sqlite3.Error as error:
         raise _wrapped(connection, statement, error) from error
 
@@ -280,16 +291,11 @@ def _list(connection: Connection, statement: str, values: Any, decoder: msgspec.
 
 def _insert(connection: Connection, into: str, row: str, rows: Sequence[Sequence[Any]], more: str = "") -> None:
     """Inserts many rows a statement."""
-    driver: Any = connection.connection.dbapi_connection
     place = 0
     for size in _ROWS_AT_ONCE:
         statement = _inserting(into, row, size, more) if len(rows) - place >= size else ""
         while len(rows) - place >= size:
-            values = tuple(chain.from_iterable(rows[place : place + size]))
-            try:
-                driver.execute(statement, values)
-            except sqlite3.Error as error:
-                raise _wrapped(connection, statement, error) from error
+            _run(connection, statement, tuple(chain.from_iterable(rows[place : place + size])))
             place += size
 
 
