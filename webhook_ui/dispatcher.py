@@ -69,9 +69,7 @@ class Dispatcher:
         self._flights = Flights(sender, settings, composer=composer, wake=self.wake, stock_windows=windows)
         self._on_settled = on_settled
         self._board = Board()
-        self._express = Express(self._turns, self._hear_express)
-        self._express_seats = 0  # granted to an express claim, or on their way by it
-        self._express_landed = asyncio.Event()
+        self._express = Express(self._turns, self._land_express)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._quarantine = Quarantine()
         self._careful = 0  # so many answers are settled one by one
@@ -122,8 +120,7 @@ class Dispatcher:
         finally:
             quiet()
             self._clock.set_alarm(ALARM, None, self.wake)
-            while not self._take_express_back():
-                await self._express_landed.wait()
+            await self._express.end()
             self._database.writing.rider = None
             self._over.set()
 
@@ -177,10 +174,8 @@ class Dispatcher:
     def _grant_express(self) -> None:
         """While most seats are free, the next commit of this process may fill some."""
         self._express.except_for(self._flights.seats.crowded(time.monotonic()))
-        if not (self._wants_quiet or self._express_seats or self._is_busy):
-            self._express_seats = max(self._settings.concurrency // 8, 1)
-            self._express_landed.clear()
-            self._express.grant(self._express_seats)
+        if not (self._wants_quiet or self._express.seats or self._is_busy):
+            self._express.grant(max(self._settings.concurrency // 8, 1))
 
     @property
     def _is_busy(self) -> bool:
@@ -192,19 +187,7 @@ class Dispatcher:
         """Whether nobody else may claim at this moment."""
         return bool(self._stop.is_set() or self._careful or self._quarantine.is_closed or self._discover)
 
-    def _take_express_back(self) -> bool:
-        """No express claim from now on; False if one is on its way."""
-        if self._express_seats and self._express.revoke():
-            self._express_seats = 0
-        return not self._express_seats
-
-    def _hear_express(self, outcome: Outcome | None, began: float) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._land_express, outcome, began)
-
     def _land_express(self, outcome: Outcome | None, began: float) -> None:
-        self._express_seats = 0
-        self._express_landed.set()
         if outcome is not None:
             self._moment = outcome.now, elapsed()
             for webhook_id, at in outcome.claims.looks.items():
@@ -252,14 +235,14 @@ class Dispatcher:
         suspects: Sequence[tuple[int, int]] = ()
         self._quarantine.look(elapsed(), self._flights)
         discover = self._discover and not self._careful
-        if self._stop.is_set() or (self._wants_quiet and not self._take_express_back()):
+        if self._stop.is_set() or (self._wants_quiet and not self._express.take_back()):
             discover = False
         elif self._quarantine.is_closed and not self._careful:
             suspects = self._quarantine.admitted(self._flights)
         elif not self._careful and (due := self._board.due(self._now())):
             if self._is_busy:
-                self._take_express_back()
-            wanted = self._flights.wanted(due, kept=self._express_seats)
+                self._express.take_back()
+            wanted = self._flights.wanted(due, kept=self._express.seats)
             self._board.take(wanted)
         flights = self._flights
         flights.clear_out()
