@@ -59,7 +59,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     "path",
     [
         "/no/such/page",
-        "/webhooks",
         *(f"/webhooks/{nobody}" for nobody in ("999999", "abc", "0", "9" * 40, "%00", "1/x")),
         *(f"/events/{nothing}" for nothing in ("evt_1", "x", NOWHERE, f"{NOWHERE}/x")),
         "/deliveries/1",
@@ -77,6 +76,11 @@ def test_what_is_there_is_answered_with_200(house: House) -> None:
     pages = ("/", "/deliveries", "/events", "/redeliveries", "/triggers", "/settings")
     for path in (*pages, f"/webhooks/{house.webhook}", f"/events/{house.event}"):
         assert house.client.get(path).status_code == 200, path
+
+
+def test_the_address_above_a_webhook_is_that_of_the_list(house: House) -> None:
+    answer = house.client.get("/webhooks?view=list&q=a%26b", follow_redirects=True)
+    assert (answer.status_code, answer.url) == (200, house.client.base_url.join("/?view=list&q=a%26b"))
 
 
 @pytest.mark.browser

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from nicegui import app as nicegui_app
 from nicegui import background_tasks, context, core, ui
 
@@ -68,9 +68,16 @@ async def install(app: FastAPI, services: Services) -> AsyncIterator[None]:
     """Runs the dashboard, at `/` of `app`, behind everything that was mounted before. One at a time to a process."""
     _Desk.services = services
     frame = _Desk.frame = _Desk.frame or _set_up()
+    app.add_route("/webhooks", _to_the_list, include_in_schema=False)
     app.mount("/", nicegui_app)
     async with frame.router.lifespan_context(frame):
         yield
+
+
+async def _to_the_list(request: Request) -> RedirectResponse:
+    """Whoever cuts the end off a webhook's address means the list; said as seen from there, wherever we are mounted."""
+    query = request.url.query
+    return RedirectResponse("./" + (f"?{query}" if query else ""), 307)
 
 
 def _set_up() -> FastAPI:
