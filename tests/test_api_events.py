@@ -107,3 +107,24 @@ async def test_a_trace_says_why(house: House) -> None:
     assert items[gone["id"]]["by"] == OPERATOR.name
     assert items[other["id"]]["triggers"] == ["order.paid"]
     assert missing.status_code == 404
+
+
+async def test_a_trace_tells_what_was_created_so_from_what_was_switched(house: House) -> None:
+    async with house.client() as client:
+        off = await post(client, "/webhooks", {**HOOK, "title": "Never begun", "enabled": False})
+        held = await post(client, "/webhooks", {**HOOK, "title": "Held from the start", "paused": True})
+        switched = await post(client, "/webhooks", {**HOOK, "title": "Switched off"})
+        await client.patch(f"/webhooks/{switched['id']}", json={"enabled": False})
+        stopped = await post(client, "/webhooks", {**HOOK, "title": "Paused since"})
+        await post(client, f"/webhooks/{stopped['id']}/pause", {})
+        going = await post(client, "/webhooks", HOOK)
+        event_id = await emit(client, {"id": 1})
+        answer = (await client.get(f"/events/{event_id}/trace")).json()
+    told = {item["webhook_id"]: (item["outcome"], item["created_so"]) for item in answer["items"]}
+    assert told == {
+        off["id"]: ("disabled", True),
+        held["id"]: ("delivered", True),
+        switched["id"]: ("disabled", False),
+        stopped["id"]: ("delivered", False),
+        going["id"]: ("delivered", False),
+    }

@@ -87,6 +87,13 @@ class TraceEntry(Shape):
         datetime | None, Meta(description="When it was disabled, deleted, created or, for what is held, paused.")
     ]
     by: Annotated[str | None, Meta(description="Who did that.")]
+    created_so: Annotated[
+        bool,
+        Meta(
+            description="Whether it was created disabled (or, for what is held, paused) and has been so ever since: "
+            "`since` is then its creation."
+        ),
+    ]
     triggers: Annotated[list[str], Meta(description="What it listened to then; empty where that is not the reason.")]
     tenant: Annotated[str | None, Meta(description="Whose events it took then.")]
     delivery: shapes.Delivery | None
@@ -155,6 +162,7 @@ def _trace_entry(row: TraceRow) -> TraceEntry:
         detail=reason.detail or reason.fault,
         since=reason.since,
         by=reason.by,
+        created_so=reason.born,
         triggers=list(reason.triggers),
         tenant=reason.tenant,
         delivery=None if row.delivery is None else shapes.delivery(row.delivery),
