@@ -614,6 +614,9 @@ def test_sending_is_stopped_and_started_for_everybody(site: Site, receiver: Rece
         page.get_by_role("button", name="Start sending").click()
     expect(bar).to_be_hidden(timeout=2500)
     expect(theirs).to_be_hidden(timeout=2500)
+    for one in (page, other):  # once in each, in the live region of either
+        said = one.get_by_role("region", name="Messages").get_by_text("Sending is started. What was held is sent")
+        expect(said).to_have_count(1, timeout=2500)
     receiver.wait_for("/stop")
     expect(rows(other)).to_contain_text("200 OK", timeout=2500)
 

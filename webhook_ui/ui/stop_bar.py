@@ -74,9 +74,12 @@ class StopBar:
 
     async def _refresh(self) -> None:
         state, waiting = await self._tab.read(_read)
-        self._state = state
+        started, self._state = self._state.stopped and not state.stopped, state
         self._bar.show(state, waiting)
         self._shell.show_stopped(state.stopped)
+        if started:  # that the bar is gone is no news to who does not see it
+            with self._tab.client:
+                toasts.done(tr("Sending is started. What was held is sent, oldest first."))
 
     async def _stop(self) -> None:
         if await act(self._tab, sending.stop):
@@ -86,8 +89,6 @@ class StopBar:
         """Starts sending again."""
         if await act(self._tab, sending.start):
             await self._refresh()
-            with self._tab.client:
-                toasts.done(tr("Sending is started. What was held is sent, oldest first."))
 
     def _build(self, state: SendingState, waiting: int) -> None:
         if state.stopped_at is None:
