@@ -363,3 +363,54 @@ def test_the_page_is_for_everybody(site: Site, receiver: Receiver, enter: Enter)
             check_width(page)
             for scheme in both_schemes(page):
                 picture(page, f"redeliveries-{name}-{width}-{scheme}")
+
+
+def focused(page: Page, name: str) -> None:
+    """Waits until the keyboard stands there, and shows it."""
+    page.wait_for_function(
+        "(name) => (document.activeElement.ariaLabel ?? document.activeElement.textContent).trim() === name", arg=name
+    )
+    assert page.evaluate("document.activeElement.matches(':focus-visible')")
+
+
+def test_back_from_an_order_leads_to_what_opened_it(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = hook(site, receiver, 3)
+    page = enter(f"/webhooks/{webhook_id}").page
+    way = page.get_by_role("link", name="Redeliver 3 failed")
+    way.focus()
+    for leave in ("Escape", "Cancel", "Back"):
+        page.keyboard.press("Enter")
+        expect(form(page).get_by_role("button", name="Redeliver 3 failed")).to_be_visible()
+        if leave == "Escape":
+            page.keyboard.press("Escape")
+        elif leave == "Cancel":
+            form(page).get_by_role("button", name="Cancel").press("Enter")
+        if leave != "Back":
+            page.wait_for_url(f"{site.url}/redeliveries")
+            expect(form(page)).to_have_count(0)
+        page.go_back()
+        page.wait_for_url(f"{site.url}/webhooks/{webhook_id}")
+        focused(page, "Redeliver 3 failed")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("Enter")
+    receiver.statuses["/billing"] = 200
+    form(page).get_by_role("button", name="Redeliver 3 failed").press("Enter")
+    page.wait_for_url("**/redeliveries?plan=*")
+    receiver.wait_for("/billing", 3)
+    page.go_back()  # what was ordered is not offered again; nothing failed is left, so the heading is where one is
+    page.wait_for_url(f"{site.url}/webhooks/{webhook_id}")
+    focused(page, "Billing ledger")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_order_that_was_asked_for_here_leaves_no_step_behind(site: Site, enter: Enter) -> None:
+    page = enter("/triggers").page
+    page.get_by_role("link", name="Redeliveries").first.click()
+    opener = page.get_by_role("button", name="New redelivery").first
+    opener.press("Enter")
+    form(page).get_by_role("button", name="Cancel").click()
+    page.wait_for_url(f"{site.url}/redeliveries")
+    expect(form(page)).to_have_count(0)
+    expect(opener).to_be_focused()
+    page.go_back()
+    page.wait_for_url(f"{site.url}/triggers")

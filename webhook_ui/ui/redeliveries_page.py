@@ -1,6 +1,7 @@
 """The page Redeliveries: plans at work, planned and over; one opened beside them; and the form for new ones."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -75,6 +76,7 @@ class _Page:
     def __init__(self, tab: Tab, root: ui.element, address: Address) -> None:
         self._tab, self._root, self._address = tab, root, address
         self._form: RedeliveryForm | None = None
+        self._asked = False  # for the form, by a button of this page: the step before it is this page without it
         self._opening = asyncio.Lock()  # one form after the other, when the address changes while one is being opened
         self._next: str | None = None
         self._awaits = False  # attempts, to say what came of a plan
@@ -142,6 +144,7 @@ class _Page:
 
     async def _turn_to(self, address: Address) -> None:
         self._address = address
+        self._asked = self._asked and address.new is not None
         with self._root:
             try:
                 await self._load()
@@ -174,21 +177,29 @@ class _Page:
         """The address says what is entered, so that it can be sent to somebody, without being a step for Back."""
         self._address = replace(self._address, scope=scope)
         with self._root:
-            ui.navigate.history.replace(whole(self._address.text()))
+            _stand_at(self._address)
 
     def _close_form(self) -> None:
         if self._form:
             self._form.hide()
         self._form = None
-        _go(replace(self._address, new=None, scope={}))
+        with self._root:
+            if self._asked:
+                ui.navigate.back()
+            else:
+                _go(replace(self._address, new=None, scope={}), instead_of_form=True)
 
     def _placed(self, plan: Redelivery) -> None:
         self._form = None
         with self._root:
-            _go(Address(plan=plan.id))
+            _go(Address(plan=plan.id), instead_of_form=True)
 
     def _asks(self, kind: Any) -> Callable[[], None]:
-        return lambda: _go(replace(self._address, new=kind, plan=None))
+        def ask() -> None:
+            self._asked = True
+            _go(replace(self._address, new=kind, plan=None))
+
+        return ask
 
     def _way(self, plan_id: int) -> str:
         return replace(self._address, plan=plan_id, new=None, scope={}).text()
@@ -203,8 +214,17 @@ class _Page:
         _go(self._came_from.get(self._address.cursor, Address()))
 
 
-def _go(address: Address) -> None:
+def _go(address: Address, *, instead_of_form: bool = False) -> None:
+    """`instead_of_form` once that is answered: no Back leads to it again."""
+    if instead_of_form:
+        _stand_at(address)
     ui.navigate.to(address.text())
+
+
+def _stand_at(address: Address) -> None:
+    """Instead of the form's address, as it was; never instead of what somebody has gone on to meanwhile."""
+    form = f'location.pathname === {json.dumps(whole(PATH))} && new URLSearchParams(location.search).has("new")'
+    ui.run_javascript(f'if ({form}) history.replaceState({{}}, "", {json.dumps(whole(address.text()))})')
 
 
 def _say_nothing(may_write: bool) -> None:
