@@ -133,3 +133,19 @@ def test_spanish_has_its_own_custom() -> None:
 def test_a_language_without_customs_has_those_of_english() -> None:
     with spoken(PSEUDO):
         assert (formats.day(date(2026, 3, 2)), formats.count(1234)) == ("2 Mar 2026", "1,234")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "code", "day"),
+    [
+        ("en-GB,en;q=0.9", "en", 1),
+        ("en-US,en;q=0.9", "en", 0),
+        ("es-MX,es;q=0.9,en-US;q=0.8", "es", 0),
+        ("es-MX,es;q=0.9,en-GB;q=0.8", "en", 1),
+        ("de-DE", "es", 1),
+        ("en-XX-???,en-US", "en", 0),
+        ("", PSEUDO, 1),
+    ],
+)
+def test_a_week_begins_as_it_does_where_the_reader_is(accepted: str, code: str, day: int) -> None:
+    assert formats.first_weekday(accepted, code) == day

@@ -210,7 +210,7 @@ def test_dates_are_picked_or_typed_and_explained(tab: Tab) -> None:
     opener.click()
     expect(calendar).to_be_hidden()
     opener.press("Enter")
-    expect(calendar).to_be_focused()
+    expect(calendar.locator("button:focus")).to_have_attribute("aria-current", "date")
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     first.click()
@@ -229,6 +229,53 @@ def test_dates_are_picked_or_typed_and_explained(tab: Tab) -> None:
     expect(last).to_have_attribute("aria-invalid", "true")
     last.fill("")
     expect(last).not_to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.browser
+def test_days_are_walked_through_and_chosen_by_key(tab: Tab) -> None:
+    page = tab.open("/")
+    first = page.get_by_role("textbox", name="From", exact=True)
+    opener = page.get_by_role("button", name="Choose the first day")
+    calendar = page.get_by_role("dialog", name="Choose the first day")
+    days = calendar.locator(".q-date__calendar-days:not([class*=-leave-active])")
+    first.fill("2026-01-30")
+    first.press("Enter")
+    first.press("Escape")
+    opener.press("Enter")
+    walk = (
+        ("", "30 January 2026"),
+        ("ArrowRight", "31 January 2026"),
+        ("ArrowRight", "1 February 2026"),
+        ("ArrowLeft", "31 January 2026"),
+        ("ArrowDown", "7 February 2026"),
+        ("ArrowUp", "31 January 2026"),
+        ("PageDown", "28 February 2026"),
+        ("Shift+PageUp", "28 February 2025"),
+        ("Shift+PageDown", "28 February 2026"),
+        ("PageUp", "28 January 2026"),
+        ("ArrowUp", "21 January 2026"),
+        ("Home", "19 January 2026"),  # a Monday: this browser is a British one
+        ("End", "25 January 2026"),
+    )
+    for key, goal in walk:
+        if key:
+            page.keyboard.press(key)
+        day, month, year = goal.split()
+        expect(days.locator("button:focus")).to_have_text(day)
+        expect(calendar.get_by_role("button", name=month)).to_be_visible()
+        expect(calendar.get_by_role("button", name=year, exact=True)).to_be_visible()
+        assert page.evaluate("document.activeElement.matches(':focus-visible')")
+        expect(days.locator("button[tabindex='0']")).to_have_count(1)  # one stop for Tab
+    page.keyboard.press("Enter")
+    expect(calendar).to_be_hidden()
+    expect(first).to_have_value("2026-01-25")
+    expect(opener).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(days.locator("button:focus")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Enter")  # the one that is chosen already
+    expect(calendar).to_be_hidden()
+    expect(first).to_have_value("2026-01-25")
+    expect(opener).to_be_focused()
 
 
 @pytest.mark.browser

@@ -1,5 +1,6 @@
 """The fields for days (typed or picked, checked for their form, empty allowed) and for moments in a zone."""
 
+import json
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.languages import tr
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, reader
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.fields import name_inside, put_inside, text_field
 from webhook_ui.ui.parts import box, prose, symbol
@@ -82,7 +83,7 @@ class DateField:
             with Overlay(name).classes("w-calendar") as calendar:
                 picked = self.value.isoformat() if self.value else None
                 self._picker = ui.date(picked, on_change=lambda event: self._picked(event.value))
-                self._picker.props("minimal first-day-of-week=1 no-unset")
+                self._picker.props(f"minimal first-day-of-week={reader.first_weekday()} no-unset")
         props = calendar.props
         # the field stays in focus, so that a date can be typed while the calendar is open
         props('no-parent-event no-focus no-refocus anchor="bottom left" self="top left" :offset="[0, 4]"')
@@ -90,9 +91,12 @@ class DateField:
         props["role"] = "dialog"
         menu = f"getElement({calendar.id})"
         self.control.on("click", js_handler=f"() => {menu}.show()")
-        self._picker.on("update:model-value", js_handler=f"() => {menu}.hide()")
-        # only the button brings the focus into the calendar, for the keyboard
-        opener.on("click", js_handler=f"() => {{ {menu}.toggle(); setTimeout(() => {menu}.focus(), 50) }}")
+        # the day that is chosen already is a choice as well
+        chosen = "event.target.closest('.q-date__calendar-days button')"
+        self._picker.on("click", js_handler=f"(event) => {chosen} && {menu}.hide()")
+        # only the button brings the focus into the calendar, for the keyboard (`static/calendar.js`)
+        enter = f"webhookUi.enterCalendar({json.dumps(name)}, event.currentTarget)"
+        opener.on("click", js_handler=f"(event) => {{ {menu}.toggle(); {enter} }}")
         back = f"getHtmlElement({opener.id}).focus()"
         calendar.on("hide", js_handler=f"() => document.activeElement === document.body && {back}")
 

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.dates import parse_pattern
 
-from webhook_ui.languages import LANGUAGES, SOURCE, language, number, tr
+from webhook_ui.languages import LANGUAGES, LONGEST_HEADER, SOURCE, language, number, tr
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -193,6 +193,22 @@ def read_clock(text: str) -> time:
         return time(int(hour), int(minute))
     except ValueError:
         raise ValueError(tr("There is no time {time}. Write it as HH:MM, for example 14:30.", time=typed)) from None
+
+
+@lru_cache(maxsize=256)
+def first_weekday(accepted: str, code: str) -> int:
+    """The first day of a week where `code` is spoken, by the country that the header Accept-Language names with it.
+
+    Sunday is 0.
+    """
+    known = code if code in LANGUAGES else SOURCE
+    named = [entry.partition(";")[0].strip() for entry in accepted[:LONGEST_HEADER].split(",")]
+    for name in [one for one in named if one.lower().partition("-")[0] == known] + [known]:
+        try:
+            return (int(Locale.parse(name, sep="-").first_week_day) + 1) % 7
+        except (ValueError, UnknownLocaleError):
+            continue
+    return 1
 
 
 @lru_cache(maxsize=2048)

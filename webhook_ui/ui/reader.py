@@ -5,13 +5,14 @@ import copy
 import json
 from weakref import WeakKeyDictionary
 
-from nicegui import Client, ui
+from nicegui import Client, context, ui
 from nicegui.language import Language
 from nicegui.slot import Slot
 from starlette.requests import Request
 
 from webhook_ui import languages
 from webhook_ui.languages import tr
+from webhook_ui.ui import formats
 
 WORDS_ID = "webhook-ui-words"
 LANGUAGE_COOKIE = "webhook_ui_lang"
@@ -52,6 +53,12 @@ def current() -> str | None:
 def tag(code: str) -> Language:
     """What stands in `<html lang>` for a language of ours."""
     return TAGS.get(code, TAGS[languages.SOURCE])
+
+
+def first_weekday() -> int:
+    """With which day a week begins where the reader is, as the browser says and Quasar counts: Sunday is 0."""
+    request = context.client.request
+    return formats.first_weekday(request.headers.get("accept-language", "") if request else "", languages.language())
 
 
 def prepare(client: Client) -> None:
