@@ -1,4 +1,4 @@
-"""Rows of the event list, the small figures in them, and why a field finds nothing."""
+"""Rows of the event list, the figures in them, and why a field finds nothing."""
 
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from webhook_ui import ids, times
 from webhook_ui.history.events import BEGINNING, EventRow, Tally
 from webhook_ui.indexed_fields import IndexedFields
-from webhook_ui.languages import mark, tr, trn
+from webhook_ui.languages import tr, trn
 from webhook_ui.ui import delivery_words, formats, icons, markup
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import PATH
@@ -15,10 +15,10 @@ from webhook_ui.ui.markup import Markup
 from webhook_ui.ui.parts import mono, prose
 from webhook_ui.ui.states import notice
 
-_KINDS = (
-    ("sent", icons.SENT, mark("sent")),
-    ("error", icons.ERROR, mark("error")),
-    ("pending", icons.PENDING, mark("pending")),
+_KINDS: tuple[tuple[str, str, Callable[[int, str], str]], ...] = (
+    ("sent", icons.SENT, lambda count, shown: trn("{n} sent", "{n} sent", count, n=shown)),
+    ("error", icons.ERROR, lambda count, shown: trn("{n} error", "{n} errors", count, n=shown)),
+    ("pending", icons.PENDING, lambda count, shown: trn("{n} pending", "{n} pending", count, n=shown)),
 )
 
 
@@ -42,18 +42,16 @@ def event_cells(event: EventRow, zone: ZoneInfo) -> dict[str, Markup]:
 
 
 def tally_cell(tally: Tally) -> dict[str, Markup]:
-    """Sent, error and pending as small figures; what there is none of is left out."""
+    """Sent, error and pending, each with its icon and its word; what there is none of is left out."""
     more = "+" if tally.more else ""
     figures = [
         markup.element(
             "span",
             markup.symbol(icon),
-            markup.words(f"{formats.count(count)}{more}"),
-            markup.words(f" {tr(word)}", "w-hidden"),
+            markup.words(say(count, f"{formats.count(count)}{more}")),
             classes=f"w-tally-one w-{name}-ink",
-            title=f"{formats.count(count)}{more} {tr(word)}",
         )
-        for name, icon, word in _KINDS
+        for name, icon, say in _KINDS
         if (count := getattr(tally, name))
     ]
     nobody = markup.words(tr("nobody listened"), "w-muted")

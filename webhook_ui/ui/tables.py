@@ -59,7 +59,7 @@ EVENTS = (
     Column(key="event", title=mark("Event"), width=156),
     Column(key="tenant", title=mark("Tenant"), width=112),
     Column(key="payload", title=mark("Payload")),
-    Column(key="tally", title=mark("Deliveries"), width=184, figures=True),
+    Column(key="tally", title=mark("Deliveries"), width=288, figures=True),
 )
 WHOLE_LOG = tuple(
     Column(key="webhook", title=mark("Webhook"), width=200) if column.key == "event" else column for column in LOG
