@@ -1,10 +1,13 @@
 """What the dashboard says in which language: nothing is left out of the catalogs, nothing is said around them."""
 
 import ast
+import json
 import re
+import shutil
 import string
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +18,11 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import Enter, Receiver, Site, Visitor, check_rules, check_width
 from tests.processes import ROOT
-from webhook_ui import languages
+from webhook_ui import builtin, languages, plugin_loader
 from webhook_ui.builtin import ed25519_signatures, engine_events, standard_signatures
+from webhook_ui.engine_events import FAILING
 from webhook_ui.languages import tr, trn
+from webhook_ui.ui import plugin_texts
 
 pytest_plugins = ["tests.browser"]
 
@@ -119,6 +124,41 @@ def test_as_many_plurals_as_the_language_has(code: str) -> None:
         assert [message.id for message in plural if len(message.string) != catalog.num_plurals] == []
 
 
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_plugins_of_ours_say_is_known(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What they form with their settings, too. A plugin's own file has no word of a catalog in it."""
+    events = [
+        {"trigger": "clock.a", "title": "New row in zz", "cron": "0 3 * * *"},
+        {"trigger": "clock.b", "every": 60},
+    ]
+    monkeypatch.setenv("WEBHOOK_UI_SCHEDULE_EVENTS", json.dumps(events))
+    monkeypatch.setenv("WEBHOOK_UI_INBOUND_ENDPOINTS", json.dumps({"zz": {"kind": "github", "secret": "zzzzzzzz"}}))
+    monkeypatch.setenv("WEBHOOK_UI_SQL_WATCH_DATABASE_URL", "sqlite://")
+    monkeypatch.setenv("WEBHOOK_UI_SQL_WATCH_TABLE", "zz")
+    folder = tmp_path / "plugins"
+    shutil.copytree(ROOT / "plugins", folder)
+    shutil.copy(PACKAGE / "demo" / "plugins" / "shop.py", folder)
+    plugins = plugin_loader.load(folder, builtin=builtin.PLUGINS, entry_points=False)
+    assert not plugins.problems
+    triggers = [one.trigger for one in plugins.triggers.values() if one.trigger.name != "clock.b"]
+    names = {one.name for one in triggers}
+    assert names >= {"clock.a", "inbound.zz", "row.added", "order.paid", "user.created", FAILING}
+    models = [one.contents.settings for one in plugins.running if one.contents.settings]
+    texts = {
+        *(info.title for info in plugins.loaded),
+        *(text for one in triggers for text in (one.title, one.description)),
+        *(one.title for one in plugins.signers.values()),
+        *(page.title for one in plugins.running for page in one.contents.pages),
+        *(field.description for model in models for field in model.model_fields.values() if field.description),
+    }
+    with languages.spoken(code):
+        english = sorted(text for text in texts if plugin_texts.said(text) == text)
+        every, told = plugins.triggers["clock.b"].trigger.description, "By the clock: every {seconds} s, {timezone}."
+        assert plugin_texts.said(every) == tr(told, seconds=60, timezone="UTC")
+        assert plugin_texts.said("What others say of their plugin.") == "What others say of their plugin."
+    assert not english, "\n".join(english)
+
+
 def test_style_sheets_say_nothing() -> None:
     sheets = (PACKAGE / "ui" / "static").glob("*.css")
     said = [re.findall(r'content:\s*"[^"]*[A-Za-z]{2}[^"]*"', sheet.read_text(encoding="utf-8")) for sheet in sheets]
@@ -191,6 +231,15 @@ def test_a_browser_that_wants_spanish_gets_it_everywhere(site: Site, enter: Ente
         page.set_viewport_size({"width": width, "height": 900})
         check_width(page)
     page.set_viewport_size({"width": 1440, "height": 900})
+
+    visitor.open("/triggers")
+    shipped = page.get_by_role("row").filter(has_text="user.created")
+    expect(shipped.get_by_role("link", name="Creación de usuario")).to_be_visible()
+    expect(page.get_by_role("rowgroup").filter(has_text="user_creation.py")).to_contain_text("Creación de usuario")
+    shipped.get_by_role("link", name="Creación de usuario").click()
+    expect(page.get_by_role("complementary")).to_contain_text("Un usuario se ha registrado.")
+    expect(page.get_by_role("rowgroup").filter(has_text="orders.py")).to_contain_text("Orders")  # somebody else's
+    visitor.open("/")
 
     page.get_by_role("button", name="Añadir webhook").click()  # answers of the rooms and of the form
     dialog = page.get_by_role("dialog")

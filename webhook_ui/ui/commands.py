@@ -9,7 +9,7 @@ from nicegui import context, ui
 from webhook_ui.languages import LANGUAGES, mark, tr
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_loader import RegisteredTrigger
-from webhook_ui.ui import icons, toasts, webhook_form, webhook_verbs
+from webhook_ui.ui import icons, plugin_texts, toasts, webhook_form, webhook_verbs
 from webhook_ui.ui.account_menu import THEMES, AccountActions
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fire_dialog import FireDialog
@@ -137,7 +137,7 @@ class Commands:
         return [
             Command(
                 group=tr("Fire"),
-                title=tr("Fire “{trigger}”", trigger=tr(one.trigger.title)),
+                title=tr("Fire “{trigger}”", trigger=plugin_texts.said(one.trigger.title)),
                 icon=icons.FIRE,
                 run=partial(self._fire, one),
                 note=one.trigger.name,

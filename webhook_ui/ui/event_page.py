@@ -14,7 +14,7 @@ from webhook_ui.history.events import EventDetail, get_event
 from webhook_ui.history.trace import Group, count, rows_of
 from webhook_ui.languages import tr
 from webhook_ui.models import Event
-from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui import delivery_words, formats, icons, plugin_texts
 from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
@@ -74,7 +74,7 @@ class EventPage:
         self._tab, self._root, self._detail, self._address = tab, root, detail, address
         self._event = detail.event
         registered = tab.services.plugins.triggers.get(self._event.trigger)
-        title = tr(registered.trigger.title) if registered else self._event.trigger
+        title = plugin_texts.said(registered.trigger.title) if registered else self._event.trigger
         ui.page_title(tr("{title}, {event} · Webhook UI", title=title, event=address.event_id))
         with root:
             with page_header(

@@ -14,7 +14,7 @@ from webhook_ui.host import Emission
 from webhook_ui.languages import language, spoken, tr, trn
 from webhook_ui.models import Webhook
 from webhook_ui.plugin_api import Trigger
-from webhook_ui.ui import formats, icons, toasts
+from webhook_ui.ui import formats, icons, plugin_texts, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fields import show_problems
 from webhook_ui.ui.filter_words import filter_sign
@@ -78,7 +78,7 @@ class FireDialog:
         self._tab, self._trigger, self._on_fired = tab, trigger, on_fired
         self._busy = False
         self._frame = DialogFrame(
-            tr("Fire “{title}”", title=tr(trigger.title)),
+            tr("Fire “{title}”", title=plugin_texts.said(trigger.title)),
             primary=tr("Fire"),
             on_primary=self._fire,
             icon=icons.FIRE,
@@ -89,7 +89,7 @@ class FireDialog:
         self._frame.dialog.on("hide", self._frame.dialog.delete)
         with self._frame.body:
             if trigger.description:
-                foreign(tr(trigger.description), "w-second", cut=False)
+                foreign(plugin_texts.said(trigger.description), "w-second", cut=False)
             self._payload = PayloadForm(trigger)
             if payload is not None:
                 self._payload.put(payload)

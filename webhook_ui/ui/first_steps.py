@@ -8,7 +8,7 @@ from nicegui import ui
 from webhook_ui import guard
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.plugin_loader import Plugins
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, plugin_texts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, command
 from webhook_ui.ui.states import Step, empty_state
@@ -62,7 +62,7 @@ def _third(plugins: Plugins) -> str:
     for registered in plugins.triggers.values():
         if registered.plugin not in plugins.added:
             continue
-        title = tr(registered.trigger.title).replace("`", "'")
+        title = plugin_texts.said(registered.trigger.title).replace("`", "'")
         return tr(
             "“{title}” comes with an example, so one click sends the first event. "
             "Its result appears here within a second.",

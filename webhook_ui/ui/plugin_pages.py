@@ -10,6 +10,7 @@ from webhook_ui.languages import tr
 from webhook_ui.plugin_loader import Plugin, Plugins
 from webhook_ui.plugin_problems import raised
 from webhook_ui.plugin_types import Page, call_by_name
+from webhook_ui.ui import plugin_texts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import box, foreign, page_header
 from webhook_ui.ui.shell import Entry
@@ -40,9 +41,10 @@ def _path(plugin: Plugin, page: Page) -> str:
 
 def _showing(plugin: Plugin, page: Page) -> Show:
     async def show(tab: Tab) -> None:
-        ui.page_title(f"{page.title} · Webhook UI")
+        title = plugin_texts.said(page.title)
+        ui.page_title(f"{title} · Webhook UI")
         with box("div", "w-page"):
-            with page_header(page.title):
+            with page_header(title):
                 pass
             body = box("div", "w-stack")
             try:

@@ -8,7 +8,7 @@ from webhook_ui import plugin_sentences, times
 from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_loader import Plugin, PluginProblem, Plugins, Source
 from webhook_ui.plugin_words import Brought, brings
-from webhook_ui.ui import icons
+from webhook_ui.ui import icons, plugin_texts
 from webhook_ui.ui.parts import Part, box, foreign, mono, symbol, text, time_text
 from webhook_ui.ui.plugin_notices import by_plugin
 from webhook_ui.vitals import Errand
@@ -77,7 +77,7 @@ class PluginList:
                 with box("h3"):
                     mono(plugin.name, "w-break w-strong")
                 if info.title != plugin.name:
-                    foreign(info.title, "w-second", cut=False)
+                    foreign(plugin_texts.said(info.title), "w-second", cut=False)
                 mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
                 if info.requires:
                     text(tr("needs {version}", version=info.requires), "w-muted")
@@ -96,11 +96,11 @@ class PluginList:
             if thing.kind in _BEHAVIOURS:
                 text(tr(_BEHAVIOURS[thing.kind]))
             elif thing.kind == "page":
-                foreign(thing.detail, cut=False)
+                foreign(plugin_texts.said(thing.detail), cut=False)
             elif thing.name:
                 mono(thing.name, "w-break")
                 if thing.detail and thing.kind != "trigger":
-                    foreign(thing.detail, "w-muted", cut=False)
+                    foreign(plugin_texts.said(thing.detail), "w-muted", cut=False)
             what = thing.name if thing.kind == "job" else _AT_WORK.get(thing.kind)
             if what:
                 found = [errand for (_, known), errand in states.items() if known == what]

@@ -14,7 +14,7 @@ from webhook_ui.errors import Invalid, WebhookUIError
 from webhook_ui.languages import tr
 from webhook_ui.plugin_settings import prefix_of
 from webhook_ui.plugin_values import Saved
-from webhook_ui.ui import icons, payload_fields, toasts
+from webhook_ui.ui import icons, payload_fields, plugin_texts, toasts
 from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
@@ -109,7 +109,7 @@ def rows(
             value = tr("set")
         else:
             value = tr("not set")
-        found.append((prefix_of(plugin) + name.upper(), field.description or "", value, origin))
+        found.append((prefix_of(plugin) + name.upper(), plugin_texts.said(field.description or ""), value, origin))
     return found
 
 
@@ -145,7 +145,7 @@ class SettingsDialog:
 
     def _build(self, spec: PayloadField) -> None:
         name = spec.name
-        described = self._model.model_fields[name].description or ""
+        described = plugin_texts.said(self._model.model_fields[name].description or "")
         if name in self._elsewhere:
             with box("div", "w-field"):
                 text(name, "w-label")

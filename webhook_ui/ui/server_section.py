@@ -20,7 +20,7 @@ from webhook_ui.history.installation import DatabaseFacts, Restoration, describe
 from webhook_ui.languages import mark, tr, trn
 from webhook_ui.plugin_loader import Plugins, Source
 from webhook_ui.sending import SendingState
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, plugin_texts
 from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Part, box, foreign, key_values, link, mono, prose, symbol, text, time_text
@@ -195,7 +195,7 @@ def _show_plugins(plugins: Plugins) -> None:
             with box("li"):
                 symbol(icons.SENT, "w-sent-ink")
                 text(tr("Loaded"), "w-medium w-sent-ink")
-                foreign(info.title.partition(": ")[0].rstrip(".") or info.name, cut=False)
+                foreign(plugin_texts.heading(info), cut=False)
                 mono(tr("built in") if info.source is Source.builtin else info.where, "w-muted w-break")
                 if info.triggers:
                     text(trn("{n} trigger", "{n} triggers", info.triggers, n=formats.count(info.triggers)), "w-muted")

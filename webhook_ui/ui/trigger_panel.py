@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from webhook_ui.history.events import Firings
 from webhook_ui.languages import tr, trn
 from webhook_ui.plugin_loader import RegisteredTrigger
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, plugin_texts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.frames import PanelFrame
@@ -33,13 +33,13 @@ class TriggerPanel:
         for place in (frame.head, frame.body):
             place.clear()
         with frame.head:
-            heading = foreign(tr(trigger.title), "w-title", cut=False)
+            heading = foreign(plugin_texts.said(trigger.title), "w-title", cut=False)
             heading.props["role"] = "heading"
             heading.props["aria-level"] = "2"
             mono(trigger.name, "w-second w-break")
         with frame.body:
             if trigger.description:
-                foreign(tr(trigger.description), "w-lines", cut=False)
+                foreign(plugin_texts.said(trigger.description), "w-lines", cut=False)
             self._show_facts(registered)
             if fire:
                 with box("div"):
@@ -61,7 +61,7 @@ class TriggerPanel:
         with box("dl", "w-kv w-kv-wide w-trigger-facts"):
             text(tr("Plugin"), tag="dt")
             with box("dd", "w-row w-wrap"):
-                foreign(info.title.partition(": ")[0].rstrip(".") or info.name, cut=False)
+                foreign(plugin_texts.heading(info), cut=False)
                 mono(info.where, "w-muted w-break")
             text(tr("Payload"), tag="dt")
             with box("dd"):

@@ -18,7 +18,7 @@ from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
 from webhook_ui.languages import tr, trn
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, plugin_texts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, command
 from webhook_ui.ui.fields import search_field
@@ -154,7 +154,7 @@ class _Page:
             self._panel.show_use(self._chosen, use.listeners, use.fired)
 
     def _show_group(self, info: PluginInfo, group: Sequence[RegisteredTrigger]) -> None:
-        with self._table.group(_heading(info), info.where):
+        with self._table.group(plugin_texts.heading(info), info.where):
             for registered in group:
                 self._show_row(registered)
         self._groups.append((self._table.table.default_slot.children[-1], [one.trigger.name for one in group]))
@@ -164,7 +164,8 @@ class _Page:
         row = self._table.row()
         row.element.classes("w-opens")
         with row.cell("title"), link("", _address(self._words, trigger.name), "w-open w-cut") as opener:
-            foreign(tr(trigger.title), "w-medium").props["title"] = tr(trigger.description or trigger.title)
+            title, about = plugin_texts.said(trigger.title), plugin_texts.said(trigger.description)
+            foreign(title, "w-medium").props["title"] = about or title
         self._links[trigger.name] = opener
         with row.cell("name"):
             mono(trigger.name, "w-second", cut=True)
@@ -257,17 +258,12 @@ class _Page:
 
     def _fits(self, name: str, sought: Sequence[str]) -> bool:
         registered = self._tab.services.plugins.triggers[name]
-        title, plugin = tr(registered.trigger.title), registered.plugin
-        looked_at = f"{name} {title} {plugin.title} {plugin.where}".casefold()
+        title, plugin = plugin_texts.said(registered.trigger.title), registered.plugin
+        looked_at = f"{name} {title} {plugin_texts.said(plugin.title)} {plugin.where}".casefold()
         return all(word in looked_at for word in sought)
 
     def _clear(self) -> None:
         self._search.value = ""
-
-
-def _heading(info: PluginInfo) -> str:
-    """'Orders' of 'Orders: what happens in the shop.'."""
-    return info.title.partition(": ")[0].rstrip(".") or info.name
 
 
 def _show_listeners(name: str, count: int) -> None:

@@ -13,7 +13,7 @@ from webhook_ui.models import Change, Webhook
 from webhook_ui.plugin_loader import Plugins
 from webhook_ui.times import utcnow
 from webhook_ui.transport import look_up
-from webhook_ui.ui import change_words, formats, toasts
+from webhook_ui.ui import change_words, formats, plugin_texts, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.fields import Faulty, Field, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
@@ -80,7 +80,7 @@ def trigger_groups(plugins: Plugins) -> list[Group]:
     together: set[str] = set()
     for info in plugins.loaded:
         offers = [
-            Offer(name=name, title=tr(found.trigger.title))
+            Offer(name=name, title=plugin_texts.said(found.trigger.title))
             for name, found in plugins.triggers.items()
             if found.plugin == info
         ]
@@ -90,7 +90,9 @@ def trigger_groups(plugins: Plugins) -> list[Group]:
                 together.add(family)
                 offers.append(Offer(name=f"{family}.*", title=tr("All of {family}, new ones too", family=family)))
         if offers:
-            groups.append(Group(heading=f"{info.title} · {info.where.rsplit('/', 1)[-1]}", offers=offers))
+            groups.append(
+                Group(heading=f"{plugin_texts.said(info.title)} · {info.where.rsplit('/', 1)[-1]}", offers=offers)
+            )
     return groups
 
 

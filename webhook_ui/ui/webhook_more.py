@@ -10,7 +10,7 @@ from nicegui import ui
 from webhook_ui import letters
 from webhook_ui.languages import mark, tr
 from webhook_ui.models import Webhook
-from webhook_ui.ui import icons
+from webhook_ui.ui import icons, plugin_texts
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.fields import Faulty, area_field, choice_field, switch, text_field
 from webhook_ui.ui.parts import Part, box, focus, prose, symbol, text
@@ -167,7 +167,7 @@ class MoreFields:
 
 
 def _in_words(signers: Mapping[str, str]) -> dict[str, str]:
-    return {name: tr(title) if name == letters.STANDARD else title for name, title in signers.items()}
+    return {name: plugin_texts.said(title) for name, title in signers.items()}
 
 
 def _show_attempts(schedule: Sequence[float], usual: bool) -> None:

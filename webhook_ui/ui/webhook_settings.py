@@ -12,7 +12,7 @@ from webhook_ui.history.samples import Unjudged, latest_unjudged
 from webhook_ui.history.webhooks import WebhookRow
 from webhook_ui.languages import mark, tr, trc, trn
 from webhook_ui.models import Webhook
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, plugin_texts
 from webhook_ui.ui.charts import Moment, time_line
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button, copy_button
@@ -143,8 +143,7 @@ def _values(tab: Tab, webhook: Webhook) -> None:
         with _entry(tr("Signature"), NONE if webhook.signer == letters.STANDARD else OWN):
             signer = tab.services.plugins.signers.get(webhook.signer)
             if signer:
-                own = webhook.signer == letters.STANDARD
-                foreign(tr(signer.title) if own else signer.title, cut=False)
+                foreign(plugin_texts.said(signer.title), cut=False)
             else:
                 missing = tr("{name}: its plugin is missing, nothing can be sent", name=webhook.signer)
                 foreign(missing, cut=False)
@@ -175,7 +174,7 @@ def _trigger(tab: Tab, name: str) -> None:
     with box("div", "w-row w-wrap"):
         tag(name)
         if known:
-            foreign(tr(known.trigger.title), "w-muted")
+            foreign(plugin_texts.said(known.trigger.title), "w-muted")
         elif matching := plugins.matching(name):
             words = trn("{n} trigger, and those to come", "{n} triggers, and those to come", len(matching))
             text(words, "w-muted")
