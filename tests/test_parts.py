@@ -231,6 +231,14 @@ def test_dates_are_picked_or_typed_and_explained(tab: Tab) -> None:
     expect(last).not_to_have_attribute("aria-invalid", "true")
 
 
+WHOLE_RING = """() => {
+  const one = document.activeElement, style = getComputedStyle(one), place = one.getBoundingClientRect();
+  const ring = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
+  const room = one.closest(".q-date__calendar-days-container").getBoundingClientRect();
+  return ring > 0 && place.left - ring >= room.left && place.right + ring <= room.right;
+}"""
+
+
 @pytest.mark.browser
 def test_days_are_walked_through_and_chosen_by_key(tab: Tab) -> None:
     page = tab.open("/")
@@ -266,6 +274,7 @@ def test_days_are_walked_through_and_chosen_by_key(tab: Tab) -> None:
         expect(calendar.get_by_role("button", name=year, exact=True)).to_be_visible()
         assert page.evaluate("document.activeElement.matches(':focus-visible')")
         expect(days.locator("button[tabindex='0']")).to_have_count(1)  # one stop for Tab
+        assert page.evaluate(WHOLE_RING), f"what shows the focus on {day} is cut off"
     page.keyboard.press("Enter")
     expect(calendar).to_be_hidden()
     expect(first).to_have_value("2026-01-25")

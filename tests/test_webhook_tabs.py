@@ -308,3 +308,27 @@ def test_a_long_history_has_pages_and_viewers_only_read_it(site: Site, enter: En
     expect(lines).to_have_count(20)
     page.goto(f"{site.url}/webhooks/{webhook_id}?tab=history&cursor=nonsense")
     expect(lines).to_have_count(20)
+
+
+FRAMED = """(tab) => {
+  const style = getComputedStyle(tab), ring = -parseFloat(style.outlineOffset), room = tab.getBoundingClientRect();
+  const range = document.createRange();
+  range.selectNodeContents(tab.querySelector(".q-tab__label"));
+  const words = range.getBoundingClientRect();
+  return [words.left - room.left - ring, room.right - words.right - ring];
+}"""
+
+
+@pytest.mark.browser
+def test_what_shows_the_focus_on_a_tab_leaves_its_words_alone(site: Site, enter: Enter) -> None:
+    page = enter(f"/webhooks/{site.add('Billing').id}").page
+    page.get_by_role("tab", name="Activity").press("ArrowRight")
+    tab = page.get_by_role("tab", name="Health")
+    expect(tab).to_be_focused()
+    assert min(tab.evaluate(FRAMED)) >= 3
+    # and where there is no focus, tabs stand as the page does
+    left = page.get_by_role("tab", name="Activity").locator(".q-tab__label").bounding_box()
+    heading = page.get_by_role("heading", name="Billing").bounding_box()
+    assert left is not None
+    assert heading is not None
+    assert abs(left["x"] - heading["x"]) < 1
