@@ -592,7 +592,8 @@ def test_sending_is_stopped_and_started_for_everybody(site: Site, receiver: Rece
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     expect(bar).to_be_hidden()
     page.get_by_role("button", name="Stop sending").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Stop sending").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Stop sending").press("Enter")
+    expect(page.get_by_role("button", name="Start sending")).to_be_focused()  # what was pressed is gone
     try:
         expect(bar).to_contain_text(f"by {site.account(Role.admin)}. Everything is accepted and held", timeout=2500)
         expect(theirs).to_be_visible(timeout=2500)
@@ -611,8 +612,9 @@ def test_sending_is_stopped_and_started_for_everybody(site: Site, receiver: Rece
             for scheme in both_schemes(page):
                 picture(page, f"stopped-{width}-{scheme}")
     finally:
-        page.get_by_role("button", name="Start sending").click()
+        page.get_by_role("button", name="Start sending").press("Enter")
     expect(bar).to_be_hidden(timeout=2500)
+    expect(page.get_by_role("button", name="Menu")).to_be_focused()  # it is narrow by now
     expect(theirs).to_be_hidden(timeout=2500)
     for one in (page, other):  # once in each, in the live region of either
         said = one.get_by_role("region", name="Messages").get_by_text("Sending is started. What was held is sent")

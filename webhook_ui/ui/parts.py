@@ -90,6 +90,12 @@ def focus(element: ui.element) -> None:
     ui.run_javascript(f"getHtmlElement({element.id})?.focus()")
 
 
+def focus_instead(*elements: ui.element) -> None:
+    """The keyboard goes to the first of them that is seen, once it stands nowhere: what it stood on is going away."""
+    found = ", ".join(f"getHtmlElement({element.id})" for element in elements)
+    ui.run_javascript(f"webhookUi.standOn({found})")
+
+
 class Part:
     """A place that is filled anew only when what it shows has changed, so that nobody's place in it is lost."""
 

@@ -12,7 +12,7 @@ from webhook_ui.languages import mark, tr
 from webhook_ui.ui import formats, icons, toasts
 from webhook_ui.ui.account_menu import AccountActions, AccountMenu, Person
 from webhook_ui.ui.controls import button, icon_button
-from webhook_ui.ui.parts import Part, Text, box, link, symbol, text
+from webhook_ui.ui.parts import Part, Text, box, focus_instead, link, symbol, text
 from webhook_ui.ui.root import whole
 from webhook_ui.ui.shortcuts import place_of
 from webhook_ui.ui.theme import STATIC_URL
@@ -78,7 +78,7 @@ class Shell:
         with self._side:
             self._fill(account)
         with top:
-            icon_button(icons.MENU, tr("Menu"), self._open_menu, small=False)
+            self._menu = icon_button(icons.MENU, tr("Menu"), self._open_menu, small=False)
         self._build_drawer()
         toasts.prepare()
         self.content = box("div", "w-content")
@@ -111,6 +111,10 @@ class Shell:
             part.show(stopped)
             if button_:
                 button_.set_visibility(not stopped)
+
+    def focus_stop(self) -> None:
+        """The keyboard goes to the way to stop sending, or to the menu that has it on narrow screens."""
+        focus_instead(*(button_ for _, button_ in self._stops[:1] if button_), self._menu)
 
     def show_theme(self, theme: str) -> None:
         """Marks the theme that was chosen."""

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from nicegui import ui
 from sqlmodel import Session
 
 from webhook_ui import sending, times
@@ -17,7 +18,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.delivery_words import short_time
 from webhook_ui.ui.frames import confirm
-from webhook_ui.ui.parts import Part, box, foreign, sentence, symbol, text
+from webhook_ui.ui.parts import Part, box, focus_instead, foreign, sentence, symbol, text
 from webhook_ui.ui.shell import Shell
 
 COUNT_SECONDS = 15.0  # how often what waits is counted: with a large backlog that is work
@@ -29,6 +30,7 @@ class StopBar:
     def __init__(self, tab: Tab) -> None:
         self._tab = tab
         self._state = SendingState(stopped=False)
+        self._starter: ui.element | None = None
 
     @property
     def may_turn(self) -> bool:
@@ -84,13 +86,19 @@ class StopBar:
     async def _stop(self) -> None:
         if await act(self._tab, sending.stop):
             await self._refresh()
+            if self._starter:
+                with self._tab.client:
+                    focus_instead(self._starter)
 
     async def start(self) -> None:
         """Starts sending again."""
         if await act(self._tab, sending.start):
             await self._refresh()
+            with self._tab.client:
+                self._shell.focus_stop()
 
     def _build(self, state: SendingState, waiting: int) -> None:
+        self._starter = None
         if state.stopped_at is None:
             return
         since = short_time(state.stopped_at, times.utcnow(), self._tab.zone, seconds=False)
@@ -113,7 +121,7 @@ class StopBar:
                 person=lambda: foreign(state.stopped_by or "", cut=False),
             )
         if self.may_turn:
-            button(tr("Start sending"), self.start, icon=icons.RESUME)
+            self._starter = button(tr("Start sending"), self.start, icon=icons.RESUME)
 
 
 def _read(session: Session) -> tuple[SendingState, int]:

@@ -4,6 +4,7 @@
 (() => {
   const STOPS = "a[href], button, input, textarea, [tabindex='0']";
   const MESSAGES = ".w-toasts";
+  const PATIENCE = 2000; // ms
   let at = null; // where the focus is: the element, its part, and its name there
   let before = null; // where it was before it went to a message
 
@@ -49,6 +50,17 @@
     if (then && event.detail === 0) document.querySelector(then)?.focus();  // by key, not by a finger
   }
 
+  /* on the first of them that is seen, once nothing lies over it; unless the keyboard stands somewhere already */
+  function standOn(...found) {
+    const end = performance.now() + PATIENCE;
+    (function look() {
+      const goal = found.find((one) => one?.checkVisibility());
+      const isFree = goal && !document.querySelector(".q-dialog");
+      if (isFree && document.activeElement === document.body) goal.focus();
+      else if (performance.now() < end) requestAnimationFrame(look);
+    })();
+  }
+
   document.addEventListener("click", handOn);
   document.addEventListener("focusin", remember);
   document.addEventListener("focusin", goToMessage);
@@ -59,4 +71,5 @@
       comeBack();
     }).observe(document.body, { childList: true, subtree: true });
   });
+  Object.assign((window.webhookUi ??= {}), { standOn });
 })();
