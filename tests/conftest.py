@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -52,7 +53,17 @@ def keep_in_memory(folder: str = "/dev/shm", needed: int = 2 << 30) -> None:
         os.environ["TMPDIR"], tempfile.tempdir = folder, None
 
 
+def keep_compiled() -> None:
+    """To compile the product takes each interpreter half a second, to rewrite the tests' assertions each process four.
+
+    Where the environment forbids to keep what was compiled (images for containers do), all that start here did both.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 keep_in_memory()
+keep_compiled()
 hash_cheaply()
 
 # what a test provokes is told as the product tells it: structlog's own tracebacks show all variables, and take seconds
