@@ -29,6 +29,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from tests.processes import ROOT, Installation
+from tests.templates import put_migrated
 from webhook_ui import accounts, guard, plugin_loader, storage, times, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.database import Database
@@ -196,6 +197,8 @@ def serve(
     (folder / "plugins" / "orders.py").write_text(ORDERS)
     seen = Settings(data_dir=folder / "data", plugins_dir=folder / "plugins", database_url=settings.get("database_url"))
     plugins = plugin_loader.load(folder / "plugins")
+    if seen.database_url is None:
+        put_migrated(folder / "data" / "webhook_ui.db")
     try:
         with contextlib.closing(storage.open_database(seen)) as database:
             site = Site(url="", installation=installation, database=database, plugins=plugins)

@@ -1,7 +1,6 @@
 """Fixtures that most tests share: both databases, empty and migrated."""
 
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from tests.passwords import hash_cheaply
+from tests.templates import put_migrated
 from webhook_ui import migrations
 from webhook_ui.database import Database
 from webhook_ui.models import metadata
@@ -137,19 +137,10 @@ def postgres_url(postgres_database: sa.URL) -> sa.URL:
     return postgres_database
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty SQLite file; copying it is quicker than migrating again."""
-    file = tmp_path_factory.mktemp("template") / "webhook_ui.db"
-    migrations.apply(sa.make_url(f"sqlite:///{file}"))
-    return file
-
-
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> sa.URL:
+def sqlite_url(tmp_path: Path) -> sa.URL:
     """A migrated, empty SQLite file of this test alone."""
-    file = shutil.copy(sqlite_template, tmp_path / "webhook_ui.db")
-    return sa.make_url(f"sqlite:///{file}")
+    return sa.make_url(f"sqlite:///{put_migrated(tmp_path / 'webhook_ui.db')}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -16,6 +16,7 @@ from benchmarks import fleet
 from tests.conftest import KEY, _execute
 from tests.processes import Installation
 from tests.stored import NOW, OPERATOR, Worker, add_webhook, at, emit
+from tests.templates import put_migrated
 from webhook_ui import accounts, migrations, webhooks
 from webhook_ui.actors import CLI, Role
 from webhook_ui.columns import SealedJson
@@ -82,6 +83,8 @@ class Place:
     @contextmanager
     def opened(self) -> Iterator[Database]:
         """Its database, made if it is not there."""
+        if self.url.get_backend_name() == "sqlite":
+            put_migrated(Path(str(self.url.database)))
         migrations.apply(self.url)
         with closing(Database(self.url.render_as_string(hide_password=False), FernetSealer(KEY))) as database:
             yield database

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from tests.causes import CAUSES, Cause, deliver_all
 from tests.conftest import KEY
 from tests.stored import add_webhook, attempts
+from tests.templates import put_migrated
 from webhook_ui.database import Database
 from webhook_ui.explain import Case, Explanation, explain, said
 from webhook_ui.explain.cases import quote
@@ -40,10 +40,9 @@ def in_full(told: Explanation) -> str:
 
 
 @pytest.fixture(scope="module")
-def stored(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stored]:
     """The one attempt of each cause, as it stands in the database."""
-    file = tmp_path_factory.mktemp("causes") / "webhook_ui.db"
-    file.write_bytes(sqlite_template.read_bytes())
+    file = put_migrated(tmp_path_factory.mktemp("causes") / "webhook_ui.db")
     with closing(Database(str(sa.make_url(f"sqlite:///{file}")), FernetSealer(KEY))) as database:
         webhook_id = add_webhook(database)
         with pytest.MonkeyPatch.context() as monkeypatch:

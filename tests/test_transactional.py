@@ -138,7 +138,7 @@ def test_keys_and_payloads_are_judged_as_everywhere(database: Database, engine: 
     assert len(stored(database)) == 1
 
 
-async def test_async_sessions_too(postgres_url: sa.URL, sqlite_template: Path) -> None:
+async def test_async_sessions_too(postgres_url: sa.URL) -> None:
     engine = create_async_engine(postgres_url)
     async with AsyncSession(engine) as session:
         await webhook_ui.emit(session, "user.created", ZOE)
