@@ -5,6 +5,7 @@ Three tests start them `really`: a server, a command that does something, and on
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import stat
@@ -210,11 +211,14 @@ def test_a_token_stands_alone_on_stdout_and_ends_when_revoked(installation: Inst
 
 
 def test_init_writes_what_an_installed_package_lacks(tmp_path: Path) -> None:
-    """As a wheel, in an empty folder."""
-    wheels, site, empty = tmp_path / "wheels", tmp_path / "site", tmp_path / "empty"
+    """As a wheel, in an empty folder. What a checkout was built into before knows files that the next one may lack."""
+    source, wheels, site, empty = (tmp_path / name for name in ("source", "wheels", "site", "empty"))
     empty.mkdir()
+    shutil.copytree(ROOT / "webhook_ui", source / "webhook_ui")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, ROOT], check=True, timeout=120)
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", wheels, source], check=True, timeout=120)
     (wheel,) = wheels.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--target", site, wheel], check=True, timeout=120)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(site)}
