@@ -28,17 +28,25 @@ class Line:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._kept: list[str | bytes] | None = None
+        self._only = ""
         page.route_web_socket(re.compile("/_nicegui_ws/"), self._join)
 
     def _join(self, browser: WebSocketRoute) -> None:
         server = browser.connect_to_server()
         self._browser = browser
-        server.on_message(lambda message: browser.send(message) if self._kept is None else self._kept.append(message))
+
+        def hear(message: str | bytes) -> None:
+            if self._kept is None or self._only not in str(message):
+                browser.send(message)
+            else:
+                self._kept.append(message)
+
+        server.on_message(hear)
 
     @contextmanager
-    def silence(self) -> Iterator[None]:
-        """What is said inside comes at its end."""
-        self._kept = []
+    def silence(self, only: str = "") -> Iterator[None]:
+        """What is said inside comes at its end; with `only`, what has this word in it."""
+        self._kept, self._only = [], only
         yield
         kept, self._kept = self._kept, None
         for message in kept:

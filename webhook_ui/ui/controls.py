@@ -121,6 +121,12 @@ class Tick:
                 self.element.props[name] = value
 
 
+# what was pressed looks so before the server has heard of it, and while it cannot
+_PRESS_AT_ONCE = """() => {
+    for (const one of elements[GROUP].children) elements[one].props["aria-pressed"] = one === id ? "true" : "false";
+}"""
+
+
 class Choices:
     """Buttons of which one is pressed; `value` can be set from outside."""
 
@@ -133,6 +139,8 @@ class Choices:
             self.element.props["role"] = "group"
             for key, label, icon in options:
                 made = icon_button(icon, label, small=False) if icon else button(label, kind="quiet")
+                made.props["data-choice"] = key
+                made.on("click", js_handler=_PRESS_AT_ONCE.replace("GROUP", str(self.element.id)))
                 made.on_click(lambda _, key=key: self._choose(key))
                 self._buttons[key] = made
         self.value = value
@@ -146,6 +154,13 @@ class Choices:
         self._value = value
         for key, made in self._buttons.items():
             made.props["aria-pressed"] = "true" if key == value else "false"
+
+    def choose(self, key: str) -> bool:
+        """As a press does, where nobody has to wait for what it leads to; whether it is another one than before."""
+        is_other = key in self._buttons and key != self._value
+        if is_other:
+            self._choose(key)
+        return is_other
 
     def _choose(self, key: str) -> Any:
         if key == self._value:

@@ -145,7 +145,7 @@ async def _root(services: Services) -> None:
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     ui.on("left", lambda _: _let_go_soon(tab))  # from static/connection.js
     ui.on("seen", lambda event: services.live.see(tab.client, seen=event.args is True))  # from there, too
-    ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
+    ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/drafts.js
 
     with shell.content:
         pages = Pages(

@@ -18,14 +18,14 @@ from webhook_ui.models import Webhook
 from webhook_ui.rehearsing import TRIED, Draft, Given, Rehearsal, find, rehearse
 from webhook_ui.times import to_text, utcnow
 from webhook_ui.ui import formats, icons, toasts
-from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.context import Tab, Value, tell
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import area_field, choice_field, show_problems
 from webhook_ui.ui.filter_preview import show_body, show_fault, show_verdict
 from webhook_ui.ui.filter_words import AS_IT_IS, shape_titles
 from webhook_ui.ui.frames import PanelFrame
+from webhook_ui.ui.kept_forms import Kept, put_back
 from webhook_ui.ui.parts import Part, box, foreign, text
-from webhook_ui.ui.states import say_restored
 
 REST_SECONDS = 0.3  # from the last change until it is tried again
 OFFERED = 20  # recent events to choose from
@@ -33,10 +33,8 @@ EXAMPLES = 10
 _EXAMPLE = "example "
 
 
-async def edit_filter(
-    tab: Tab, webhook_id: int, *, draft: Mapping[str, object] | None = None, version: int = 0
-) -> None:
-    """Opens the panel with the webhook as it is now, or with a `draft` that was made over its `version`."""
+async def edit_filter(tab: Tab, webhook_id: int) -> None:
+    """Opens the panel with the webhook as it is now."""
     with tab.client:
         try:
             webhook = await tab.read(webhooks.get, webhook_id)
@@ -45,10 +43,7 @@ async def edit_filter(
         except WebhookUIError as error:
             tell(error)
             return
-        form = FilterForm(tab, webhook, triggers, found)
-        if draft is not None:
-            form.fill(draft, version)
-        form.open()
+        FilterForm(tab, webhook, triggers, found).open()
 
 
 def heard_triggers(tab: Tab, webhook: Webhook) -> list[str]:
@@ -84,28 +79,31 @@ class FilterForm:
             button(tr("Cancel"), self._frame.close, kind="quiet")
             self._primary = button(tr("Save"), self._save, kind="primary")
 
-    def fill(self, draft: Mapping[str, object], version: int) -> None:
-        """Puts back what was typed; what was changed since is not overwritten unasked."""
-        self._version = version
-        shape = next((key for key, words in shape_titles().items() if words == draft.get("shape")), None)
-        expression = draft.get("expression")
+    def _let_browser_keep(self) -> None:
+        """The expression only while it is on the screen."""
+        kept = Kept(
+            self._tab, self._frame.body, f"filter {self._webhook.id}", version=self._version, summary=self._summary
+        )
+        self._editor.props["data-draft-part"] = "true"
+        kept.watch({"sample": self._sample, "filter": self._filter, "shape": self._shape})
+        kept.watch({"expression": self._expression})
+        if kept.draft:
+            self._version = kept.version
+            self._fill(kept.draft.values)
+            kept.say()
+
+    def _fill(self, values: Mapping[str, Value]) -> None:
+        """The expression before its shape: a shape that has none begins with a ready one."""
+        shape = next((key for key, words in shape_titles().items() if words == values.get("shape")), None)
+        expression = values.get("expression")
         if shape is not None:
-            self._shape.value = shape
             if isinstance(expression, str) and shape:
                 self._own[shape] = expression
-            self._before = shape
+            self._shape.value = shape
             self._show_shape(shape)
-        if isinstance(written := draft.get("filter"), str):
+        put_back(self._sample, values.get("sample", ""))
+        if isinstance(written := values.get("filter"), str):
             self._filter.value = written
-        with self._summary:
-            say_restored()
-
-    def _let_browser_keep(self) -> None:
-        """Marks what `static/connection.js` keeps; the expression only while it is on the screen."""
-        self._frame.body.props["data-draft-form"] = f"filter {self._webhook.id} {self._version}"
-        self._editor.props["data-draft-part"] = "true"
-        for name, field in (("filter", self._filter), ("shape", self._shape), ("expression", self._expression)):
-            field.element.props["data-draft"] = name
 
     def open(self) -> None:
         self._frame.open()

@@ -16,6 +16,7 @@ from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import filter_field, name_inside
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
 from webhook_ui.ui.moment_fields import MomentField
 from webhook_ui.ui.parts import Text, box, symbol, text
@@ -51,8 +52,15 @@ class LogFilters:
             self._cause = filter_field(tr("Cause"), tr_all(CAUSES), log.cause, lambda key: self._tell("cause", key))
             self._cause.classes("w-filter-behind")
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
+        Kept(tab, self.element, "filters deliveries").follow(self._controls)
         self._times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         self._mark(log, zone)
+
+    @property
+    def _controls(self) -> dict[str, Control]:
+        webhook: dict[str, Control] = {"webhook": self._webhook.control} if self._webhook else {}
+        others: dict[str, Control] = {"trigger": self._trigger, "cause": self._cause, "response": self._response}
+        return {"status": self._status, **webhook, "from": self._first, "to": self._last, **others}
 
     def _build_trigger(self, log: LogAddress) -> None:
         self._trigger = filter_field(
