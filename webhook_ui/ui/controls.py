@@ -292,11 +292,20 @@ def _toggle_menu(opener: ui.element, name: str, offer: Callable[[], Sequence[Act
             known.hide()
             return
         known.delete()  # on its way out
+    opener = _successor(opener, name)
     with opener, Popup(name) as menu:
         _entries(offer())
     menu.props("no-parent-event")
     menu.on("hide", lambda _: _discard(menu))
     menu.show()
+
+
+def _successor(opener: ui.element, name: str) -> ui.element:
+    """What stands in its place, where it was taken away while it was pressed."""
+    if not opener.is_deleted:
+        return opener
+    others = (one for one in opener.client.elements.values() if "data-more" in one.props)
+    return next((one for one in others if one.props["aria-label"] == name), opener)
 
 
 def _discard(menu: Popup) -> None:

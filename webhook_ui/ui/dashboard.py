@@ -24,6 +24,7 @@ from webhook_ui.ui import (
     event_page,
     events_page,
     gathering,
+    late_presses,
     plugin_pages,
     quick_elements,
     reader,
@@ -85,6 +86,7 @@ def _set_up() -> FastAPI:
     frame = FastAPI()
     quick_elements.install()
     gathering.install()
+    late_presses.install()
     theme.setup()
     languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(KeptFiles)

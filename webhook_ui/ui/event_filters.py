@@ -35,7 +35,8 @@ class EventFilters:
             )
             self._search.props["maxlength"] = 200
             self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
-            self._more.props["aria-expanded"] = "false"
+            # those that are set are in sight after a new page, too
+            self._more.props["aria-expanded"] = "true" if question.trigger or question.tenant else "false"
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
             self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
             self._trigger = filter_field(

@@ -88,6 +88,7 @@ class LogFilters:
         self._more = button(tr("More filters"), icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
         self._more.on("click", js_handler=_TURN)
+        self._more.on("vnodeMounted", js_handler=_OPEN_IF_SET)
         with self._more:
             self._wide, self._narrow = _Count("w-only-wide"), _Count("w-only-narrow")
 
@@ -268,5 +269,10 @@ def _is_response(code: str) -> bool:
 _TURN = """event => {
   const more = event.target.closest("button");
   more.setAttribute("aria-expanded", more.getAttribute("aria-expanded") !== "true");
+}"""
+# a page that is loaded with some of them set shows them: which are behind the button is known where it is seen
+_OPEN_IF_SET = """vnode => {
+  const some = [...vnode.el.querySelectorAll(".w-filters-count.w-some")].some((one) => one.checkVisibility());
+  if (some) vnode.el.setAttribute("aria-expanded", "true");
 }"""
 _FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")
