@@ -4,6 +4,7 @@
 (() => {
   const DRAFTS = "webhook_ui_drafts";
   const DRAFTS_MS = 3600e3;
+  const BY_ADDRESS = /^(filters|order) /; // another address says something else of these
   const SECRET = "[data-never-kept], input[type='password']";
 
   const person = () => document.querySelector(".w-account")?.getAttribute("aria-label") || "";
@@ -56,8 +57,7 @@
     if (!text) return;
     const { drafts, path, search, person: whose, at } = JSON.parse(text);
     if (path !== location.pathname || whose !== person() || Date.now() - at >= DRAFTS_MS) return;
-    // another address has other filters
-    coming = drafts.filter(({ form }) => search === location.search || !form.startsWith("filters "));
+    coming = drafts.filter(({ form }) => search === location.search || !BY_ADDRESS.test(form));
     for (const draft of coming) emitEvent("draft", draft);
     arrival.observe(document.body, { childList: true, subtree: true });
     setTimeout(() => (coming = []), COMING_MS); // a form that may not be opened any more
