@@ -275,6 +275,32 @@ def test_filters_that_were_set_without_a_connection_are_asked_for_afterwards(
     expect(first).to_have_value("")
 
 
+def test_what_is_typed_before_the_answer_to_another_shape_stays_and_is_kept(site: Site, enter: Enter) -> None:
+    number = int(site.add("Alpha").id or 0)
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(f"/webhooks/{number}?tab=settings")
+    page.get_by_role("button", name="Edit filter and body").click()
+    form = page.get_by_role("dialog", name="Filter and body")
+    expression = form.get_by_role("textbox", name="Expression")
+    pick(page, form, "Shape", "Custom")
+    expression.fill("{before: type}")
+    pick(page, form, "Shape", "Slack")
+    form.get_by_role("button", name="Change the expression").click()
+    expect(expression).to_have_value(re.compile("text:"))
+    with line.silence():
+        pick(page, form, "Shape", "Custom")
+        expression.fill("{typed: type}")
+        line.wait_for("{before: type}")  # what Custom had, on its way
+    expect(expression).to_have_value("{typed: type}")
+    page.reload()
+    expect(form).to_contain_text(BACK)
+    expect(expression).to_have_value("{typed: type}")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("are saved.")
+    assert site.webhooks()[0].template == {"shape": "custom", "expression": "{typed: type}"}
+
+
 def test_a_page_that_is_left_once_more_while_its_form_is_on_the_way_keeps_it(site: Site, enter: Enter) -> None:
     site.add("Alpha")
     visitor = enter(None)

@@ -1,11 +1,13 @@
 """The panel in which a webhook's filter and the shape of its bodies are written, tried on recent events meanwhile."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nicegui import background_tasks
+from nicegui import background_tasks, ui
+from nicegui.events import GenericEventArguments
 
 from webhook_ui import shaping, webhooks
 from webhook_ui.errors import Conflict, Invalid, PluginFault, WebhookUIError
@@ -31,6 +33,7 @@ REST_SECONDS = 0.3  # from the last change until it is tried again
 OFFERED = 20  # recent events to choose from
 EXAMPLES = 10
 _EXAMPLE = "example "
+_TYPED = """value => emit(value, Number(element.props["data-turn"] ?? 0))"""  # after how many answers to a shape
 
 
 async def edit_filter(tab: Tab, webhook_id: int) -> None:
@@ -59,7 +62,7 @@ class FilterForm:
     def __init__(self, tab: Tab, webhook: Webhook, triggers: Sequence[str], recent: Sequence[Sample]) -> None:
         self._tab, self._webhook, self._version = tab, webhook, webhook.version
         self._recent = [sample.event_id for sample in recent]
-        self._busy, self._change = False, 0
+        self._busy, self._change, self._turns = False, 0, 0
         self._known: dict[str, Given] = {}
         template = webhook.template or {}
         # what was written for each shape; those that are not in it are the ready ones
@@ -81,12 +84,11 @@ class FilterForm:
 
     def _let_browser_keep(self) -> None:
         """The expression only while it is on the screen."""
-        kept = Kept(
-            self._tab, self._frame.body, f"filter {self._webhook.id}", version=self._version, summary=self._summary
-        )
+        form, version = f"filter {self._webhook.id}", self._version
+        kept = Kept(self._tab, self._frame.body, form, version=version, summary=self._summary)
         self._editor.props["data-draft-part"] = "true"
-        kept.watch({"sample": self._sample, "filter": self._filter, "shape": self._shape})
-        kept.watch({"expression": self._expression})
+        fields = {"sample": self._sample, "filter": self._filter, "shape": self._shape, "expression": self._expression}
+        kept.watch(fields)
         if kept.draft:
             self._version = kept.version
             self._fill(kept.draft.values)
@@ -145,6 +147,7 @@ class FilterForm:
                     hint=tr("JMESPath; what it gives is the body"),
                     on_change=self._type,
                 )
+                self._expression.control.on("update:value", self._stay_typed, js_handler=_TYPED)
                 self._expression_place = Part(box("div", "w-holder"), show_fault)
                 with box("div") as self._back:
                     button(
@@ -182,6 +185,8 @@ class FilterForm:
             start = self._own.get(self._before) or (ready.expression if ready else None)
             self._own[shape] = start or shaping.SHAPES[shape].expression or ""
         self._before = shape
+        self._turns += 1
+        self._expression.control.props["data-turn"] = self._turns
         self._show_shape(shape)
         self._changed(rest=0)
 
@@ -190,6 +195,12 @@ class FilterForm:
         if shape in self._own:
             self._own[shape] = expression or ""
         self._changed()
+
+    def _stay_typed(self, event: GenericEventArguments) -> None:
+        """What was typed before the answer to another shape was there is not lost to the text that came with it."""
+        typed, turn = event.args
+        if turn != self._turns and typed == self._expression.value:
+            ui.run_javascript(f"getElement({event.sender.id}).inputValue = {json.dumps(typed)}")
 
     def _show_shape(self, shape: str) -> None:
         ready = shaping.SHAPES.get(shape)
