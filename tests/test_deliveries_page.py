@@ -82,6 +82,8 @@ def test_filters_stand_in_one_row_and_those_behind_it_are_counted(
     filters = page.locator(".w-log-filters")
     more = filters.locator(".w-filters-more")
     behind = filters.locator(".w-filter-response")
+    expect(behind).to_be_visible()  # what is set is in sight
+    more.click()
     for width in (1024, 1280, 1440, 1600):
         page.set_viewport_size({"width": width, "height": 900})
         expect(more).to_be_visible(visible=width < 1600)
@@ -100,6 +102,31 @@ def test_filters_stand_in_one_row_and_those_behind_it_are_counted(
     expect(filters.locator(".w-filter-webhook")).to_be_hidden()
     more.click()
     expect(filters.locator(".w-filter-webhook")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("width", "path", "behind"),
+    [
+        (1440, "/deliveries?error_class=http", "Cause"),
+        (1024, "/webhooks/{down}?error_class=http", "Cause"),
+        (400, "/deliveries?from=2001-01-01&tz=UTC", "From"),
+        (400, "/events?trigger=user.created", "Trigger"),
+    ],
+)
+def test_filters_that_are_set_are_in_sight_on_a_page_that_is_loaded_anew(
+    filled: dict[str, int], enter: Enter, width: int, path: str, behind: str
+) -> None:
+    page = enter(path.format(**filled), width=width).page
+    filters = page.get_by_role("search")
+    more = filters.get_by_role("button", name="ilters")
+    expect(filters.get_by_label(behind, exact=True).first).to_be_visible()
+    expect(more).to_have_attribute("aria-expanded", "true")
+    more.click()
+    expect(more).to_have_attribute("aria-expanded", "false")
+    expect(filters.get_by_label(behind, exact=True).first).to_be_hidden()
+    page.goto(page.url.partition("?")[0])
+    expect(more).to_have_attribute("aria-expanded", "false")
+    expect(filters.get_by_label(behind, exact=True).first).to_be_hidden()
 
 
 def test_the_whole_log_is_filtered_and_every_filter_stands_in_the_address(

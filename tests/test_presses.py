@@ -13,8 +13,10 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.browser import Enter, Receiver, Site
 from tests.test_events_page import fire, rows, store_events
-from webhook_ui import outbox, times
-from webhook_ui.actors import CLI
+from tests.test_redeliveries import store
+from tests.test_redeliveries_page import BUSY
+from webhook_ui import accounts, outbox, times
+from webhook_ui.actors import CLI, Role
 
 pytest_plugins = ["tests.browser"]
 
@@ -28,17 +30,25 @@ class Line:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._kept: list[str | bytes] | None = None
+        self._only = ""
         page.route_web_socket(re.compile("/_nicegui_ws/"), self._join)
 
     def _join(self, browser: WebSocketRoute) -> None:
         server = browser.connect_to_server()
         self._browser = browser
-        server.on_message(lambda message: browser.send(message) if self._kept is None else self._kept.append(message))
+
+        def hear(message: str | bytes) -> None:
+            if self._kept is None or self._only not in str(message):
+                browser.send(message)
+            else:
+                self._kept.append(message)
+
+        server.on_message(hear)
 
     @contextmanager
-    def silence(self) -> Iterator[None]:
-        """What is said inside comes at its end."""
-        self._kept = []
+    def silence(self, only: str = "") -> Iterator[None]:
+        """What is said inside comes at its end; with `only`, what has this word in it."""
+        self._kept, self._only = [], only
         yield
         kept, self._kept = self._kept, None
         for message in kept:
@@ -50,6 +60,10 @@ class Line:
         while not any(all(word in str(message) for word in words) for message in self._kept or ()):
             assert time.monotonic() < end, f"the server did not say {words}"
             self._page.evaluate(PAINTED)  # what comes is heard meanwhile
+
+    def lose_others(self, *words: str) -> None:
+        """Of what is kept back only that comes in which all this stands."""
+        self._kept = [message for message in self._kept or () if all(word in str(message) for word in words)]
 
 
 def press_mouse(page: Page, goal: Locator) -> None:
@@ -136,31 +150,92 @@ def test_what_is_pressed_does_not_move_away(site: Site, enter: Enter) -> None:
 
 
 @browser_test
+@pytest.mark.parametrize("held", ["for a moment", "for long"])
 @pytest.mark.parametrize("key", ["mouse", "Space"])
-def test_what_is_pressed_is_not_written_anew(site: Site, receiver: Receiver, enter: Enter, key: str) -> None:
+def test_what_is_pressed_is_done_although_it_is_written_anew(
+    site: Site, receiver: Receiver, enter: Enter, key: str, held: str
+) -> None:
     receiver.status = 500
-    webhook = site.add("Billing", url=f"{receiver.url}/{key}", retry_schedule=[3600] * 9)
+    path = f"/{key}-{held.replace(' ', '-')}"
+    webhook = site.add("Billing", url=f"{receiver.url}{path}", retry_schedule=[3600] * 9)
     event_id = site.emit().event_id
     visitor = enter(None)
     page, line = visitor.page, Line(visitor.page)
     visitor.open(f"/deliveries?webhook_id={webhook.id}")
-    row = page.get_by_role("table", name="Deliveries").get_by_role("row").filter(has_text="1 of 10")
-    redeliver = row.get_by_role("button", name="Redeliver")
+    log = page.get_by_role("table", name="Deliveries").get_by_role("row")
+    redeliver = log.filter(has_text="1 of 10").get_by_role("button", name="Redeliver")
     expect(redeliver).to_be_visible()
     with line.silence():
         again = partial(outbox.redeliver, actor=CLI, now=times.utcnow())
         site.database.write_now(again, int(webhook.id or 0), event_id)
         line.wait_for("2 of 10", "data-do")  # it has failed once more, and can be sent again
+        line.lose_others("2 of 10", "data-do")  # between the two it was pending, and there was nothing to press
         receiver.status = 200
         if key == "mouse":
             press_mouse(page, redeliver)
         else:
             redeliver.focus()
             page.keyboard.down(key)
-    page.evaluate(PAINTED)  # by now the row would have been written anew
+    if held == "for long":
+        page.evaluate("dispatchEvent(new Event('blur'))")  # nothing waits any more for its end
+        expect(log.filter(has_text="2 of 10")).to_be_visible()
+    else:
+        page.evaluate(PAINTED)  # by now the row would have been written anew
     page.mouse.up() if key == "mouse" else page.keyboard.up(key)
-    receiver.wait_for(f"/{key}", 3)
+    receiver.wait_for(path, 3)
     expect(page.get_by_role("row").filter(has_text="200 OK")).to_be_visible()
+
+
+def add_token(site: Site, name: str) -> None:
+    site.database.write_now(accounts.create_token, name=name, role=Role.viewer, actor=CLI, now=times.utcnow())
+
+
+@browser_test
+def test_a_press_reaches_the_server_although_the_table_was_filled_anew(site: Site, enter: Enter) -> None:
+    add_token(site, "First")
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open("/settings?tab=tokens")
+    revoke = page.get_by_role("button", name="Revoke First")
+    expect(revoke).to_be_visible()
+    with line.silence():
+        add_token(site, "Second")
+        line.wait_for("Second")
+        revoke.click()
+    expect(page.get_by_role("alertdialog", name="Revoke “First”?")).to_be_visible()
+
+
+@browser_test
+def test_a_menu_opens_although_the_table_was_filled_anew(site: Site, enter: Enter) -> None:
+    site.account(Role.viewer)
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open("/settings?tab=accounts")
+    more = page.get_by_role("button", name="More for viewer@acme.example")
+    expect(more).to_be_visible()
+    with line.silence():
+        site.account(Role.operator)
+        line.wait_for("operator@acme.example")
+        more.click()
+    expect(page.get_by_role("menuitem", name="Reset password")).to_be_visible()
+    page.get_by_role("menuitem", name="Reset password").click()
+    expect(page.get_by_role("dialog", name="Reset password")).to_contain_text("viewer@acme.example")
+
+
+@browser_test
+def test_a_row_that_has_left_the_page_meanwhile_is_redelivered(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = int(site.add("Billing", url=f"{receiver.url}/oldest").id or 0)
+    store(site.database, webhook_id, 50, attempt=BUSY)
+    visitor = enter(None)
+    page, line = visitor.page, Line(visitor.page)
+    visitor.open(f"/deliveries?webhook_id={webhook_id}")
+    redeliver = page.get_by_role("table", name="Deliveries").get_by_role("button", name="Redeliver")
+    expect(redeliver).to_have_count(50)
+    with line.silence("update"):
+        site.emit()
+        line.wait_for("200 OK")
+        redeliver.last.evaluate("one => one.click()")  # where it stands, the list above is not scrolled
+    receiver.wait_for("/oldest", 2)
 
 
 @browser_test

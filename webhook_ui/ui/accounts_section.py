@@ -19,6 +19,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Action, button, more_menu
 from webhook_ui.ui.fields import Field, choice_field, password_field, show_problems, text_field
 from webhook_ui.ui.frames import DialogFrame, confirm
+from webhook_ui.ui.kept_forms import Kept
 from webhook_ui.ui.parts import Part, box, foreign, prose, sentence, symbol, text, time_text
 from webhook_ui.ui.tables import ACCOUNTS, Pager, Table
 
@@ -206,6 +207,9 @@ class AccountDialog(_Dialog):
                 hint=tr(PASSWORD_HINT), autocomplete="new-password", on_enter=self.save
             )
         self.fields["email"].control.props["autofocus"] = True
+        without = tr("What you had typed is back, except the password, which the browser does not keep.")
+        kept = Kept(tab, self.frame.body, "account new", summary=self.frame.summary)
+        kept.keep({"email": self.fields["email"], "role": self.fields["role"]}, words=without)
 
     async def store(self) -> None:
         email = accounts.check_email(self.fields["email"].value or "")
@@ -231,6 +235,8 @@ class PasswordDialog(_Dialog):
                 tr("New password"), hint=tr(PASSWORD_HINT), autocomplete="new-password", on_enter=self.save
             )
         self.fields["password"].control.props["autofocus"] = True
+        again = tr("Type the password again: the browser does not keep it.")
+        Kept(tab, self.frame.body, f"password {email}", summary=self.frame.summary).keep({}, words=again)
 
     async def store(self) -> None:
         hashed = await self.hash_typed()

@@ -43,6 +43,7 @@ class Activity:
     ) -> None:
         """`offered` as in `LogBar`."""
         self._tab, self._address, self._webhook = tab, log, webhook
+        self._asked = log  # at once: the next change may be made before the browser is there
         self._go, self._path, self._reading = go, path, reading
         self._counted_at = float("-inf")
         self._waits = False  # to look at the figures
@@ -85,6 +86,7 @@ class Activity:
     async def show(self, log: LogAddress) -> None:
         """Goes to another part of the log, another picture, or marks another row as the open one."""
         before, self._address = self._address, log
+        self._asked = log
         await self._rows.show(log, self._criteria())
         if before.part != log.part:
             await self._filters.show(log, self._zone())
@@ -166,8 +168,9 @@ class Activity:
         self._histogram.say_all(self._address.asking(webhook="", attempted_first="", attempted_last="").narrowed)
 
     def _ask(self, **changes: Any) -> None:
-        log = self._address
-        self.go(replace(log, **changes) if set(changes) == {"span"} else log.asking(**changes))
+        log = self._asked
+        self._asked = replace(log, **changes) if set(changes) == {"span"} else log.asking(**changes)
+        self.go(self._asked)
 
     def _pick_window(self, since: datetime | None, until: datetime | None) -> None:
         """Attempts are what the bars count: From and To are times of the event."""

@@ -74,7 +74,7 @@ class _Account:
 class BulkWork:
     """One piece of work at a time in one tab. `after` is awaited whenever some of it is stored and shown."""
 
-    def __init__(self, tab: Tab, bar: BulkBar, after: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, tab: Tab, bar: BulkBar | None, after: Callable[[], Awaitable[None]]) -> None:
         self._tab, self._bar, self._after = tab, bar, after
         self._running = self._stopped = False
 
@@ -100,7 +100,7 @@ class BulkWork:
                 tell(error)
             finally:
                 self._running = False
-                self._bar.work("", 0, 0)
+                self._report("", 0, 0)
             self._say(step, account, len(webhook_ids), undoing=undoing)
             await self._after()
 
@@ -115,7 +115,11 @@ class BulkWork:
             account.refused += outcome.refused
             account.seen += len(part)
             if time.monotonic() - begun > PATIENCE:
-                self._bar.work(DOING[step], account.seen, len(webhook_ids))
+                self._report(DOING[step], account.seen, len(webhook_ids))
+
+    def _report(self, words: str, done: int, total: int) -> None:
+        if self._bar:
+            self._bar.work(words, done, total)
 
     async def _apply(self, webhook_ids: Sequence[int], step: Step) -> Outcome:
         actor = await self._tab.current_actor()

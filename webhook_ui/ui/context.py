@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
@@ -31,10 +31,19 @@ from webhook_ui.ui.shared_reads import OverviewDesk, SharedReads
 from webhook_ui.webhook_fields import Rules
 
 P = ParamSpec("P")
+Value = str | bool | list[str]
 T = TypeVar("T")
 
 PREFERENCE = "webhook_ui_"  # cookies that hold how this browser last had something
 ZONE_COOKIE = "webhook_ui_tz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What stood in a form when its page had to be loaded anew, by the names of its fields, as the browser kept it."""
+
+    values: Mapping[str, Value]
+    version: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,10 @@ class Tab:
     zone: ZoneInfo
     language: str
     preferences: dict[str, str] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    """What stood in forms before the page was loaded anew, by form, until the form takes it."""
+    waiting: dict[str, Callable[[Draft], None]] = field(default_factory=dict)
+    """Forms that their address opens, and which therefore may be there before their draft."""
     on_address: Callable[[str], None] | None = None
     """Set by a page that follows its address without being built again; hears every address before it is shown."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)

@@ -121,6 +121,12 @@ class Tick:
                 self.element.props[name] = value
 
 
+# what was pressed looks so before the server has heard of it, and while it cannot
+_PRESS_AT_ONCE = """() => {
+    for (const one of elements[GROUP].children) elements[one].props["aria-pressed"] = one === id ? "true" : "false";
+}"""
+
+
 class Choices:
     """Buttons of which one is pressed; `value` can be set from outside."""
 
@@ -133,6 +139,8 @@ class Choices:
             self.element.props["role"] = "group"
             for key, label, icon in options:
                 made = icon_button(icon, label, small=False) if icon else button(label, kind="quiet")
+                made.props["data-choice"] = key
+                made.on("click", js_handler=_PRESS_AT_ONCE.replace("GROUP", str(self.element.id)))
                 made.on_click(lambda _, key=key: self._choose(key))
                 self._buttons[key] = made
         self.value = value
@@ -146,6 +154,13 @@ class Choices:
         self._value = value
         for key, made in self._buttons.items():
             made.props["aria-pressed"] = "true" if key == value else "false"
+
+    def choose(self, key: str) -> bool:
+        """As a press does, where nobody has to wait for what it leads to; whether it is another one than before."""
+        is_other = key in self._buttons and key != self._value
+        if is_other:
+            self._choose(key)
+        return is_other
 
     def _choose(self, key: str) -> Any:
         if key == self._value:
@@ -277,11 +292,20 @@ def _toggle_menu(opener: ui.element, name: str, offer: Callable[[], Sequence[Act
             known.hide()
             return
         known.delete()  # on its way out
+    opener = _successor(opener, name)
     with opener, Popup(name) as menu:
         _entries(offer())
     menu.props("no-parent-event")
     menu.on("hide", lambda _: _discard(menu))
     menu.show()
+
+
+def _successor(opener: ui.element, name: str) -> ui.element:
+    """What stands in its place, where it was taken away while it was pressed."""
+    if not opener.is_deleted:
+        return opener
+    others = (one for one in opener.client.elements.values() if "data-more" in one.props)
+    return next((one for one in others if one.props["aria-label"] == name), opener)
 
 
 def _discard(menu: Popup) -> None:

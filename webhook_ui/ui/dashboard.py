@@ -24,6 +24,7 @@ from webhook_ui.ui import (
     event_page,
     events_page,
     gathering,
+    late_presses,
     plugin_pages,
     quick_elements,
     reader,
@@ -85,6 +86,7 @@ def _set_up() -> FastAPI:
     frame = FastAPI()
     quick_elements.install()
     gathering.install()
+    late_presses.install()
     theme.setup()
     languages.ask_for_reader(reader.current)
     nicegui_app.add_middleware(KeptFiles)
@@ -145,7 +147,7 @@ async def _root(services: Services) -> None:
     ui.on("zone", lambda event: _learn_zone(tab, event.args))  # from static/app.js, where the cookie was another one
     ui.on("left", lambda _: _let_go_soon(tab))  # from static/connection.js
     ui.on("seen", lambda event: services.live.see(tab.client, seen=event.args is True))  # from there, too
-    ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/connection.js
+    ui.on("draft", lambda event: drafts.restore(tab, event.args))  # from static/drafts.js
 
     with shell.content:
         pages = Pages(

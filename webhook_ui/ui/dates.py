@@ -11,7 +11,7 @@ from nicegui import ui
 from webhook_ui.languages import tr
 from webhook_ui.ui import formats, icons, reader
 from webhook_ui.ui.controls import icon_button
-from webhook_ui.ui.fields import name_inside, put_inside, text_field
+from webhook_ui.ui.fields import Field, name_inside, put_inside, text_field
 from webhook_ui.ui.parts import box, prose, symbol
 from webhook_ui.ui.popup import Overlay
 
@@ -43,6 +43,11 @@ class DateField:
         self.control.value = value.isoformat() if value else ""
         self._picker.value = value.isoformat() if value else None
         self._refuse(None)
+
+    def take(self, typed: str) -> Any:
+        """Hears this as if somebody had typed it here and gone on."""
+        self.control.value = typed
+        return self._finish()
 
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere (in an address), as if it had been typed here."""
@@ -168,10 +173,9 @@ class MomentField:
             )
             put_inside(self._clock.control, tr("at"))
 
-    def let_browser_keep(self, name: str) -> None:
-        """Marks what `static/connection.js` keeps."""
-        self._day.element.props["data-draft"] = name
-        self._clock.element.props["data-draft"] = f"{name} time"
+    def parts(self, name: str) -> dict[str, DateField | Field]:
+        """Its day and its time, by the names under which a browser keeps them."""
+        return {name: self._day, f"{name} time": self._clock}
 
     def enter(self, typed: str) -> None:
         """Shows what was typed elsewhere as the day (in an address), with what is wrong with it."""

@@ -11,7 +11,7 @@ from webhook_ui.history import paging
 from webhook_ui.history.deliveries import DeliveryFilter, DeliveryRow
 from webhook_ui.history.delivery_search import Key
 from webhook_ui.languages import tr, trn
-from webhook_ui.ui import delivery_words, formats, icons
+from webhook_ui.ui import delivery_words, formats, icons, late_presses
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.log_address import LogAddress
@@ -43,6 +43,9 @@ class Surroundings(Protocol):
         """Builds what stands there instead of an empty list."""
 
 
+MOST_PRESSABLE = 500  # deliveries whose buttons are heard, although their rows may have left the page
+
+
 class DeliveryLog:
     """One webhook's rows, or with `whole` those of all, each with its webhook."""
 
@@ -54,6 +57,7 @@ class DeliveryLog:
         self._redeliverer = Redeliverer(tab)
         self._columns = WHOLE_LOG if whole else LOG
         self._rows: dict[Key, tuple[DeliveryRow, WrittenRow]] = {}  # newest first
+        self._pressable: dict[str, tuple[int, int]] = {}  # what is or was shown, by name
         self._known: Key | None = None  # the newest that was there when the page was shown
         self._next: str | None = None
         self._came_from: dict[str, LogAddress] = {}  # by cursor
@@ -174,7 +178,7 @@ class DeliveryLog:
         self._table.element.set_visibility(shown > 0 or stopped)
         last = first + shown - 1
         self._pager.show(first, last if shown else 0, None if more else last, back=bool(self._log.cursor), more=more)
-        self._nothing.clear()
+        late_presses.clear(self._nothing)
         if not shown and not stopped:
             with self._nothing:
                 self._around.say_nothing(self._log)
@@ -219,17 +223,18 @@ class DeliveryLog:
         self._fill(known[1], delivery, seen)
 
     async def _pressed(self, does: str, delivery_id: str) -> None:
-        """One that is no longer shown, or that nobody showed, is not found."""
-        for delivery, _ in list(self._rows.values()):
-            if does == REDELIVER and delivery.id == delivery_id:
-                if await self._redeliverer.order(delivery.webhook_id, delivery.event_id):
-                    await self.refresh()
-                return
+        """One that nobody showed is not found; one that has left the page since may have been pressed before."""
+        named = self._pressable.get(delivery_id)
+        if does == REDELIVER and named and await self._redeliverer.order(*named):
+            await self.refresh()
 
     def _fill(self, row: WrittenRow, delivery: DeliveryRow, seen: Once) -> None:
         tab = self._tab
         depends = (key_of(delivery), self._closed, self._columns, tab.zone, tab.may_write)
         row.write(seen.once(depends, lambda: self._write(delivery)))
+        self._pressable[delivery.id] = delivery.webhook_id, delivery.event_id
+        if len(self._pressable) > MOST_PRESSABLE:
+            self._pressable.pop(next(iter(self._pressable)))
 
     def _write(self, delivery: DeliveryRow) -> Markup:
         services = self._tab.services

@@ -13,7 +13,7 @@ from nicegui import ui
 from webhook_ui import ids, outbox, times
 from webhook_ui.errors import NotFound
 from webhook_ui.languages import mark, tr, trn
-from webhook_ui.ui import delivery_words, icons, panel_address, toasts
+from webhook_ui.ui import delivery_words, icons, late_presses, panel_address, toasts
 from webhook_ui.ui.actions import act
 from webhook_ui.ui.attempt_view import past_attempts, planned_attempts, show_attempt, show_what_will_be_sent
 from webhook_ui.ui.charts import Moment, time_line
@@ -133,14 +133,14 @@ class DeliveryPanel:
         retries = self._retries(found)
         self._split.set_visibility(True)
         self._actions.element.set_visibility(True)
-        self._frame.head.clear()
+        late_presses.clear(self._frame.head)
         with self._frame.head:
             show_title(row, len(retries), self._tab)
         self._actions.show(found)
-        self._notice.clear()
+        late_presses.clear(self._notice)
         with self._notice:
             show_notice(found, now, zone, self._last_step)
-        self._line.clear()
+        late_presses.clear(self._line)
         with self._line:
             self._fill_line(found, planned_attempts(found.detail, retries, now, zone), now)
         self._attempt.show(row.id, found.number, found.choice.view)

@@ -1,6 +1,6 @@
 """The row of filters above the event list. Each calls back with its name in a `Question`; none reads data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -8,10 +8,12 @@ from nicegui import ui
 
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons
+from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.event_address import Judged, Question
 from webhook_ui.ui.fields import filter_field, name_inside, search_field
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.parts import box
 
 
@@ -21,10 +23,10 @@ class EventFilters:
     Only what the address changed is written to a field, so that nothing is taken from under somebody's fingers.
     """
 
-    def __init__(self, question: Question, judged: Judged, triggers: Iterable[str], ask: Callable[..., Any]) -> None:
+    def __init__(self, tab: Tab, question: Question, judged: Judged, ask: Callable[..., Any]) -> None:
         self._question = question
         self._ask = ask
-        self._triggers = dict.fromkeys(triggers)
+        self._triggers = tab.services.plugins.triggers
         with box("div", "w-filters") as self.element:
             self.element.props["role"] = "search"
             self.element.props["aria-label"] = tr("Events")
@@ -33,7 +35,8 @@ class EventFilters:
             )
             self._search.props["maxlength"] = 200
             self._more = button(tr("Filters"), self._open, icon=icons.FILTER).classes("w-filters-more")
-            self._more.props["aria-expanded"] = "false"
+            # those that are set are in sight after a new page, too
+            self._more.props["aria-expanded"] = "true" if question.trigger or question.tenant else "false"
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
             self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
             self._trigger = filter_field(
@@ -43,6 +46,7 @@ class EventFilters:
                 lambda name: self._tell("trigger", name),
             )
             self._tenant = _tenant_field(question.tenant, lambda name: self._tell("tenant", name))
+        Kept(tab, self.element, "filters events").follow(self._controls)
         self.show(question, judged)
 
     def show(self, question: Question, judged: Judged) -> None:
@@ -64,6 +68,17 @@ class EventFilters:
         self._tenant.classes(add="w-set" if question.tenant else "", remove="" if question.tenant else "w-set")
         _explain(self._first, question.first, judged.first_problem)
         _explain(self._last, question.last, judged.last_problem)
+
+    @property
+    def _controls(self) -> dict[str, Control]:
+        """What a browser keeps of them while the server does not hear of it."""
+        return {
+            "search": self._search,
+            "from": self._first,
+            "to": self._last,
+            "trigger": self._trigger,
+            "tenant": self._tenant,
+        }
 
     def _tell(self, name: str, value: str) -> Any:
         # what only follows the address is no news

@@ -12,7 +12,7 @@ from webhook_ui.history.trace_reasons import Outcome
 from webhook_ui.history.webhooks import describe
 from webhook_ui.languages import tr
 from webhook_ui.models import Event, Webhook
-from webhook_ui.ui import delivery_words, formats, icons, trace_words, webhook_form
+from webhook_ui.ui import delivery_words, formats, icons, late_presses, trace_words, webhook_form
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.event_address import EventAddress
@@ -102,7 +102,7 @@ class TraceView:
         """One row as it is now."""
         now, zone, event = times.utcnow(), self._tab.zone, self._event
         delivery = row.delivery
-        line.clear()
+        late_presses.clear(line)
         with line:
             with link("", f"/webhooks/{row.webhook_id}", "w-trace-name"):
                 foreign(row.webhook_title, "w-medium")
@@ -215,7 +215,7 @@ class _GroupView:
         self._heading.show(count, len(rows) == count and all(_is_held(row) for row in rows))
         self._rest.show(count > len(rows) and not address.group, count, address.q)
         if [row.webhook_id for row in rows] != list(known):
-            self._list.clear()
+            late_presses.clear(self._list)
             with self._list:
                 self._lines = {row.webhook_id: box("li", "w-trace-row") for row in rows}
             known = {}

@@ -100,7 +100,7 @@ class EventsPage:
         with box("div", "w-page") as self.root:
             with page_header(tr("Events")):
                 export_menu("events", self._export_query)
-            self._filters = EventFilters(self._question, judged, tab.services.plugins.triggers, self._ask)
+            self._filters = EventFilters(tab, self._question, judged, self._ask)
             self._notice = Part(box("div", "w-holder"), self._build_notice)
             self._nothing = Part(box("div", "w-holder"), self._build_nothing)
             self._news = NewRows(_count_new, self._show_news)

@@ -10,6 +10,8 @@ from webhook_ui.ui import icons
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.parts import box, prose, sentence, symbol, text
 
+NEVER_KEPT = "data-never-kept"  # marks a field that `static/drafts.js` never looks into
+
 
 class Faulty(Protocol):
     """What a form's summary can name and jump to."""
@@ -100,6 +102,10 @@ class Field:
     def focus(self) -> None:
         self.control.run_method("focus")
 
+    def never_keep(self) -> None:
+        """For a secret: no browser stores what is typed into it (`kept_forms.py`)."""
+        self.element.props[NEVER_KEPT] = "true"
+
     def _changed(self, value: Any) -> Any:
         self.error = None
         return self._on_change(value) if self._on_change else None
@@ -162,6 +168,7 @@ def password_field(
     field = text_field(
         label or tr("Password"), kind="password", autocomplete=autocomplete, hint=hint, on_enter=on_enter
     )
+    field.never_keep()
 
     def toggle() -> None:
         shown = field.control.props["type"] == "text"
@@ -198,13 +205,18 @@ def area_field(
     return Field(label, build, hint=hint, note=note, on_change=on_change)
 
 
-# what somebody has chosen stands there before the server has heard of it
+# what somebody has chosen stands there before the server has heard of it, and while it cannot
 _AT_ONCE = """value => { element.props["model-value"] = value }"""
+
+
+def show_at_once(control: ui.select | ui.switch | ui.checkbox) -> None:
+    """The browser shows what is chosen, and does not ask the server first."""
+    control.on("update:model-value", js_handler=_AT_ONCE)
 
 
 def _choice(options: Mapping[Any, str], value: Any) -> ui.select:
     made = ui.select(dict(options), value=value)
-    made.on("update:model-value", js_handler=_AT_ONCE)
+    show_at_once(made)
     return made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
 
 
@@ -227,6 +239,7 @@ def choice_field(
 def switch(label: str, value: bool, *, detail: str = "", on_change: Callable[[bool], Any] | None = None) -> ui.switch:
     """On or off, with a line that says what it means."""
     made = ui.switch(label, value=value, on_change=lambda event: on_change(event.value) if on_change else None)
+    show_at_once(made)
     made.classes("w-switch").props["aria-label"] = label  # its detail describes it and is no part of its name
     if detail:
         with made:

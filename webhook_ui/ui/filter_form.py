@@ -1,11 +1,13 @@
 """The panel in which a webhook's filter and the shape of its bodies are written, tried on recent events meanwhile."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from nicegui import background_tasks
+from nicegui import background_tasks, ui
+from nicegui.events import GenericEventArguments
 
 from webhook_ui import shaping, webhooks
 from webhook_ui.errors import Conflict, Invalid, PluginFault, WebhookUIError
@@ -18,25 +20,24 @@ from webhook_ui.models import Webhook
 from webhook_ui.rehearsing import TRIED, Draft, Given, Rehearsal, find, rehearse
 from webhook_ui.times import to_text, utcnow
 from webhook_ui.ui import formats, icons, toasts
-from webhook_ui.ui.context import Tab, tell
+from webhook_ui.ui.context import Tab, Value, tell
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import area_field, choice_field, show_problems
 from webhook_ui.ui.filter_preview import show_body, show_fault, show_verdict
 from webhook_ui.ui.filter_words import AS_IT_IS, shape_titles
 from webhook_ui.ui.frames import PanelFrame
+from webhook_ui.ui.kept_forms import Kept, put_back
 from webhook_ui.ui.parts import Part, box, foreign, text
-from webhook_ui.ui.states import say_restored
 
 REST_SECONDS = 0.3  # from the last change until it is tried again
 OFFERED = 20  # recent events to choose from
 EXAMPLES = 10
 _EXAMPLE = "example "
+_TYPED = """value => emit(value, Number(element.props["data-turn"] ?? 0))"""  # after how many answers to a shape
 
 
-async def edit_filter(
-    tab: Tab, webhook_id: int, *, draft: Mapping[str, object] | None = None, version: int = 0
-) -> None:
-    """Opens the panel with the webhook as it is now, or with a `draft` that was made over its `version`."""
+async def edit_filter(tab: Tab, webhook_id: int) -> None:
+    """Opens the panel with the webhook as it is now."""
     with tab.client:
         try:
             webhook = await tab.read(webhooks.get, webhook_id)
@@ -45,10 +46,7 @@ async def edit_filter(
         except WebhookUIError as error:
             tell(error)
             return
-        form = FilterForm(tab, webhook, triggers, found)
-        if draft is not None:
-            form.fill(draft, version)
-        form.open()
+        FilterForm(tab, webhook, triggers, found).open()
 
 
 def heard_triggers(tab: Tab, webhook: Webhook) -> list[str]:
@@ -64,7 +62,7 @@ class FilterForm:
     def __init__(self, tab: Tab, webhook: Webhook, triggers: Sequence[str], recent: Sequence[Sample]) -> None:
         self._tab, self._webhook, self._version = tab, webhook, webhook.version
         self._recent = [sample.event_id for sample in recent]
-        self._busy, self._change = False, 0
+        self._busy, self._change, self._turns = False, 0, 0
         self._known: dict[str, Given] = {}
         template = webhook.template or {}
         # what was written for each shape; those that are not in it are the ready ones
@@ -84,28 +82,30 @@ class FilterForm:
             button(tr("Cancel"), self._frame.close, kind="quiet")
             self._primary = button(tr("Save"), self._save, kind="primary")
 
-    def fill(self, draft: Mapping[str, object], version: int) -> None:
-        """Puts back what was typed; what was changed since is not overwritten unasked."""
-        self._version = version
-        shape = next((key for key, words in shape_titles().items() if words == draft.get("shape")), None)
-        expression = draft.get("expression")
+    def _let_browser_keep(self) -> None:
+        """The expression only while it is on the screen."""
+        form, version = f"filter {self._webhook.id}", self._version
+        kept = Kept(self._tab, self._frame.body, form, version=version, summary=self._summary)
+        self._editor.props["data-draft-part"] = "true"
+        fields = {"sample": self._sample, "filter": self._filter, "shape": self._shape, "expression": self._expression}
+        kept.watch(fields)
+        if kept.draft:
+            self._version = kept.version
+            self._fill(kept.draft.values)
+            kept.say()
+
+    def _fill(self, values: Mapping[str, Value]) -> None:
+        """The expression before its shape: a shape that has none begins with a ready one."""
+        shape = next((key for key, words in shape_titles().items() if words == values.get("shape")), None)
+        expression = values.get("expression")
         if shape is not None:
-            self._shape.value = shape
             if isinstance(expression, str) and shape:
                 self._own[shape] = expression
-            self._before = shape
+            self._shape.value = shape
             self._show_shape(shape)
-        if isinstance(written := draft.get("filter"), str):
+        put_back(self._sample, values.get("sample", ""))
+        if isinstance(written := values.get("filter"), str):
             self._filter.value = written
-        with self._summary:
-            say_restored()
-
-    def _let_browser_keep(self) -> None:
-        """Marks what `static/connection.js` keeps; the expression only while it is on the screen."""
-        self._frame.body.props["data-draft-form"] = f"filter {self._webhook.id} {self._version}"
-        self._editor.props["data-draft-part"] = "true"
-        for name, field in (("filter", self._filter), ("shape", self._shape), ("expression", self._expression)):
-            field.element.props["data-draft"] = name
 
     def open(self) -> None:
         self._frame.open()
@@ -147,6 +147,7 @@ class FilterForm:
                     hint=tr("JMESPath; what it gives is the body"),
                     on_change=self._type,
                 )
+                self._expression.control.on("update:value", self._stay_typed, js_handler=_TYPED)
                 self._expression_place = Part(box("div", "w-holder"), show_fault)
                 with box("div") as self._back:
                     button(
@@ -184,6 +185,8 @@ class FilterForm:
             start = self._own.get(self._before) or (ready.expression if ready else None)
             self._own[shape] = start or shaping.SHAPES[shape].expression or ""
         self._before = shape
+        self._turns += 1
+        self._expression.control.props["data-turn"] = self._turns
         self._show_shape(shape)
         self._changed(rest=0)
 
@@ -192,6 +195,12 @@ class FilterForm:
         if shape in self._own:
             self._own[shape] = expression or ""
         self._changed()
+
+    def _stay_typed(self, event: GenericEventArguments) -> None:
+        """What was typed before the answer to another shape was there is not lost to the text that came with it."""
+        typed, turn = event.args
+        if turn != self._turns and typed == self._expression.value:
+            ui.run_javascript(f"getElement({event.sender.id}).inputValue = {json.dumps(typed)}")
 
     def _show_shape(self, shape: str) -> None:
         ready = shaping.SHAPES.get(shape)

@@ -1,6 +1,6 @@
 """The dialog Fire: a payload to type, who gets it and who does not and why, and the event that comes of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fields import show_problems
 from webhook_ui.ui.filter_words import filter_sign
 from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.kept_forms import Kept
 from webhook_ui.ui.parts import Part, box, foreign, prose, symbol, text
 from webhook_ui.ui.payload_form import PayloadForm
-from webhook_ui.ui.states import say_restored
 from webhook_ui.ui.written import Written
 
 SHOWN = 20
@@ -95,14 +95,10 @@ class FireDialog:
                 self._payload.put(payload)
             self._payload.fields[0].control.props["autofocus"] = True
             self._hearers = Part(box("div", "w-stack"), _show_hearers)
-        self._frame.body.props["data-draft-form"] = f"fire {trigger.name}"
-        self._payload.let_browser_keep()
-
-    def fill(self, draft: Mapping[str, object]) -> None:
-        """Puts back what was typed when the page was loaded anew."""
-        self._payload.fill(draft)
-        with self._frame.summary:
-            say_restored()
+        kept = Kept(tab, self._frame.body, f"fire {trigger.name}", summary=self._frame.summary)
+        self._payload.let_browser_keep(kept)
+        if kept.draft:
+            kept.say()
 
     async def open(self) -> None:
         """Shows it, with who listens now."""

@@ -16,6 +16,7 @@ from webhook_ui.ui import icons
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import filter_field, name_inside
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.log_address import CAUSES, STATUSES, LogAddress, judge, shown_moment
 from webhook_ui.ui.moment_fields import MomentField
 from webhook_ui.ui.parts import Text, box, symbol, text
@@ -51,8 +52,15 @@ class LogFilters:
             self._cause = filter_field(tr("Cause"), tr_all(CAUSES), log.cause, lambda key: self._tell("cause", key))
             self._cause.classes("w-filter-behind")
             self._response = _response_field(log.response, lambda code: self._tell("response", code))
+        Kept(tab, self.element, "filters deliveries").follow(self._controls)
         self._times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         self._mark(log, zone)
+
+    @property
+    def _controls(self) -> dict[str, Control]:
+        webhook: dict[str, Control] = {"webhook": self._webhook.control} if self._webhook else {}
+        others: dict[str, Control] = {"trigger": self._trigger, "cause": self._cause, "response": self._response}
+        return {"status": self._status, **webhook, "from": self._first, "to": self._last, **others}
 
     def _build_trigger(self, log: LogAddress) -> None:
         self._trigger = filter_field(
@@ -80,6 +88,7 @@ class LogFilters:
         self._more = button(tr("More filters"), icon=icons.FILTER).classes("w-filters-more")
         self._more.props["aria-expanded"] = "false"
         self._more.on("click", js_handler=_TURN)
+        self._more.on("vnodeMounted", js_handler=_OPEN_IF_SET)
         with self._more:
             self._wide, self._narrow = _Count("w-only-wide"), _Count("w-only-narrow")
 
@@ -260,5 +269,10 @@ def _is_response(code: str) -> bool:
 _TURN = """event => {
   const more = event.target.closest("button");
   more.setAttribute("aria-expanded", more.getAttribute("aria-expanded") !== "true");
+}"""
+# a page that is loaded with some of them set shows them: which are behind the button is known where it is seen
+_OPEN_IF_SET = """vnode => {
+  const some = [...vnode.el.querySelectorAll(".w-filters-count.w-some")].some((one) => one.checkVisibility());
+  if (some) vnode.el.setAttribute("aria-expanded", "true");
 }"""
 _FIRST, _LAST = mark("Choose the first day"), mark("Choose the last day")

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.languages import mark, tr
-from webhook_ui.ui import icons, markup
+from webhook_ui.ui import icons, late_presses, markup
 from webhook_ui.ui.root import whole
 
 Status = Literal[
@@ -110,7 +110,7 @@ class Part:
         if values == self._shown:
             return
         self._shown = values
-        self.element.clear()
+        late_presses.clear(self.element)
         with self.element:
             self._build(*values)
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from webhook_ui.languages import mark, tr
 from webhook_ui.plugin_api import Trigger
 from webhook_ui.ui import icons, payload_fields
+from webhook_ui.ui.context import Value
 from webhook_ui.ui.controls import Choices, button
 from webhook_ui.ui.fields import Field, area_field, choice_field, text_field
+from webhook_ui.ui.kept_forms import Kept, put_back
 from webhook_ui.ui.parts import box, text
 from webhook_ui.ui.payload_fields import PayloadField
 
@@ -44,16 +46,18 @@ class PayloadForm:
             self._json = area_field(tr("Payload"), note=tr("JSON"), rows=rows, code=True)
         self.reset()
 
-    def let_browser_keep(self) -> None:
-        """Marks what `static/connection.js` keeps."""
-        self._json.element.props["data-draft"] = "payload"
+    def let_browser_keep(self, kept: Kept) -> None:
+        """What is on the screen: the form or the JSON."""
         for part in (self._form, self._editor):
             part.props["data-draft-part"] = "true"
-        for name, (_, field) in self._fields.items():
-            field.element.props["data-draft"] = f"field {name}"
+        kept.watch({"payload": self._json, **{f"field {name}": field for name, (_, field) in self._fields.items()}})
+        if self._choices:
+            kept.watch({"view": self._choices})
+        if kept.draft:
+            self._put_back(kept.draft.values)
 
-    def fill(self, draft: Mapping[str, object]) -> None:
-        """Puts back what stood in it: in the form, or as JSON, whichever was on the screen."""
+    def _put_back(self, draft: Mapping[str, Value]) -> None:
+        """What stood in it, in the form or as JSON; then it may have to be turned into the other one."""
         payload, typed = draft.get("payload"), {}
         for name, (spec, _) in self._fields.items():
             value = draft.get(f"field {name}")
@@ -66,6 +70,8 @@ class PayloadForm:
             self._show("form")
             for name, value in typed.items():
                 self._fields[name][1].value = value
+        if self._choices:
+            put_back(self._choices, draft.get("view", self._view))
 
     @property
     def fields(self) -> list[Field]:

@@ -18,8 +18,17 @@ from webhook_ui.ui import icons, payload_fields, plugin_texts, toasts
 from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.fields import Field, area_field, choice_field, password_field, show_problems, text_field
+from webhook_ui.ui.fields import (
+    Field,
+    area_field,
+    choice_field,
+    password_field,
+    show_at_once,
+    show_problems,
+    text_field,
+)
 from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.kept_forms import Kept
 from webhook_ui.ui.parts import Part, box, foreign, link, mono, prose, symbol, text, time_text
 from webhook_ui.ui.payload_fields import PayloadField
 from webhook_ui.ui.settings_table import setting_row, settings_table
@@ -88,9 +97,14 @@ class PluginsSection:
                 setting_row(*line)
 
     async def _open(self, name: str, model: type[BaseModel]) -> None:
-        saved = await self._tab.read(plugin_values.all_saved)
-        with self._tab.client:
-            SettingsDialog(self._tab, name, model, saved[name].values if name in saved else {}).frame.open()
+        await open_settings(self._tab, name, model)
+
+
+async def open_settings(tab: Tab, plugin: str, model: type[BaseModel]) -> None:
+    """Opens the form with what is saved now."""
+    saved = await tab.read(plugin_values.all_saved)
+    with tab.client:
+        SettingsDialog(tab, plugin, model, saved[plugin].values if plugin in saved else {}).frame.open()
 
 
 def rows(
@@ -142,6 +156,17 @@ class SettingsDialog:
             for spec in payload_fields.fields_of(self._schema):
                 self._build(spec)
             text(tr("What is left empty has its default."), "w-meta", tag="p")
+        self._let_browser_keep()
+
+    def _let_browser_keep(self) -> None:
+        kept = Kept(self._tab, self.frame.body, f"plugin {self._plugin}", summary=self.frame.summary)
+        without = tr("What you had typed is back, except secrets, which the browser does not keep.")
+        open_ones = {name: field for name, (_, field, _) in self._fields.items() if name not in self._secrets}
+        kept.keep(
+            {f"field {name}": field for name, field in open_ones.items()}
+            | {f"remove {name}": box for name, box in self._removed.items()},
+            words=without if self._secrets & self._fields.keys() else "",
+        )
 
     def _build(self, spec: PayloadField) -> None:
         name = spec.name
@@ -181,8 +206,10 @@ class SettingsDialog:
             field = password_field(spec.name, hint=hint, autocomplete="new-password")
         else:
             field = area_field(spec.name, note=spec.note, rows=4, code=True, hint=hint)
+            field.never_keep()
         if is_set:
             self._removed[spec.name] = ui.checkbox(tr("Remove {setting}", setting=spec.name))
+            show_at_once(self._removed[spec.name])
         return field
 
     def _changes(self) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from webhook_ui.history.redeliveries import RedeliveryPage, Stage
 from webhook_ui.languages import tr
 from webhook_ui.models import Redelivery
 from webhook_ui.outbox.left import Left, left
-from webhook_ui.ui import icons
+from webhook_ui.ui import icons, late_presses
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.parts import box, page_header, prose, text
@@ -129,7 +129,7 @@ class _Page:
         more, back = page.next_cursor is not None, bool(self._address.cursor)
         self._pages.set_visibility(more or back)
         self._pager.show(first, first + shown - 1, None if more else first + shown - 1, back=back, more=more)
-        self._nothing.clear()
+        late_presses.clear(self._nothing)
         if not shown:
             with self._nothing:
                 _say_nothing(self._tab.may_write)

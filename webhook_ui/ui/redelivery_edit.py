@@ -11,6 +11,7 @@ from webhook_ui.ui import redelivery_words, toasts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.fields import Faulty, choice_field, show_problems
 from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.kept_forms import Kept
 from webhook_ui.ui.parts import text
 from webhook_ui.ui.redelivery_scope import WINDOWS
 from webhook_ui.ui.redelivery_when import CRON, WhenFields, pace_field, read_pace
@@ -35,6 +36,9 @@ class EditDialog:
                 self._add_times(plan)
             else:
                 text(tr("It has begun, so its times cannot be changed."), "w-meta", tag="p")
+        within = {"within": self._within} if "within" in self._fields else {}
+        kept = Kept(tab, self._frame.body, f"plan {plan.id}", summary=self._frame.summary)
+        kept.keep({"rate": self._pace, **within, **(self._when.controls if self._when else {})})
 
     def open(self) -> None:
         self._frame.open()

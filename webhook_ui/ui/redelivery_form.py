@@ -14,6 +14,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button
 from webhook_ui.ui.fields import Faulty, Field, show_problems
 from webhook_ui.ui.frames import PanelFrame, confirm
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.parts import Part, box, text
 from webhook_ui.ui.redeliveries_address import Kind, read_moment, read_number, split_webhooks, write_scope
 from webhook_ui.ui.redelivery_preview import show_preview
@@ -73,7 +74,6 @@ class RedeliveryForm:
         self._frame.dialog.close()
 
     def _build(self, scope: Mapping[str, str], offer: Mapping[str, str]) -> None:
-        self._frame.body.props["data-draft-form"] = f"order {self._kind}"
         self._summary = box("div", "w-summary")
         text(tr("What"), tag="h3")
         with box("div", "w-form"):
@@ -85,10 +85,18 @@ class RedeliveryForm:
             text(tr("How fast and when"), tag="h3")
             with box("div", "w-form"):
                 self._pace = pace_field(scope.get("rate", ""), self._changed)
-                self._pace.element.props["data-draft"] = "rate"
                 at = read_moment(scope.get("at", ""), self._tab.zone)
                 cron, timezone = scope.get("cron"), scope.get("timezone")
                 self._when = WhenFields(self._tab, self._changed, at=at, cron=cron, timezone=timezone)
+        self._let_browser_keep()
+
+    def _let_browser_keep(self) -> None:
+        """What the address says already, and what was entered too late for that."""
+        kept = Kept(self._tab, self._frame.body, f"order {self._kind}", summary=self._summary)
+        controls: dict[str, Control] = dict(self._scope.controls)
+        if self._pace and self._when:
+            controls |= {"rate": self._pace, **self._when.controls}
+        kept.follow(controls)
 
     @property
     def _fields(self) -> dict[str, Faulty]:

@@ -110,8 +110,7 @@ class RedeliveryPanel:
         self._frame.body.set_visibility(True)
         self._head.show(plan.id, redelivery_words.status_of(plan, row.outcome), redelivery_words.title(row))
         self._orders.show(plan, row.outcome)
-        alive = row.stage is not Stage.over and plan.state != "cancelled"
-        self._edit.set_visibility(self._tab.may_write and alive and plan.kind == "redeliver")
+        self._edit.set_visibility(self._tab.may_write and may_be_edited(row))
         self._actions.set_visibility(self._orders.element.visible or self._edit.visible)
         self._progress.element.set_visibility(plan.started_at is not None)
         self._progress.show(plan, seen.left, row.outcome)
@@ -216,6 +215,11 @@ class RedeliveryPanel:
         if self._row:
             with self._tab.client:
                 EditDialog(self._tab, self._row.plan, on_saved=self.refresh).open()
+
+
+def may_be_edited(row: RedeliveryRow) -> bool:
+    """Whether something of it is still to come that can be changed."""
+    return row.stage is not Stage.over and row.plan.state != "cancelled" and row.plan.kind == "redeliver"
 
 
 def _show_waiting(one: Waiting) -> None:

@@ -12,7 +12,7 @@ from webhook_ui import times
 from webhook_ui.history.redeliveries import RedeliveryRow
 from webhook_ui.languages import short_number, tr
 from webhook_ui.outbox.left import Left
-from webhook_ui.ui import redelivery_words
+from webhook_ui.ui import late_presses, redelivery_words
 from webhook_ui.ui.change_words import name_of
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.parts import Part, box, foreign, link, sentence, status_pill, text, time_text
@@ -108,7 +108,7 @@ class PlanTable:
             row = known[1] if known else self._new_row()
             if known is None or known[0] != face:
                 for column in self._columns:
-                    row.cell(column.key).clear()
+                    late_presses.clear(row.cell(column.key))
                 self._fill(row, found, self._way(number))
                 self._shown[number] = (face, row)
             row.choose(number == chosen)

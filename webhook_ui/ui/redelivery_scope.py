@@ -9,7 +9,7 @@ from typing import Any
 from webhook_ui.languages import mark, tr, tr_all
 from webhook_ui.ui import redelivery_words
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.dates import MomentField
+from webhook_ui.ui.dates import DateField, MomentField
 from webhook_ui.ui.fields import Faulty, Field, choice_field, text_field
 from webhook_ui.ui.parts import box, prose
 from webhook_ui.ui.redeliveries_address import Kind, read_moment, split_webhooks
@@ -52,14 +52,22 @@ class ScopeFields:
             self._until = self._moment(tr("To"), scope.get("to", ""), end=True)
             prose(tr("By the clocks of {zone}; To is not included", zone=tab.zone.key), "w-hint w-all")
         self._range.set_visibility(window == RANGE)
-        self._let_browser_keep()
-
-    def _let_browser_keep(self) -> None:
         self._range.props["data-draft-part"] = "true"
-        self._since.let_browser_keep("from")
-        self._until.let_browser_keep("to")
-        for name, field in (("response_status", self._response), ("tenant", self._tenant)):
-            field.element.props["data-draft"] = name
+
+    @property
+    def controls(self) -> dict[str, DateField | Field]:
+        """What a browser keeps of them; a range only while it is on the screen."""
+        return {
+            "webhooks": self._webhooks.field,
+            "trigger": self._trigger,
+            **({"status": self._status} if self._kind == "cancel" else {}),
+            "error_class": self._class,
+            "response_status": self._response,
+            "tenant": self._tenant,
+            "within": self._window,
+            **self._since.parts("from"),
+            **self._until.parts("to"),
+        }
 
     @property
     def fields(self) -> dict[str, Faulty]:

@@ -10,7 +10,7 @@ from webhook_ui.languages import tr
 from webhook_ui.ui import formats, redelivery_words
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import Choices
-from webhook_ui.ui.dates import MomentField
+from webhook_ui.ui.dates import DateField, MomentField
 from webhook_ui.ui.fields import Faulty, Field, text_field
 from webhook_ui.ui.parts import Part, box, prose, text, time_text
 from webhook_ui.ui.webhook_more import read_rate
@@ -90,16 +90,15 @@ class WhenFields:
             )
             self._runs = Part(box("div", "w-runs"), self._show_runs)
         self._runs.element.props["aria-live"] = "polite"
-        self._let_browser_keep()
+        for part in (self._at_box, self._cron_box):
+            part.props["data-draft-part"] = "true"
         self.warn(False)
         self._reveal()
 
-    def _let_browser_keep(self) -> None:
-        for part in (self._at_box, self._cron_box):
-            part.props["data-draft-part"] = "true"
-        self._at.let_browser_keep("at")
-        self._cron.element.props["data-draft"] = "cron"
-        self._zone.element.props["data-draft"] = "timezone"
+    @property
+    def controls(self) -> dict[str, Choices | DateField | Field]:
+        """What a browser keeps of them; of the times those that are on the screen."""
+        return {"when": self._choice, **self._at.parts("at"), "cron": self._cron, "timezone": self._zone}
 
     @property
     def chosen(self) -> str:

@@ -1,6 +1,6 @@
 """The dialog Resume, for paused webhooks that hold something: all of it in order, at a rate, less what is too old."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,8 +16,11 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.dates import DateField
 from webhook_ui.ui.fields import put_inside, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.parts import box, prose
 from webhook_ui.ui.webhook_more import read_rate
+
+MOST_KEPT = 100  # webhooks whose selection a browser keeps with what was typed for them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +34,10 @@ class Terms:
 class TermsDialog:
     """Asks on what terms; `on_resume` does it and shows what is wrong by `refuse`."""
 
-    def __init__(self, tab: Tab, words: str, *, title: str, on_resume: Callable[[Terms], Awaitable[None]]) -> None:
+    def __init__(
+        self, tab: Tab, words: str, *, title: str, form: str, on_resume: Callable[[Terms], Awaitable[None]]
+    ) -> None:
+        """`form` says for which webhooks it asks; without, nothing is kept."""
         self._tab, self._on_resume = tab, on_resume
         self._frame = DialogFrame(title, primary=tr("Resume"), on_primary=self._press, icon=icons.RESUME)
         self._frame.dialog.on("hide", self._frame.dialog.delete)
@@ -56,6 +62,13 @@ class TermsDialog:
                 prose(tr("By the clocks of {zone}", zone=tab.zone.key), "w-hint")
         self._rate.element.set_visibility(False)
         self._moment.set_visibility(False)
+        if form:
+            self._let_browser_keep(form)
+
+    def _let_browser_keep(self, form: str) -> None:
+        kept = Kept(self._tab, self._frame.body, form, summary=self._frame.summary)
+        at_a_rate: dict[str, Control] = {"rated": self._rated, "rate": self._rate}
+        kept.keep(at_a_rate | {"dropping": self._dropping, "before": self._day, "before time": self._clock})
 
     def open(self) -> None:
         self._frame.open()
@@ -141,12 +154,13 @@ def ask_to_resume(tab: Tab, row: WebhookRow, *, on_resumed: Callable[[Webhook], 
         "{n} deliveries wait. Resume sends all of them, the oldest first.",
         row.held,
     )
-    dialog = TermsDialog(tab, words, title=tr("Resume"), on_resume=resume)
+    dialog = TermsDialog(tab, words, title=tr("Resume"), form=f"resume {row.id}", on_resume=resume)
     dialog.open()
 
 
-def ask_to_resume_many(tab: Tab, number: int, on_resume: Callable[[Terms], Awaitable[None]]) -> None:
+def ask_to_resume_many(tab: Tab, webhook_ids: Sequence[int], on_resume: Callable[[Terms], Awaitable[None]]) -> None:
     """The same for several, of which some may hold nothing."""
+    number = len(webhook_ids)
 
     async def resume(terms: Terms) -> None:
         dialog.close()
@@ -154,7 +168,8 @@ def ask_to_resume_many(tab: Tab, number: int, on_resume: Callable[[Terms], Await
 
     title = trn("Resume {n} webhook", "Resume {n} webhooks", number)
     words = tr("What waits for those of them that are paused is sent, for each the oldest first.")
-    dialog = TermsDialog(tab, words, title=title, on_resume=resume)
+    form = f"resume {','.join(map(str, webhook_ids))}" if number <= MOST_KEPT else ""
+    dialog = TermsDialog(tab, words, title=title, form=form, on_resume=resume)
     dialog.open()
 
 

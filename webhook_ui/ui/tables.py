@@ -8,7 +8,7 @@ from typing import Any, Literal
 from nicegui import context, ui
 
 from webhook_ui.languages import mark, tr
-from webhook_ui.ui import formats, icons
+from webhook_ui.ui import formats, icons, late_presses
 from webhook_ui.ui.controls import icon_button
 from webhook_ui.ui.markup import NOTHING, Markup, element, joined
 from webhook_ui.ui.parts import box, foreign, text
@@ -212,7 +212,7 @@ class Table:
             self.body.update()
 
     def clear(self) -> None:
-        self.body.clear()
+        late_presses.clear(self.body)
 
     @contextmanager
     def group(self, title: str, note: str = "") -> Iterator[None]:

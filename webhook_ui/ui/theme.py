@@ -43,7 +43,17 @@ def _head(base: str) -> str:
     links = [
         f'<link rel="stylesheet" href="{base}{_address(name)}">' for name in ("tokens.css", "quasar.css", "app.css")
     ]
-    names = ("press.js", "focus.js", "back.js", "calendar.js", "app.js", "log.js", "shell.js", "connection.js")
+    names = (
+        "press.js",
+        "focus.js",
+        "back.js",
+        "calendar.js",
+        "app.js",
+        "log.js",
+        "shell.js",
+        "drafts.js",
+        "connection.js",
+    )
     scripts = [f'<script defer src="{base}{_address(name)}"></script>' for name in names]
     # in the head, and the theme not deferred: the first paint already has its background
     chosen = f'<script src="{base}{_address("theme.js")}"></script>'

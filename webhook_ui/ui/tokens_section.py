@@ -20,6 +20,7 @@ from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, copy_button
 from webhook_ui.ui.fields import choice_field, show_problems, text_field
 from webhook_ui.ui.frames import DialogFrame, confirm
+from webhook_ui.ui.kept_forms import Kept
 from webhook_ui.ui.parts import Part, box, focus, foreign, mono, prose, symbol, text, time_text
 from webhook_ui.ui.tables import TOKENS, Pager, Table
 
@@ -124,6 +125,9 @@ class TokenDialog:
             )
             self._role = choice_field(tr("Role"), tr_all(ROLES), "viewer")
         self._name.control.props["autofocus"] = True
+        # the token itself, which comes later, is no field
+        self._kept = Kept(tab, self.frame.body, "token new", summary=self.frame.summary)
+        self._kept.keep({"name": self._name, "role": self._role})
 
     async def _press(self) -> None:
         if self._done:
@@ -148,6 +152,7 @@ class TokenDialog:
 
     def _show(self, shown: str) -> None:
         self._done = True
+        self._kept.forget()
         self.frame.summary.clear()
         self.frame.body.clear()
         with self.frame.body:

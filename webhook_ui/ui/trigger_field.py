@@ -9,7 +9,7 @@ from nicegui import ui
 
 from webhook_ui.languages import tr
 from webhook_ui.ui import icons
-from webhook_ui.ui.fields import Field
+from webhook_ui.ui.fields import Field, show_at_once
 
 # constant templates: what they show arrives as data
 _OPTION = """
@@ -64,6 +64,7 @@ class TriggerSelect(ui.select):
         # what was typed has found it
         self.on("add", js_handler=f"() => getElement({self.id}).$refs.qRef.updateInputValue('')")
         self.on("newValue", js_handler=_ENTER.replace("ID", str(self.id)))
+        show_at_once(self)
         self.add_slot("option", _OPTION)
         self.add_slot("selected-item", _CHIP)
         nothing = html.escape(tr("No trigger has this in its name or title"))

@@ -18,7 +18,7 @@ from webhook_ui.history.events import Firings, firings
 from webhook_ui.history.webhooks import listeners
 from webhook_ui.languages import tr, trn
 from webhook_ui.plugin_loader import PluginInfo, RegisteredTrigger
-from webhook_ui.ui import formats, icons, plugin_texts
+from webhook_ui.ui import formats, icons, late_presses, plugin_texts
 from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, command
 from webhook_ui.ui.fields import search_field
@@ -241,7 +241,7 @@ class _Page:
             element.set_visibility(bool(here))
             shown += len(here)
         self._table.element.set_visibility(shown > 0)
-        self._nothing.clear()
+        late_presses.clear(self._nothing)
         if not shown:
             there = len(self._rows)
             with self._nothing:

@@ -39,7 +39,7 @@ async def set_paused(tab: Tab, webhook_id: int, paused: bool) -> None:
     with tab.client:
         try:
             await tab.current_actor()
-            row = await tab.read(_describe, webhook_id)
+            row = await tab.read(describe_one, webhook_id)
             if not paused and row.webhook.paused and row.held:
                 ask_to_resume(tab, row, on_resumed=lambda _: None)
                 return
@@ -95,7 +95,8 @@ async def _write_paused(tab: Tab, webhook_id: int, paused: bool) -> Webhook:
     return await tab.write(webhooks.change, webhook_id, {"paused": paused}, rules=rules, actor=actor, now=utcnow())
 
 
-def _describe(session: Session, webhook_id: int) -> WebhookRow:
+def describe_one(session: Session, webhook_id: int) -> WebhookRow:
+    """One webhook as lists show it. Raises NotFound."""
     return describe(session, [webhooks.get(session, webhook_id)])[0]
 
 

@@ -101,7 +101,7 @@ class Choice:
             ids = await self._ids()
             if await self._tab.read(hold_something, ids):
                 with self._tab.client:
-                    return ask_to_resume_many(self._tab, number, partial(self._take_now, step))
+                    return ask_to_resume_many(self._tab, ids, partial(self._take_now, step))
         return await self._take_now(step)
 
     async def _take_now(self, step: Step, terms: Terms | None = None) -> None:

@@ -1,15 +1,17 @@
 """The row of filters above the webhook list. Each calls back with its name in a `Question`; none reads data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any
 
 from webhook_ui.languages import tr, tr_all, trn
 from webhook_ui.ui import icons
+from webhook_ui.ui.context import Tab
 from webhook_ui.ui.controls import button, icon_button
 from webhook_ui.ui.dates import DateField, from_field, till_field
 from webhook_ui.ui.fields import filter_field, search_field
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.list_address import LASTS, STATES, Judged, Question
 from webhook_ui.ui.parts import box, focus, text
 
@@ -22,10 +24,10 @@ class Filters:
     Only what the address changed is written to a field, so that nothing is taken from under somebody's fingers.
     """
 
-    def __init__(self, question: Question, judged: Judged, triggers: Iterable[str], ask: Ask) -> None:
+    def __init__(self, tab: Tab, question: Question, judged: Judged, ask: Ask) -> None:
         self._question = question
         self._ask = ask
-        self._triggers = dict.fromkeys(triggers)
+        self._triggers = tab.services.plugins.triggers
         with box("div", "w-filters") as self.element:
             self.element.props["role"] = "search"
             self._search = search_field(tr("Search title or URL"), question.q, lambda words: self._tell("q", words))
@@ -34,6 +36,7 @@ class Filters:
             self._first = from_field(judged.first, lambda day: self._tell("first", _text(day)))
             self._last = till_field(judged.last, lambda day: self._tell("last", _text(day)))
             self._build_sheet(question)
+        Kept(tab, self.element, "filters webhooks").follow(self._controls)
         self._mark(question)
         self._explain(question, judged)
 
@@ -53,6 +56,18 @@ class Filters:
             self._result.value = question.result
         self._mark(question)
         self._explain(question, judged)
+
+    @property
+    def _controls(self) -> dict[str, Control]:
+        """What a browser keeps of them while the server does not hear of it."""
+        return {
+            "search": self._search,
+            "from": self._first,
+            "to": self._last,
+            "state": self._state,
+            "trigger": self._trigger,
+            "result": self._result,
+        }
 
     def say(self, count: int) -> None:
         """What the filters leave, said where they cover the list."""

@@ -1,9 +1,7 @@
 """The dialog that adds or edits a webhook. What may be stored is judged on the write side, and explained here."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-from nicegui import ui
 
 from webhook_ui import guard, webhooks
 from webhook_ui.errors import Conflict, Invalid, WebhookUIError
@@ -17,13 +15,12 @@ from webhook_ui.ui import change_words, formats, plugin_texts, toasts
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.fields import Faulty, Field, show_problems, switch, text_field
 from webhook_ui.ui.frames import DialogFrame
-from webhook_ui.ui.states import say_restored
+from webhook_ui.ui.kept_forms import Control, Kept
 from webhook_ui.ui.trigger_field import Group, Offer, trigger_field
 from webhook_ui.ui.webhook_more import MoreFields
 from webhook_ui.webhook_fields import check_fields
 
 OnSaved = Callable[[Webhook], Awaitable[None]]
-Draft = Mapping[str, str | bool | list[str]]  # what stood in the form, as the browser kept it
 URL_HINT = mark("Each event is sent there as a signed POST")
 _NAMES = {
     "title": mark("title"),
@@ -42,32 +39,21 @@ _NAMES = {
 }
 
 
-def add_webhook(tab: Tab, on_saved: OnSaved, *, draft: Draft | None = None) -> None:
-    """Opens the form, empty or with a `draft`; `on_saved` is awaited with the new webhook once it is stored."""
+def add_webhook(tab: Tab, on_saved: OnSaved) -> None:
+    """Opens the form; `on_saved` is awaited with the new webhook once it is stored."""
     with tab.client:
-        form = _Form(tab, None, on_saved)
-        if draft is not None:
-            form.fill(draft)
-        form.frame.open()
+        _Form(tab, None, on_saved).frame.open()
 
 
-async def edit_webhook(
-    tab: Tab, webhook_id: int, on_saved: OnSaved | None = None, *, draft: Draft | None = None, version: int = 0
-) -> None:
-    """Opens the form with the webhook as it is now; `on_saved` instead of the toast that says so.
-
-    A `draft` was made over the webhook's `version`: what was changed since is not overwritten unasked.
-    """
+async def edit_webhook(tab: Tab, webhook_id: int, on_saved: OnSaved | None = None) -> None:
+    """Opens the form with the webhook as it is now; `on_saved` instead of the toast that says so."""
     with tab.client:
         try:
             webhook = await tab.read(webhooks.get, webhook_id)
         except WebhookUIError as error:
             tell(error)
         else:
-            form = _Form(tab, webhook, on_saved or _say_saved)
-            if draft is not None:
-                form.fill(draft, version)
-            form.frame.open()
+            _Form(tab, webhook, on_saved or _say_saved).frame.open()
 
 
 async def _say_saved(webhook: Webhook) -> None:
@@ -114,45 +100,20 @@ class _Form:
             self._build()
         self._let_browser_keep()
 
-    def fill(self, draft: Draft, version: int | None = None) -> None:
-        """Puts back what stood in it when the page was loaded anew."""
-        self._version = version
-        for name, (_, control) in self._kept.items():
-            value = draft.get(name)
-            options = getattr(getattr(control, "control", None), "options", None)
-            if options is not None:  # of a choice the browser knows the words only
-                value = next((key for key, words in options.items() if words == value), None)
-            if isinstance(value, bool) == isinstance(control.value, bool) and value is not None:
-                control.value = value
-        chosen, select = draft.get("triggers"), self._triggers.control
-        if isinstance(chosen, list) and isinstance(select, ui.select):
-            select.value = [name for name in chosen if name in select.options]
-        self._more.open_if_used()
-        without = tr("What you had typed is back, except the headers, which may hold secrets.")
-        with self.frame.summary:
-            say_restored(without if draft.get("headers") else "")
-
-    @property
-    def _kept(self) -> dict[str, tuple[ui.element, Any]]:
-        more = self._more
-        fields = {"title": self._title, "url": self._url} | {
-            name: field for name, field in more.fields.items() if isinstance(field, Field)
-        }
-        switches = {"enabled": self._enabled, "ordered": more.ordered}
-        return {name: (field.element, field) for name, field in fields.items()} | {
-            name: (made, made) for name, made in switches.items()
-        }
-
     def _let_browser_keep(self) -> None:
-        """Marks what `static/connection.js` keeps; headers are only counted."""
-        webhook = self._webhook
-        self.frame.body.props["data-draft-form"] = (
-            f"webhook {webhook.id} {webhook.version}" if webhook else "webhook new 0"
-        )
-        marked = {name: element for name, (element, _) in self._kept.items()}
-        marked |= {"triggers": self._triggers.element, "headers": self._more.headers.element}
-        for name, element in marked.items():
-            element.props["data-draft"] = name
+        """Headers may hold secrets: they are only counted."""
+        webhook, more = self._webhook, self._more
+        form = f"webhook {webhook.id if webhook else 'new'}"
+        kept = Kept(self._tab, self.frame.body, form, version=self._version or 0, summary=self.frame.summary)
+        kept.watch({"headers": more.headers.element})
+        without = tr("What you had typed is back, except the headers, which may hold secrets.")
+        controls: dict[str, Control] = {"title": self._title, "url": self._url, "triggers": self._triggers}
+        controls |= {"enabled": self._enabled, "ordered": more.ordered}
+        controls |= {name: field for name, field in more.fields.items() if isinstance(field, Field)}
+        kept.keep(controls, words=without if kept.draft and kept.draft.values.get("headers") else "")
+        if kept.draft:
+            self._version = kept.version if webhook else None
+            more.open_if_used()
 
     def _build(self) -> None:
         webhook, settings = self._webhook, self._tab.services.settings

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from nicegui import ui
 
 from webhook_ui.languages import tr
-from webhook_ui.ui import formats
+from webhook_ui.ui import formats, late_presses
 from webhook_ui.ui.cards import (
     TEST,
     CardFace,
@@ -68,6 +68,7 @@ class WebhookList:
         """
         self.view, self._zone, self._offer, self._picks, self._on_test = view, zone, offer, picks, on_test
         self._items: dict[int, _Item] = {}
+        self._pressable: dict[str, int] = {}  # what is or was shown, by name
         self._all: Tick | None = None
         self._faces: Mapping[int, CardFace] = {}
         if view == "list":
@@ -112,6 +113,7 @@ class WebhookList:
             else:
                 with self._holder:
                     self._items[webhook_id] = self._make(webhook_id, face)
+                    self._pressable[str(webhook_id)] = webhook_id
         children, wanted = self._holder.default_slot.children, [self._items[webhook_id].element for webhook_id in faces]
         if children != wanted:
             children[:] = wanted
@@ -120,7 +122,7 @@ class WebhookList:
     def _build_tick_of_all(self) -> None:
         if self._picks:
             heading = self._table.headings["select"]
-            heading.clear()
+            late_presses.clear(heading)
             with heading:
                 self._all = Tick(tr("Select this page"), lambda chosen, _: self._picks and self._picks.all(chosen))
 
@@ -138,9 +140,9 @@ class WebhookList:
         )
 
     def _pressed(self, does: str, name: str) -> Any:
-        """One that is no longer shown, or that nobody showed, is not found."""
-        found = [webhook_id for webhook_id in self._items if str(webhook_id) == name]
-        return self._on_test(found[0]) if does == TEST and found and self._on_test else None
+        """One that nobody showed is not found; one that has left the page since may have been pressed before."""
+        webhook_id = self._pressable.get(name)
+        return self._on_test(webhook_id) if does == TEST and webhook_id and self._on_test else None
 
 
 class _WebhookRow:

@@ -15,7 +15,7 @@ from webhook_ui.languages import tr, trn
 from webhook_ui.outbox.scope import MOST_WEBHOOKS
 from webhook_ui.ui import formats, icons, redelivery_words
 from webhook_ui.ui.context import Tab
-from webhook_ui.ui.fields import Field
+from webhook_ui.ui.fields import Field, show_at_once
 from webhook_ui.ui.redeliveries_address import read_number
 
 OFFERED = 30  # webhooks at once; typing finds the others
@@ -88,6 +88,7 @@ class WebhooksField:
     def _build(self, chosen: Sequence[str]) -> ui.select:
         self._select = made = ui.select(self._options, value=list(chosen), multiple=True, with_input=True)
         made.props(f'dropdown-icon="{icons.CHEVRON}" popup-content-class=w-list')
+        show_at_once(made)
         made.add_slot("option", _OPTION)
         before, after = tr("Remove {title}").split("{title}")
         remove = html.escape(f"{_quoted(before)} + props.opt.label + {_quoted(after)}")

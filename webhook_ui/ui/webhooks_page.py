@@ -248,7 +248,7 @@ class WebhooksPage:
         question, zone = self._question(), self._zone()
         judged = judge(question, zone)
         self._strip = FigureStrip(self._figures)
-        self._filters = Filters(question, judged, self._tab.services.plugins.triggers, self._ask)
+        self._filters = Filters(self._tab, question, judged, self._ask)
         with box("div", "w-results") as line:
             line.props["role"] = "status"
             self._count = text("", tag="strong")

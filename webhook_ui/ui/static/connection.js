@@ -1,10 +1,8 @@
-/* Webhook UI: a connection that is lost. The banner says so; what was typed in a form outlives even a new page. */
+/* Webhook UI: a connection that is lost. The banner says so, and nothing is done that would come too late. */
 "use strict";
 (() => {
   const LATE_MS = 1000; // a shorter cut is not worth a word
   const BACK_MS = 3000; // so long it says that all is well again
-  const DRAFT = "webhook_ui_draft";
-  const DRAFT_MS = 3600e3;
   const WIFI_OFF = "M9 17Q10.3 15.8 12 15.8Q13.7 15.8 15 17L12 20ZM2 3 3.3 1.8 20.2 18.8 19 20 11.9 12.9Q10.7 12.9 9.3 13.5Q7.8 14.2 7 15L5 13V13Q6.8 11.2 9.4 10.5L7.2 8.2Q4.9 9.2 3 11L1 9Q2.8 7.2 5.1 6.1ZM19 13 18 14 14.5 10.5Q17.2 11.2 19 13ZM23 9 21 11Q17.1 7 11.3 7.3L8.9 4.8Q12.7 4 16.4 5.1Q20.1 6.1 23 9Z";
   let banner, words, again;
   let timer = 0;
@@ -66,46 +64,11 @@
     if (banner?.dataset.look !== "away") return;
     const entered = event.key === "Enter" && event.target.matches?.("input:not([role='combobox'])");
     if (event.type === "keydown" ? !entered : !event.target.closest?.(ACTS)) return;
+    if (event.type === "click" && event.target.closest(".w-seg[data-draft]")) return; // a choice is kept like what is typed
     event.preventDefault();
     event.stopImmediatePropagation();
     words.textContent = "";
     say(webhookUi.say("refused"), "away");
-  }
-
-  /* --- drafts --- */
-
-  const person = () => document.querySelector(".w-account")?.getAttribute("aria-label") || "";
-
-  function valueOf(element) {
-    if (element.getAttribute("role") === "switch") return element.getAttribute("aria-checked") === "true";
-    if (element.dataset.draft === "headers") return String(element.querySelectorAll(".w-header-row").length || "");
-    if (element.querySelector(".q-select--multiple")) {
-      return [...element.querySelectorAll(".q-chip__content")].map((chip) => chip.textContent.trim());
-    }
-    const choice = element.querySelector(".q-select .q-field__native > span"); // what it shows stands beside its input
-    return choice ? choice.textContent.trim() : (element.querySelector("textarea, input")?.value ?? "");
-  }
-
-  /* when a page is left, and only then: nothing is written while somebody types */
-  function keep() {
-    const form = document.querySelector("[data-draft-form]");
-    if (!form) return;
-    const values = {};
-    // of parts that stand for one another, only the one on the screen
-    const seen = [...form.querySelectorAll("[data-draft]")].filter((one) => !one.closest("[data-draft-part].hidden"));
-    for (const element of seen) values[element.dataset.draft] = valueOf(element);
-    const draft = { form: form.dataset.draftForm, values, path: location.pathname, person: person(), at: Date.now() };
-    sessionStorage.setItem(DRAFT, JSON.stringify(draft));
-  }
-
-  function restore() {
-    const text = sessionStorage.getItem(DRAFT);
-    sessionStorage.removeItem(DRAFT);
-    if (!text) return;
-    const { form, values, path, person: whose, at } = JSON.parse(text);
-    if (path === location.pathname && whose === person() && Date.now() - at < DRAFT_MS) {
-      emitEvent("draft", { form, values });
-    }
   }
 
   function whenAlive(work) {
@@ -133,13 +96,11 @@
       found();
       if (before) tellSeen(); // what was said while it broke may have been lost
     }).observe(popup, { attributeFilter: ["aria-hidden"] });
-    whenAlive(restore);
     whenAlive(() => document.hidden && tellSeen());
   });
   document.addEventListener("visibilitychange", tellSeen);
   addEventListener("click", refuse, true);
   addEventListener("keydown", refuse, true);
-  addEventListener("pagehide", keep);
   // who comes back by the browser's memory finds the page as it was
   addEventListener("pagehide", (event) => event.persisted || !window.did_handshake || emitEvent("left"));
   addEventListener("online", tryNow);
