@@ -17,9 +17,8 @@ from nicegui.event_listener import EventListener
 from nicegui.events import GenericEventArguments, handle_event
 
 HEARD_SECONDS = 10.0  # a press is held for some seconds, and the connection has to bring it
-TWICE_SECONDS = (
-    2.0  # what was pressed so shortly before is gone because of that: the second of two clicks means no more
-)
+# what was pressed so shortly before is gone because of that: the second of two clicks means no more
+TWICE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
