@@ -189,7 +189,7 @@ class Store(Protocol):
         ...
 
     def settle(self, connection: Connection, rows: Sequence[SettledRow]) -> set[Key]:
-        """Stores the new states; returns which deliveries were still held by their claim."""
+        """Stores the new states; returns which deliveries were still held by their claim. Their attempts come after."""
         ...
 
     def next_due(

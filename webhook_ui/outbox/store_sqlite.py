@@ -244,12 +244,15 @@ FROM (
 ) AS new
 WHERE webhook_ui_delivery.webhook_id = new.webhook_id AND webhook_ui_delivery.event_id = new.event_id
   AND webhook_ui_delivery.claim = new.claim"""
-# by what has just been written: an attempt that an earlier commit has recorded already was written at another moment
+# by what has just been written: the attempt that an earlier commit has recorded already stands in its table by now
 _SETTLED = """
 SELECT json_group_array(json_array(d.webhook_id, d.event_id)) FROM json_each(?) AS new
 CROSS JOIN webhook_ui_delivery AS d
 WHERE d.webhook_id = json_extract(new.value, '$[0]') AND d.event_id = json_extract(new.value, '$[1]')
-  AND d.last_attempt_id = json_extract(new.value, '$[7]') AND d.updated_at = json_extract(new.value, '$[8]')"""
+  AND d.last_attempt_id = json_extract(new.value, '$[7]') AND NOT EXISTS (
+    SELECT 1 FROM webhook_ui_attempt AS a
+    WHERE a.webhook_id = d.webhook_id AND a.event_id = d.event_id AND a.id = d.last_attempt_id
+  )"""
 _NEXT = """
 SELECT json_group_array(json_array(value, (
   SELECT min(due_at) FROM webhook_ui_delivery INDEXED BY ix_webhook_ui_delivery_open_due
