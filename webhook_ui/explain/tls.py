@@ -140,5 +140,6 @@ _RULES: tuple[tuple[str, Callable[[Case], Explanation]], ...] = (
     (r"\(self[- ]signed certificate\)", _self_signed),
     (" is not trusted here ", _unknown_issuer),
     (" does not speak TLS", _no_tls),
-    (r"(?i)protocol.version|unsupported.protocol|no protocols available|version too low", _tls_version),
+    # the last is how Debian's OpenSSL puts it: what signs in TLS 1.0 and 1.1 is refused before their version is
+    (r"(?i)protocol.version|unsupported.protocol|no protocols available|version too low|legacy.sigalg", _tls_version),
 )
