@@ -37,6 +37,11 @@ def register_settings():
     return Settings
 '''
 BACK = "What you had typed is back"
+# the old address is on its way already when the page gets the new one: that is seen by who leaves, not by who comes
+ADDRESS_COMES = """addEventListener('pagehide', () => {
+  const left = JSON.parse(sessionStorage.webhook_ui_drafts);
+  sessionStorage.webhook_ui_drafts = JSON.stringify({ ...left, search: '?view=list&q=Bet' });
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +278,24 @@ def test_filters_that_were_set_without_a_connection_are_asked_for_afterwards(
     expect(first).to_have_value("2026-11-02")
     page.goto(f"{site.url}{path}")
     expect(first).to_have_value("")
+
+
+def test_a_search_whose_address_comes_while_the_page_is_loaded_anew_is_asked_for_afterwards(
+    site: Site, enter: Enter
+) -> None:
+    for title in ("Alpha", "Beta"):
+        site.add(title)
+    page = enter("/?view=list").page
+    search = page.get_by_role("search").get_by_label("Search", exact=True)
+    expect(page.get_by_role("link", name="Alpha")).to_be_visible()
+    cut(page, search)
+    search.fill("Bet")
+    page.evaluate(ADDRESS_COMES)
+    page.reload()
+    expect(page.get_by_role("link", name="Alpha")).to_have_count(0)
+    expect(page.get_by_role("link", name="Beta")).to_be_visible()
+    expect(search).to_have_value("Bet")
+    assert "q=Bet" in page.url
 
 
 def test_what_is_typed_before_the_answer_to_another_shape_stays_and_is_kept(site: Site, enter: Enter) -> None:

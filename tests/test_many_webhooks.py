@@ -249,6 +249,19 @@ def test_the_actions_leave_the_number_its_room(empty: Site, enter: Enter) -> Non
         check_width(page)
 
 
+@pytest.mark.parametrize("role", [Role.viewer, Role.operator])
+def test_a_row_shows_its_health_at_every_width(empty: Site, enter: Enter, receiver: Receiver, role: Role) -> None:
+    empty.add("Data warehouse loader (all events, long-term retention) " * 3, url=f"{receiver.url}/hooks")
+    empty.emit()
+    page = enter("/?view=list", role=role).page
+    row = page.get_by_role("row").filter(has_text="Data warehouse")
+    for width in (1440, 1024, 760, 400, 320):
+        page.set_viewport_size({"width": width, "height": 860})
+        expect(row.get_by_role("img", name="Last 24 hours: 1 sent")).to_be_visible()
+        expect(row.get_by_text(re.compile(r"^100\s%$"))).to_be_visible()
+        check_width(page)
+
+
 @pytest.mark.parametrize("width", [1440, 1024, 400])
 def test_a_selection_is_usable_by_everyone_and_fits(empty: Site, enter: Enter, width: int) -> None:
     ids = add_all(empty, "Data warehouse loader (all events, long-term retention) " * 3, "Down", "مزامنة عملاء المتجر")

@@ -57,7 +57,9 @@
     if (!text) return;
     const { drafts, path, search, person: whose, at } = JSON.parse(text);
     if (path !== location.pathname || whose !== person() || Date.now() - at >= DRAFTS_MS) return;
-    coming = drafts.filter(({ form }) => search === location.search || !BY_ADDRESS.test(form));
+    // loaded anew is what was left, also where its address became another one at the last moment
+    const isSame = search === location.search || performance.getEntriesByType("navigation")[0]?.type === "reload";
+    coming = drafts.filter(({ form }) => isSame || !BY_ADDRESS.test(form));
     for (const draft of coming) emitEvent("draft", draft);
     arrival.observe(document.body, { childList: true, subtree: true });
     setTimeout(() => (coming = []), COMING_MS); // a form that may not be opened any more
