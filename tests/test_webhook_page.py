@@ -487,6 +487,23 @@ def test_a_test_is_sent_at_once_and_its_answer_shown(site: Site, receiver: Recei
 
 
 @pytest.mark.browser
+def test_two_clicks_send_one_test(site: Site, receiver: Receiver, enter: Enter) -> None:
+    webhook_id = hook(site, receiver.url + "/twice", title="Twice")
+    page = enter("/?view=list").page
+    page.get_by_role("button", name="Send test to Twice").dblclick()
+    expect(page.get_by_role("region", name="Messages")).to_contain_text("Test sent: 200 OK in")
+    page.goto(f"{site.url}/webhooks/{webhook_id}")
+    send, done = page.get_by_role("button", name="Send test"), page.get_by_role("region", name="Test", exact=True)
+    expect(rows(page)).to_have_count(1)
+    send.dblclick()
+    expect(done).to_contain_text("Test sent: 200 OK in")
+    receiver.statuses["/twice"] = 503
+    send.click()  # what went before is done by then
+    expect(done).to_contain_text("503 Service Unavailable")
+    assert len(receiver.at("/twice")) == 3
+
+
+@pytest.mark.browser
 def test_a_receiver_that_is_down_is_said_with_its_reason(site: Site, receiver: Receiver, enter: Enter) -> None:
     webhook_id = hook(site, receiver.url + "/down")
     now = datetime.now(UTC)

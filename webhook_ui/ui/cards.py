@@ -172,7 +172,8 @@ def name_controls(face: CardFace, tick: Tick | None, more: ui.element | None) ->
 
 def test_button(title: str) -> Markup:
     """Sends a test to the webhook with this title."""
-    return press(TEST, tr("Send test"), classes="w-jump", aria_label=tr("Send test to {title}", title=title))
+    name = tr("Send test to {title}", title=title)
+    return press(TEST, tr("Send test"), classes="w-jump", aria_label=name, data_once="true")
 
 
 def _card_look(face: CardFace) -> str:

@@ -13,7 +13,7 @@ from webhook_ui.languages import mark, tr, trn
 from webhook_ui.ui import delivery_words, formats
 from webhook_ui.ui.controls import words_button
 from webhook_ui.ui.panel_look import Look, case_of
-from webhook_ui.ui.parts import Text, box, link, prose, sentence, text, time_text
+from webhook_ui.ui.parts import Text, box, dress, link, prose, sentence, text, time_text
 from webhook_ui.ui.redeliveries_address import failed_address, failed_count
 from webhook_ui.ui.states import notice
 
@@ -42,9 +42,12 @@ class LastStep:
         with box("li"):
             sentence(
                 tr("Then {test}, and {redeliver}.") if failed and failed.count else tr("Then {test}."),
-                test=lambda: words_button(tr("send a test"), self._on_test),
+                test=self._offer_test,
                 redeliver=lambda: self._link(failed) if failed else None,
             )
+
+    def _offer_test(self) -> None:
+        dress(words_button(tr("send a test"), self._on_test), data_once="true")
 
     def count(self, failed: Redeliverable | None) -> None:
         """In place: what is pressed meanwhile stays."""

@@ -23,6 +23,7 @@ from webhook_ui.ui.parts import (
     Part,
     Status,
     box,
+    dress,
     mono,
     page_header,
     prose,
@@ -52,6 +53,7 @@ class WebhookHeader:
                 self._enabled = switch(tr("Enabled"), webhook.enabled, on_change=self._enable)
                 self._pause = button(tr("Pause"), self._turn_pause, icon=icons.PAUSE)
                 self._test = button(tr("Send test"), self._send_test, icon=icons.SEND)
+                dress(self._test, data_once="true")
                 button(tr("Edit"), on_edit, icon=icons.EDIT).classes("w-lead")
                 delete = Action(label=tr("Delete"), icon=icons.DELETE, on_click=on_delete, danger=True)
                 more_menu(lambda: [*self._backlog(), delete], small=False)

@@ -1,5 +1,6 @@
 /* Webhook UI: between press and release nothing changes under the pointer. What the server says meanwhile waits.
-   Else a press is lost whenever what is pressed is written anew, or moves, before it is let go. */
+   Else a press is lost whenever what is pressed is written anew, or moves, before it is let go. Of what is done as often
+   as it is pressed (data-once), two clicks are one. */
 "use strict";
 (() => {
   const LONGEST_MS = 3000; // who holds longer drags or selects, and sees what is new
@@ -35,6 +36,14 @@
   /* Space presses as a mouse does: what it does is done when it is let go */
   const isSpace = (event) => event.key === " " && event.target.matches?.("button, [role='button'], input[type='checkbox']");
 
+  /* `detail` counts the clicks in a row */
+  function takeOnce(event) {
+    if (event.detail < 2 || !event.target.closest?.("[data-once]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
+  addEventListener("click", takeOnce, true);
   addEventListener("pointerdown", (event) => event.button === 0 && hold(), true);
   addEventListener("pointerup", letGoSoon, true);
   addEventListener("pointercancel", letGo, true);
