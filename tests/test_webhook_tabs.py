@@ -332,3 +332,15 @@ def test_what_shows_the_focus_on_a_tab_leaves_its_words_alone(site: Site, enter:
     assert left is not None
     assert heading is not None
     assert abs(left["x"] - heading["x"]) < 1
+
+
+@pytest.mark.browser
+def test_back_stands_on_the_tab_that_it_opens(site: Site, enter: Enter) -> None:
+    page = enter(f"/webhooks/{site.add('Alpha').id}").page
+    for name in ("Health", "History"):
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+    for name in ("Health", "Activity"):
+        page.go_back()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        expect(page.get_by_role("tab", name=name)).to_be_focused()

@@ -66,10 +66,21 @@
     })();
   }
 
+  /* who stands on a tab stays among the tabs: on the one that is open now */
+  function followTab() {
+    const tab = document.activeElement?.closest?.("[role='tab']"), mine = turn, end = performance.now() + LONGEST;
+    (function look() {
+      if (!tab || mine !== turn || document.activeElement !== tab || performance.now() > end) return;
+      if (tab.ariaSelected !== "false") return requestAnimationFrame(look);
+      tab.closest("[role='tablist']")?.querySelector("[role='tab'][aria-selected='true']")?.focus();
+    })();
+  }
+
   const stop = () => { turn += 1; };
 
   document.addEventListener("click", remember, true); // before anybody takes it away
   document.addEventListener("keydown", stop);
   document.addEventListener("pointerdown", stop);
   addEventListener("popstate", comeBack);
+  addEventListener("popstate", followTab);
 })();
