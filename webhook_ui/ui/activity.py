@@ -88,9 +88,9 @@ class Activity:
         before, self._address = self._address, log
         self._asked = log
         await self._rows.show(log, self._criteria())
-        if before.part != log.part:
-            await self._filters.show(log, self._zone())
-            self._bar.show(log, self._criteria(), self._zone())
+        if before.part != log.part:  # meanwhile another part may have been asked for, and be shown already
+            await self._filters.show(self._address, self._zone())
+            self._bar.show(self._address, self._criteria(), self._zone())
         if (before.span, before.part) != (log.span, log.part):
             self._tab.begin(self._complete(fresh=True), name="figures of a log")
 

@@ -102,6 +102,8 @@ class LogFilters:
             self._response.value = log.response
         if self._webhook:
             await self._webhook.show(log.webhook)
+        if self._log != log:
+            return  # what was asked for meanwhile is shown by who asked
         times = shown_moment(log.first, zone), shown_moment(log.last, zone)
         for field, shown, known in zip((self._first, self._last), times, self._times, strict=True):
             if shown != known or not log.narrowed:  # what is being typed into the one while the other is followed stays
@@ -174,7 +176,10 @@ class WebhookField:
             return
         self._shown, self.title = number, ""
         if number:
-            self.title = await self._tab.read(_with_number, int(number))
+            title = await self._tab.read(_with_number, int(number))
+            if self._shown != number:
+                return  # another one was asked for meanwhile
+            self.title = title
         self.control.value = f"{self.title} (#{number})" if self.title else f"#{number}" if number else ""
         self.control.classes(add="w-set" if number else "", remove="" if number else "w-set")
 
