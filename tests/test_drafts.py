@@ -298,6 +298,41 @@ def test_a_search_whose_address_comes_while_the_page_is_loaded_anew_is_asked_for
     assert "q=Bet" in page.url
 
 
+@pytest.mark.parametrize("path", ["/", "/events", "/deliveries"])
+def test_filters_that_were_cleared_without_a_connection_stay_cleared(site: Site, enter: Enter, path: str) -> None:
+    site.add("Alpha")
+    page = enter(f"{path}?trigger=order.paid&from=2026-11-02&tz=Europe%2FBerlin").page
+    filters = page.get_by_role("search")
+    first = filters.get_by_role("textbox", name="From")
+    expect(first).to_have_value("2026-11-02")
+    cut(page, first)
+    first.fill("")
+    pick(page, filters, "Trigger", "All")
+    page.reload()
+    page.wait_for_url(re.compile(r"^(?!.*(?:trigger|from)=)"))
+    expect(first).to_have_value("")
+    expect(filters.locator(".q-select").filter(has=page.get_by_role("combobox", name="Trigger"))).to_contain_text("All")
+    expect(page.get_by_role("button", name="Clear filters")).to_be_hidden()
+
+
+def test_a_form_that_was_closed_is_not_opened_again_by_the_memory_of_the_browser(site: Site, enter: Enter) -> None:
+    page = enter("/").page
+    page.get_by_role("button", name="Add webhook").first.click()
+    form = page.get_by_role("dialog", name="Add webhook")
+    form.get_by_role("textbox", name="Title").fill("Typed")
+    # as browsers do that keep a page which is left, and show it again at Back
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
+    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    expect(form.get_by_role("textbox", name="Title")).to_have_value("Typed")
+    form.get_by_role("button", name="Cancel").click()
+    expect(form).to_have_count(0)
+    page.reload()
+    page.wait_for_function("window.did_handshake && sessionStorage.webhook_ui_drafts === undefined")
+    page.get_by_role("button", name="Stop sending").click()  # heard after the draft
+    expect(page.get_by_role("alertdialog")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_what_is_typed_before_the_answer_to_another_shape_stays_and_is_kept(site: Site, enter: Enter) -> None:
     number = int(site.add("Alpha").id or 0)
     visitor = enter(None)
@@ -335,7 +370,8 @@ def test_a_page_that_is_left_once_more_while_its_form_is_on_the_way_keeps_it(sit
     with line.silence("update"):
         page.reload()
         page.wait_for_function("window.did_handshake && sessionStorage.webhook_ui_drafts === undefined")
-        page.reload()
+        page.reload(wait_until="domcontentloaded")
+        page.reload()  # before anything was asked for
     expect(form.get_by_role("textbox", name="Title")).to_have_value("Typed before")
     form.get_by_role("button", name="Cancel").click()
     expect(form).to_have_count(0)

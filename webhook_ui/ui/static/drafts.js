@@ -31,6 +31,7 @@
 
   /* what is on its way back into forms that are not open yet: kept once more if the page is left before they are */
   let coming = [];
+  let asked = false; // what was kept before belongs to this page until it has asked for it
   const COMING_MS = 10e3;
   const formOf = ({ form }) => form.split(" ").slice(0, 2).join(" "); // without its version
 
@@ -46,12 +47,14 @@
   function keep() {
     const drafts = [...document.querySelectorAll("[data-draft-form]")].map(draftOf);
     drafts.push(...coming);
-    if (!drafts.length) return;
+    // who came back by the browser's memory may have left one, and have closed its form since
+    if (!drafts.length) return asked && sessionStorage.removeItem(DRAFTS);
     const { pathname: path, search } = location;
     sessionStorage.setItem(DRAFTS, JSON.stringify({ drafts, path, search, person: person(), at: Date.now() }));
   }
 
   function restore() {
+    asked = true;
     const text = sessionStorage.getItem(DRAFTS);
     sessionStorage.removeItem(DRAFTS);
     if (!text) return;
