@@ -414,3 +414,14 @@ def test_an_order_that_was_asked_for_here_leaves_no_step_behind(site: Site, ente
     expect(opener).to_be_focused()
     page.go_back()
     page.wait_for_url(f"{site.url}/triggers")
+
+
+@pytest.mark.parametrize(("new", "opener"), [("redeliver", "New redelivery"), ("cancel", "Cancel deliveries")])
+def test_who_leaves_a_form_that_its_address_has_opened_stands_on_what_opens_it(
+    enter: Enter, new: str, opener: str
+) -> None:
+    page = enter(f"/redeliveries?new={new}").page
+    expect(page.get_by_role("dialog", name=opener)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name=opener, exact=True).first).to_be_focused()

@@ -21,7 +21,7 @@ from webhook_ui.outbox.left import Left, left
 from webhook_ui.ui import icons, late_presses
 from webhook_ui.ui.context import Tab, tell
 from webhook_ui.ui.controls import button
-from webhook_ui.ui.parts import box, page_header, prose, text
+from webhook_ui.ui.parts import box, focus_instead, page_header, prose, text
 from webhook_ui.ui.redeliveries_address import PATH, Address
 from webhook_ui.ui.redelivery_form import RedeliveryForm
 from webhook_ui.ui.redelivery_panel import RedeliveryPanel
@@ -76,6 +76,7 @@ class _Page:
     def __init__(self, tab: Tab, root: ui.element, address: Address) -> None:
         self._tab, self._root, self._address = tab, root, address
         self._form: RedeliveryForm | None = None
+        self._openers: dict[str, ui.button] = {}  # of the form, by its kind
         self._asked = False  # for the form, by a button of this page: the step before it is this page without it
         self._opening = asyncio.Lock()  # one form after the other, when the address changes while one is being opened
         self._next: str | None = None
@@ -84,10 +85,10 @@ class _Page:
         with root:
             with page_header(tr("Redeliveries")):
                 if tab.may_write:
-                    button(tr("Cancel deliveries"), self._asks("cancel"), icon=icons.CANCELLED, kind="danger")
-                    button(tr("New redelivery"), self._asks("redeliver"), icon=icons.ADD, kind="primary").classes(
-                        "w-lead"
-                    )
+                    cancel = button(tr("Cancel deliveries"), self._asks("cancel"), icon=icons.CANCELLED, kind="danger")
+                    again = button(tr("New redelivery"), self._asks("redeliver"), icon=icons.ADD, kind="primary")
+                    again.classes("w-lead")
+                    self._openers = {"cancel": cancel, "redeliver": again}
             self._nothing = box("div", "w-holder")
             self._at_work = AtWork(tab, self._way)
             self._planned = PlanTable(tr("Planned"), PLANNED, self._way, partial(fill_planned, zone=tab.zone))
@@ -187,6 +188,8 @@ class _Page:
             if self._asked:
                 ui.navigate.back()
             else:
+                if opener := self._openers.get(self._address.new or ""):
+                    focus_instead(opener)  # the address has opened it: the keyboard came from nowhere
                 _go(replace(self._address, new=None, scope={}), instead_of_form=True)
 
     def _placed(self, plan: Redelivery) -> None:

@@ -48,13 +48,14 @@
   function comeBack() {
     const covers = () => document.querySelector(".q-dialog");
     const left = document.querySelector(PAGE), covered = covers(), wanted = pressed.get(here());
-    const mine = ++turn, began = performance.now();
+    const mine = ++turn, began = performance.now(), stood = document.activeElement;
     let seen = null, since = 0;
     (function look() {
       const now = performance.now(), page = document.querySelector(PAGE);
+      const active = document.activeElement, isIn = active?.closest(PAGE);
       // somebody has gone on by himself; or the page stays, and what lay over it has given the focus back
-      if (mine !== turn || now - began > LONGEST || document.activeElement?.closest(PAGE)) return;
-      if (headingOf(page) && !covers()) {
+      if (mine !== turn || now - began > LONGEST || (isIn && active !== stood)) return;
+      if (headingOf(page) && !covers() && !isIn) { // where he stood may be about to go away with its page
         if (page !== seen) [seen, since] = [page, now];
         const goal = wanted && find(page, wanted), anew = page !== left;
         // the page that was left stands there until the other one comes
