@@ -8,7 +8,7 @@ import gc
 import sys
 
 SWITCH_SECONDS = 0.001
-PAGES = 300  # built between two full rounds: what is closed leaves a tenth of a megabyte to the next one
+PAGES = 300  # built between two full rounds: what is closed leaves up to a megabyte to the next one
 
 _built: list[int] = []  # how many since the last full round; empty in a process that is not ours
 
