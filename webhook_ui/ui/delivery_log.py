@@ -232,6 +232,7 @@ class DeliveryLog:
         tab = self._tab
         depends = (key_of(delivery), self._closed, self._columns, tab.zone, tab.may_write)
         row.write(seen.once(depends, lambda: self._write(delivery)))
+        self._pressable.pop(delivery.id, None)  # what was written last is forgotten last: it is on the screen
         self._pressable[delivery.id] = delivery.webhook_id, delivery.event_id
         if len(self._pressable) > MOST_PRESSABLE:
             self._pressable.pop(next(iter(self._pressable)))
